@@ -1,0 +1,293 @@
+"""The nouns: what the rest of the house speaks about. No I/O and no clock in here.
+
+Rules: everything is frozen; what a person writes (`Spec`) is a pydantic model, what flows inside is
+a dataclass; a secret's value never enters any of these, only its reference and a keyed digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from reconciler.errors import Invalid, Place
+
+JsonValue = Any  # str, int, float, bool, None, and lists and dicts of these
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
+DEFAULT_NAMESPACE = "default"
+API_GROUP = "holdfast.dev"
+API_VERSION = f"{API_GROUP}/v1"
+
+
+class Ref(NamedTuple):
+    """The identity of a declared thing. A plug-in's kind carries its group: `Widget.example.com`."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        kind = self.kind.lower()
+        if self.namespace == DEFAULT_NAMESPACE:
+            return f"{kind}/{self.name}"
+        return f"{kind}/{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str, namespace: str = DEFAULT_NAMESPACE) -> Ref:
+        """Read `kind/name` or `kind/namespace/name`; the kind stays as it is written."""
+        match text.split("/"):
+            case [kind, name] if kind and name:
+                return cls(kind, namespace, name)
+            case [kind, own, name] if kind and own and name:
+                return cls(kind, own, name)
+        raise Invalid(f"'{text}' names no resource", remedy="write KIND/NAME or KIND/NAMESPACE/NAME")
+
+
+class Need(StrEnum):
+    """How far another resource must have come before this one may act."""
+
+    READY = "ready"
+    STARTED = "started"
+    HEALTHY = "healthy"
+    COMPLETED = "completed"
+
+
+class DeletionPolicy(StrEnum):
+    """What happens to the real thing when its wish goes away."""
+
+    DELETE = "Delete"
+    ORPHAN = "Orphan"
+    DELETE_DATA = "DeleteData"
+
+
+class Spec(BaseModel):
+    """A wish: the fields that every kind has; each kind adds its own.
+
+    They live in the spec, not in the metadata, because a Kubernetes custom resource must be able to
+    carry them too.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
+    )
+
+    depends_on: tuple[str, ...] = ()
+    """Other resources, as `kind/name` or `kind/namespace/name`, that must be Ready before this one acts."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    """What happens when the wish goes away: `Delete` the real thing, `Orphan` it (leave it as it is, no
+    longer ours), or `DeleteData` (delete it and the data that belongs to it)."""
+    adopt: bool = False
+    """Take over a real thing of this identity that Holdfast did not make."""
+    suspend: bool = False
+    """Observe and report, but act on nothing."""
+
+
+class Tree(Protocol):
+    """The files around a manifest, at one revision."""
+
+    def read(self, path: str) -> bytes: ...
+    def digest(self, path: str) -> str: ...
+    def folder(self, path: str) -> str:
+        """A real folder on disk that holds `path` (exported on demand where the tree is not one)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a wish stands."""
+
+    source: str  # the name of the Source that declares it: "root", "inbox", ...
+    revision: str = ""
+    file: str = ""
+    line: int = 1
+    tree: Tree | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.file or self.source, self.line, 1)
+
+
+S = TypeVar("S", bound=Spec)
+T = TypeVar("T")
+A = TypeVar("A", bound="Step")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[S]):
+    """The declared thing. `spec` None: it is wished gone, and `last` says what was wanted."""
+
+    ref: Ref
+    spec: S | None
+    origin: Origin
+    last: S | None = None
+    labels: Mapping[str, str] = EMPTY
+    annotations: Mapping[str, str] = EMPTY
+    needs: Mapping[Ref, Need] = EMPTY
+    parent: Ref | None = None  # the resource that it is a part of
+
+    @property
+    def wish(self) -> S:
+        """The spec in force, or for something that is to go the one that was."""
+        spec = self.spec if self.spec is not None else self.last
+        if spec is None:
+            raise Invalid(f"{self.ref} has neither a wish nor a last one")
+        return spec
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one source declares at one revision."""
+
+    source: str
+    revision: str
+    resources: Mapping[Ref, Resource[Any]]
+    problems: tuple[Exception, ...] = ()  # what could not be read; with any, nothing is pruned
+    allow_prune: bool = False  # this revision says by name that it may remove much
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A person's timed patch on a wish. `until` None: until it is taken back."""
+
+    id: str
+    ref: Ref
+    patch: Mapping[str, JsonValue]  # RFC 7386, on the spec as it is written
+    author: str
+    reason: str
+    created: datetime
+    until: datetime | None = None
+
+    def in_force(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
+
+
+class Owner(StrEnum):
+    OURS = "ours"
+    FOREIGN = "foreign"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[T]):
+    """Reality, in the words of the settled wish."""
+
+    actual: T | None  # None: absent
+    owner: Owner
+    at: datetime  # when it was read: the only clock that a plan may know
+    inputs: Mapping[str, str] = EMPTY  # keyed digests of files, images, secrets that feed it
+    facts: Mapping[str, JsonValue] = EMPTY  # progress, peers, uptime: for status, never compared
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    type: str  # Ready, Reconciling, Stalled
+    status: bool
+    reason: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The judged outcome, kstatus-compatible: `Reconciling` and `Stalled` are there only while true."""
+
+    conditions: tuple[Condition, ...]
+    generation: int
+    observed_generation: int
+    revision: str
+    reached: frozenset[Need] = frozenset()
+    waits_for: tuple[Ref, ...] = ()
+    error: str = ""
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.conditions if c.type == kind), None)
+
+    @property
+    def ready(self) -> bool:
+        found = self.condition("Ready")
+        return found is not None and found.status
+
+    @property
+    def stalled(self) -> bool:
+        return self.condition("Stalled") is not None
+
+    def meets(self, need: Need) -> bool:
+        return self.ready if need is Need.READY else need in self.reached
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a resource may know of another one that it named."""
+
+    want: Resource[Any] | None
+    seen: Seen[Any] | None
+    status: Status | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Generic[S, T]):
+    """All that the pure functions of a kind may know."""
+
+    want: Resource[S]
+    seen: Seen[T]
+    look: Mapping[Ref, Look] = EMPTY
+    memory: Mapping[str, JsonValue] = EMPTY  # its durable facts: tokens done, ports given, sequences
+
+
+class Change(NamedTuple):
+    """One field in which settled and seen differ. The path `()` means the whole: made or removed."""
+
+    path: tuple[str, ...]
+    seen: JsonValue
+    want: JsonValue
+    recreates: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One typed, idempotent act. `remember` joins the ref's memory in the commit that records the step."""
+
+    remember: Mapping[str, JsonValue] = field(default=EMPTY, kw_only=True)
+    verb: ClassVar[str] = ""  # the word people read; the class name when empty
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[A]):
+    """What can be done now, in order."""
+
+    steps: tuple[A, ...] = ()
+    again: timedelta | None = None  # look again after this even if nothing happens
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A kind's word on a converged resource: is it ready, and if not, why?"""
+
+    ready: bool = True
+    reason: str = "Converged"
+    message: str = ""
+    stalled: bool = False  # it cannot get ready without somebody's help
+    reached: frozenset[Need] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the node's append-only log. The store gives the id."""
+
+    name: str  # "reconcile.applied"
+    at: datetime
+    subject: Ref | None = None
+    data: Mapping[str, JsonValue] = EMPTY
+    actor: str = "holdfast"
+    request_id: str = ""
+    trace_id: str = ""
+    id: int = 0

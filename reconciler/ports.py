@@ -1,0 +1,357 @@
+"""Every door of the house, as a Protocol: what a kind is, and what the outside world must offer.
+
+Rules: a port speaks in the nouns of `model`; a driver implements one port and has a Fake that keeps
+the same contract; nobody but the runtime knows which driver stands behind a port.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from reconciler.model import (
+    EMPTY,
+    A,
+    Case,
+    Change,
+    Event,
+    JsonValue,
+    Need,
+    Override,
+    Plan,
+    Ref,
+    Resource,
+    S,
+    Seen,
+    Status,
+    T,
+    Tree,
+    Verdict,
+)
+
+U = TypeVar("U")
+
+Wake = Callable[[Ref | None], None]
+"""Tells the engine to look at a ref again; None: at all of this kind, since its driver has recovered."""
+
+
+class Kind(ABC, Generic[S, T, A, U]):
+    """One kind of declared thing. `settle`, `plan` and `verdict` are pure; `act` alone changes the world."""
+
+    spec: ClassVar[type[Any]]
+    """The model of what a person writes."""
+    uses: ClassVar[type[Any]]
+    """A frozen dataclass whose fields are the ports that this kind needs."""
+    columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = EMPTY
+    """What a list shows of it, beside the columns that every kind has."""
+    lives: ClassVar[bool] = False
+    """It needs a living node: a command without one records the wish and acts on nothing."""
+
+    def needs(self, spec: S, ref: Ref) -> Mapping[Ref, Need]:
+        """The needs that the spec implies, beside `dependsOn`."""
+        return EMPTY
+
+    def looks_at(self, want: Resource[S]) -> frozenset[Ref]:
+        """The refs whose state the pure functions read; its needs, unless it says otherwise."""
+        return frozenset(want.needs)
+
+    def parts(self, want: Resource[S]) -> tuple[Resource[Any], ...]:
+        """The resources that it expands into (a group: its services)."""
+        return ()
+
+    @abstractmethod
+    async def observe(self, want: Resource[S], memory: Mapping[str, JsonValue], uses: U, fresh: bool) -> Seen[T]:
+        """Read reality. `fresh`: the reading is taken after this call began, from no mirror."""
+
+    async def owned(self, uses: U) -> frozenset[Ref]:
+        """What of ours really exists, by the marks it bears: asked after the store was lost."""
+        return frozenset()
+
+    @abstractmethod
+    def settle(self, case: Case[S, T]) -> T | None:
+        """The wish made concrete here and now: globs to files, `auto` to a port. Pure."""
+
+    @abstractmethod
+    def plan(self, case: Case[S, T], changes: Sequence[Change]) -> Plan[A]:
+        """The steps that can be done now. Pure; an absent `case.want.spec` asks for removal."""
+
+    @abstractmethod
+    async def act(self, ref: Ref, step: A, uses: U) -> None:
+        """Do one step, idempotently; the only place that resolves a secret."""
+
+    def verdict(self, case: Case[S, T]) -> Verdict:
+        """Converged: is it ready? Pure."""
+        return Verdict()
+
+    def watch(self, uses: U, wake: Wake) -> None:
+        """Subscribe to the drivers' events once, and wake the refs that they concern."""
+
+
+# ------------------------------------------------------------------------------------------- the store
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A row of the inventory: what was wanted last of something that is, or may be, really there."""
+
+    ref: Ref
+    spec: Mapping[str, JsonValue]  # as written, without defaults
+    digest: str  # of spec, labels and annotations: tells whether the wish has moved
+    generation: int
+    source: str
+    revision: str
+    labels: Mapping[str, str] = EMPTY
+    annotations: Mapping[str, str] = EMPTY
+    needs: Mapping[Ref, Need] = EMPTY
+    parent: Ref | None = None
+    doomed: bool = False  # a tombstone: it goes away, and nothing needs to be asked again
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Take a ref out of the inventory, its memory and status with it."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The whole memory of a ref, as it is from now on."""
+
+    ref: Ref
+    memory: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    ref: Ref
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan as it was recorded before it was acted on; secrets are masked already."""
+
+    ref: Ref
+    at: datetime
+    generation: int
+    changes: Sequence[Mapping[str, JsonValue]]
+    steps: Sequence[Mapping[str, JsonValue]]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a source, with what came of it."""
+
+    source: str
+    revision: str
+    at: datetime
+    outcome: str  # applied | held | refused | failed | rolled-back
+    message: str = ""
+    files: Mapping[str, bytes] | None = None  # the contents, where the source cannot give them back; kept once
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something that a person or a client asked for, and how far it has come."""
+
+    id: str
+    kind: str  # apply | delete | reconcile | rollback | suspend ...
+    actor: str
+    at: datetime
+    state: str  # running | done | failed
+    data: Mapping[str, JsonValue] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class EndOverride:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A durable fact of the node itself: `heartbeat`, `rebuilt`, `node_id`. None forgets it."""
+
+    key: str
+    value: JsonValue
+
+
+Write = Kept | Drop | Remembered | Judged | Planned | Revision | Operation | Override | EndOverride | Note | Event
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """All that the engine needs to go on after a restart."""
+
+    inventory: Mapping[Ref, Kept] = EMPTY
+    memory: Mapping[Ref, Mapping[str, JsonValue]] = EMPTY
+    statuses: Mapping[Ref, Status] = EMPTY
+    overrides: Sequence[Override] = ()
+    notes: Mapping[str, JsonValue] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events a reader wants; a field left empty takes all. `names` may end in `*`."""
+
+    names: tuple[str, ...] = ()
+    subject: Ref | None = None
+    kind: str = ""
+    since: datetime | None = None
+    states: tuple[str, ...] = field(default=())
+
+
+class Store(Protocol):
+    """The durable memory of a node. One writer; a commit is durable when it returns."""
+
+    async def load(self) -> Saved: ...
+    async def commit(self, *writes: Write) -> None:
+        """Write all or nothing, in this order. Concurrent callers share one transaction."""
+        ...
+
+    async def events(self, after: int, limit: int, only: EventFilter = ...) -> Sequence[Event]: ...
+    async def event_ids(self) -> tuple[int, int]:
+        """The oldest id that is kept, and the newest (0, 0 when there is none)."""
+        ...
+
+    def follow(self, after: int, only: EventFilter = ...) -> AsyncIterator[Event]:
+        """The log from `after` on, then live, without end, without loss, without doubles."""
+        ...
+
+    async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]: ...
+    async def revisions(self, source: str, limit: int) -> Sequence[Revision]: ...
+    async def revision_files(self, source: str, revision: str) -> Mapping[str, bytes]: ...
+    async def operations(self, limit: int) -> Sequence[Operation]: ...
+    async def operation(self, id: str) -> Operation | None: ...
+    async def close(self) -> None: ...
+
+
+# --------------------------------------------------------------------------------------- time and chance
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The wall clock, in UTC; it may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+        ...
+
+
+# ------------------------------------------------------------------------------------ secrets and keys
+
+
+class Secrets(Protocol):
+    """Values that other resources refer to. Only an act may resolve one."""
+
+    def resolve(self, secret: Ref, key: str) -> str: ...
+    def versions(self, secret: Ref) -> Mapping[str, str]:
+        """Key -> keyed digest of its value: tells that a value has changed, and nothing else."""
+        ...
+
+
+# --------------------------------------------------------------------------------------------- sources
+
+
+class OnInvalid(StrEnum):
+    """What a revision with errors does."""
+
+    HOLD = "hold"  # the whole revision waits
+    PARTIAL = "partial"  # the broken documents keep their last good version, the others go on
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """A source made concrete: the settled wish of a `Source`, and what a feed is built from."""
+
+    name: str
+    type: str  # directory | git | inbox
+    location: str  # a folder, or a git URL
+    paths: tuple[str, ...] = (".",)  # inside it, in order: later ones overlay earlier ones
+    branch: str = ""
+    tag: str = ""
+    commit: str = ""
+    interval_s: float = 60.0
+    on_invalid: OnInvalid = OnInvalid.HOLD
+    on_failure: str = "keep"  # keep | rollback
+    progress_deadline_s: float = 600.0
+    substitute: Mapping[str, str] = EMPTY
+    patches: Sequence[Mapping[str, JsonValue]] = ()
+    verify: Mapping[str, JsonValue] = EMPTY  # git: {mode: ssh|openpgp, keys: [...], file: ...}
+    allow_force: bool = False  # git: history may be rewritten
+    auth: Mapping[str, JsonValue] = EMPTY  # git: references to secrets, never their values
+    hold: str = ""  # stay at this revision
+    suspended: bool = False
+    parent: str = ""  # the source that declares this one
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One revision of a source, ready to be read."""
+
+    revision: str
+    tree: Tree
+    paths: Mapping[str, str]  # path -> content digest of every file of the tree (below the source's paths)
+    at: datetime
+    message: str = ""
+    author: str = ""
+    signer: str = ""  # whose signature was verified; empty when none was asked for
+
+
+class Feed(Protocol):
+    """One technology that a source's revisions come from."""
+
+    async def changed(self) -> None:
+        """Return when there may be something new: a watch, a poll, a push. May return too often."""
+        ...
+
+    def poke(self) -> None:
+        """Let `changed` return at once."""
+        ...
+
+    async def latest(self) -> Fetched: ...
+    async def at(self, revision: str) -> Fetched: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The engine's answer to a snapshot."""
+
+    accepted: bool
+    reason: str = "Accepted"  # PruneBudget, StoreRebuilt, ...
+    message: str = ""
+    removes: tuple[Ref, ...] = ()
+    clashes: tuple[str, ...] = ()  # refs that another source declares differently, each with both places
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How far a source has come."""
+
+    config: SourceConfig
+    revision: str = ""  # applied
+    seen_revision: str = ""  # the newest that was fetched
+    fetched_at: datetime | None = None
+    applied_at: datetime | None = None
+    resources: int = 0
+    error: str = ""  # why fetching or reading does not work just now
+    held: str = ""  # why the newest revision is not applied: PruneBudget, Invalid, Unverified, Hold, Bad ...
+    problems: tuple[str, ...] = ()
+    signer: str = ""
+
+
+class Sources(Protocol):
+    """The node's sources, as the kind `Source` configures them."""
+
+    async def configure(self, config: SourceConfig) -> None: ...
+    async def remove(self, name: str) -> None: ...
+    def state(self, name: str) -> SourceState | None: ...
+    def names(self) -> frozenset[str]: ...
+    def poke(self, name: str) -> None: ...
+    def subscribe(self, changed: Callable[[str], None]) -> None: ...
