@@ -7,13 +7,16 @@ the same contract; nobody but the runtime knows which driver stands behind a por
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from reconciler.errors import Invalid
 from reconciler.model import (
+    DEFAULT_NAMESPACE,
     EMPTY,
     A,
     Case,
@@ -23,10 +26,12 @@ from reconciler.model import (
     Need,
     Override,
     Plan,
+    PublicKey,
     Ref,
     Resource,
     S,
     Seen,
+    Spec,
     Status,
     T,
     Tree,
@@ -48,6 +53,8 @@ class Kind(ABC, Generic[S, T, A, U]):
     """A frozen dataclass whose fields are the ports that this kind needs."""
     columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = EMPTY
     """What a list shows of it, beside the columns that every kind has."""
+    expands: ClassVar[bool] = False
+    """It has parts."""
     lives: ClassVar[bool] = False
     """It needs a living node: a command without one records the wish and acts on nothing."""
 
@@ -64,7 +71,9 @@ class Kind(ABC, Generic[S, T, A, U]):
         return ()
 
     @abstractmethod
-    async def observe(self, want: Resource[S], memory: Mapping[str, JsonValue], uses: U, fresh: bool) -> Seen[T]:
+    async def observe(
+        self, want: Resource[S], memory: Mapping[str, JsonValue], uses: U, *, fresh: bool
+    ) -> Seen[T]:
         """Read reality. `fresh`: the reading is taken after this call began, from no mirror."""
 
     async def owned(self, uses: U) -> frozenset[Ref]:
@@ -89,6 +98,46 @@ class Kind(ABC, Generic[S, T, A, U]):
 
     def watch(self, uses: U, wake: Wake) -> None:
         """Subscribe to the drivers' events once, and wake the refs that they concern."""
+
+
+class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
+    """The kinds that this node knows, by name; people may write a name in any case."""
+
+    def __init__(self, kinds: Mapping[str, Kind[Any, Any, Any, Any]]) -> None:
+        self._kinds = dict(kinds)
+        self._canonical = {name.lower(): name for name in kinds}
+
+    def __getitem__(self, name: str) -> Kind[Any, Any, Any, Any]:
+        return self._kinds[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def canonical(self, name: str) -> str:
+        """The kind's own spelling of `key`, `KEY` or `keys`."""
+        lower = name.lower()
+        found = self._canonical.get(lower) or self._canonical.get(lower.removesuffix("s"))
+        if found is None:
+            near = get_close_matches(lower, self._canonical, n=1)
+            hint = (
+                f"did you mean '{self._canonical[near[0]]}'?" if near else f"known: {', '.join(sorted(self))}"
+            )
+            raise Invalid(f"unknown kind '{name}', {hint}")
+        return found
+
+    def ref(self, text: str, namespace: str = DEFAULT_NAMESPACE) -> Ref:
+        ref = Ref.parse(text, namespace)
+        return ref._replace(kind=self.canonical(ref.kind))
+
+    def needs(self, ref: Ref, spec: Spec) -> Mapping[Ref, Need]:
+        """All that the spec needs: what `dependsOn` names, and what the kind implies."""
+        implied = self[ref.kind].needs(spec, ref)
+        if not spec.depends_on:
+            return implied
+        return {self.ref(text, ref.namespace): Need.READY for text in spec.depends_on} | dict(implied)
 
 
 # ------------------------------------------------------------------------------------------- the store
@@ -152,7 +201,7 @@ class Revision:
     at: datetime
     outcome: str  # applied | held | refused | failed | rolled-back
     message: str = ""
-    files: Mapping[str, bytes] | None = None  # the contents, where the source cannot give them back; kept once
+    files: Mapping[str, bytes] | None = None  # the contents, where the source cannot give them back
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +229,9 @@ class Note:
     value: JsonValue
 
 
-Write = Kept | Drop | Remembered | Judged | Planned | Revision | Operation | Override | EndOverride | Note | Event
+Write = (
+    Kept | Drop | Remembered | Judged | Planned | Revision | Operation | Override | EndOverride | Note | Event
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +304,89 @@ class Secrets(Protocol):
     def versions(self, secret: Ref) -> Mapping[str, str]:
         """Key -> keyed digest of its value: tells that a value has changed, and nothing else."""
         ...
+
+
+class Standing(StrEnum):
+    """Whose a thing in the keystore is."""
+
+    OURS = "ours"  # a resource declares it
+    FOREIGN = "foreign"  # imported by hand, or left behind by `deletionPolicy: Orphan`
+    ASIDE = "aside"  # its resource is deleted: in nobody's use, kept so that no private key is ever lost
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredKey:
+    """A pair that a rotation has replaced; it verifies what it signed, and signs no more."""
+
+    public: PublicKey
+    rotation: str  # the token that it was made for
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """What the keystore tells of a key: all but its private part."""
+
+    public: PublicKey
+    role: str
+    generated: bool
+    rotation: str = ""  # the token that the present pair was made for
+    standing: Standing = Standing.OURS
+    retired: tuple[RetiredKey, ...] = ()
+    readable: bool = True  # the node's identity opens the private part
+
+
+class Keys(Protocol):
+    """The keys that the node holds or trusts. Each act is idempotent; only `destroy` loses a private key."""
+
+    def get(self, key: Ref, *, fresh: bool = False) -> KnownKey | None: ...
+    def refs(self) -> frozenset[Ref]:
+        """Those that a resource of this node declares."""
+        ...
+
+    async def generate(self, key: Ref, role: str, rotation: str) -> None:
+        """Make a pair for this token, unless it is there; one set aside under this name comes back."""
+        ...
+
+    async def trust(self, key: Ref, role: str, public: PublicKey) -> None: ...
+    async def claim(self, key: Ref, role: str) -> None:
+        """The key that is there is a resource's from now on, in this role."""
+        ...
+
+    async def release(self, key: Ref) -> None:
+        """It stays as it is, and is no resource's any more."""
+        ...
+
+    async def set_aside(self, key: Ref) -> None: ...
+    async def destroy(self, key: Ref) -> None: ...
+    async def sign(self, key: Ref, message: bytes) -> bytes: ...
+    async def private(self, key: Ref) -> str:
+        """The private part as OpenSSH writes it, for a connection; only an act or a feed may ask."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSecret:
+    """What the keystore tells of a secret: which values it holds, and none of them."""
+
+    declared: Mapping[str, str]  # key -> SHA-256, in hex, of the ciphertext as it was declared
+    standing: Standing = Standing.OURS
+    readable: bool = True  # the node's identity opens the values
+
+
+class SecretStore(Secrets, Protocol):
+    """Where the values of secrets lie, encrypted to the node. Each act is idempotent."""
+
+    def get(self, secret: Ref, *, fresh: bool = False) -> KnownSecret | None: ...
+    def refs(self) -> frozenset[Ref]:
+        """Those that a resource of this node declares."""
+        ...
+
+    async def put(self, secret: Ref, encrypted: Mapping[str, str]) -> None:
+        """Hold exactly these values, all or none; refuse what the node cannot decrypt."""
+        ...
+
+    async def release(self, secret: Ref) -> None: ...
+    async def drop(self, secret: Ref) -> None: ...
 
 
 # --------------------------------------------------------------------------------------------- sources

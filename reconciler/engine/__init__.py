@@ -1,0 +1,1 @@
+"""The pure middle, and the loop around it."""
