@@ -1,0 +1,208 @@
+"""The node's settings: one frozen model, laid in layers.
+
+Rules: defaults < file < the file's overlay for the environment < `HOLDFAST_*` < flags; an unknown key
+is refused with a suggestion, a bad value with its place, so a typo never passes for a default. The
+file is TOML (`holdfast.toml`), which needs no parser of ours. No pydantic in here: every command of
+the `holdfast` program reads its settings, and most of them want to be done in a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from reconciler.errors import Invalid
+
+PREFIX = "HOLDFAST_"
+CLIENT_VARIABLES = frozenset(
+    {"DATA", "CONFIG", "ENVIRONMENT", "API_URL", "API_KEY", "SOCKET", "TELEMETRY_ENDPOINT", "TRACE_ID"}
+)
+TEST_VARIABLES = frozenset({"TEST_STRICT", "SEEDS", "KILLS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    enabled: bool = True
+    """Serve the HTTP API; the Unix socket serves in any case."""
+    listen: str = "127.0.0.1:8081"
+    """Where the HTTP API listens."""
+    max_body_bytes: int = 64 * 1024 * 1024
+    """The largest body of `apply` and `diff`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    legacy_listen: str = "127.0.0.1:8080"
+    """Where the internal endpoints listen besides the socket; empty: nowhere."""
+    shutdown_grace_s: float = 10.0
+    """How long a stop waits for what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    interval_s: float = 30.0
+    """How often each resource is looked at when nothing happens."""
+    workers: int = 32
+    """How many resources are worked on at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    event_days: float = 30.0
+    """Events older than this are dropped."""
+    event_rows: int = 100_000
+    """More events than this are dropped, the oldest first."""
+    plans_per_resource: int = 20
+    """How many recorded plans a resource keeps."""
+    revisions_per_source: int = 50
+    """How many revisions a source keeps, to go back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str = "info"
+    """debug, info, warning or error."""
+    format: str = "text"
+    """text or json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    data: Path
+    """Everything that the node keeps: store, keystore, inbox, mirrors, logs, its socket."""
+    environment: str = "prod"
+    """Which overlay of the file applies."""
+    api: Api = field(default_factory=Api)
+    daemon: Daemon = field(default_factory=Daemon)
+    reconcile: Reconcile = field(default_factory=Reconcile)
+    retention: Retention = field(default_factory=Retention)
+    log: Log = field(default_factory=Log)
+
+    @property
+    def socket(self) -> Path:
+        return self.data / "holdfast.sock"
+
+    @property
+    def store(self) -> Path:
+        return self.data / "holdfast.db"
+
+
+def data_folder(flag: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """`--data`, else `HOLDFAST_DATA`, else the XDG state folder."""
+    chosen = flag or environ.get(f"{PREFIX}DATA")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    state = environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser().absolute() / "holdfast"
+
+
+def load(
+    data: str | None = None,
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """All layers laid over one another. `flags` are `section.key` -> value."""
+    settings = Settings(data_folder(data, environ))
+    path = _file(settings.data, environ)
+    written = _read(path)
+    environment = environ.get(f"{PREFIX}ENVIRONMENT") or str(written.pop("environment", settings.environment))
+    overlays = written.pop("environments", {})
+    settings = replace(settings, environment=environment)
+    settings = _laid(settings, written, str(path))
+    settings = _laid(settings, overlays.get(environment, {}), f"{path} [environments.{environment}]")
+    settings = _laid(settings, _from_environment(environ), "the environment")
+    return _laid(settings, _nested(flags or {}), "the command line")
+
+
+def _file(data: Path, environ: Mapping[str, str]) -> Path:
+    named = environ.get(f"{PREFIX}CONFIG")
+    path = Path(named).expanduser() if named else data / "holdfast.toml"
+    if named and not path.is_file():
+        raise Invalid(
+            f"{path} does not exist", remedy=f"{PREFIX}CONFIG names it; create it or unset the variable"
+        )
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path}: {error}", remedy="it must be TOML in UTF-8") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`HOLDFAST_API_LISTEN` is `api.listen`."""
+    sections = {f.name for f in fields(Settings)}
+    found: dict[str, Any] = {}
+    for name, value in environ.items():
+        key = name.removeprefix(PREFIX)
+        if key == name or key in CLIENT_VARIABLES or key in TEST_VARIABLES:
+            continue
+        section, _, rest = key.lower().partition("_")
+        if section not in sections or not rest:
+            raise Invalid(f"the environment: {name} is no setting", remedy=_near(name, _variables()))
+        found.setdefault(section, {})[rest] = value
+    return found
+
+
+def _variables() -> list[str]:
+    hints = get_type_hints(Settings)
+    return [
+        f"{PREFIX}{section}_{f.name}".upper()
+        for section, of in hints.items()
+        if hasattr(of, "__dataclass_fields__")
+        for f in fields(of)
+    ]
+
+
+def _nested(flat: Mapping[str, object]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        section, _, name = key.partition(".")
+        nested.setdefault(section, {})[name] = value
+    return nested
+
+
+def _laid(settings: Settings, layer: Mapping[str, Any], where: str) -> Settings:
+    for section, values in layer.items():
+        current = getattr(settings, section, None) if section not in {"data", "environment"} else None
+        if current is None or not isinstance(values, Mapping):
+            known = [f.name for f in fields(Settings) if f.name not in {"data", "environment"}]
+            raise Invalid(f"{where}: there is no section '{section}'", remedy=_near(section, known))
+        hints = get_type_hints(type(current))
+        for key, value in values.items():
+            if key not in hints:
+                raise Invalid(
+                    f"{where}: there is no setting '{section}.{key}'", remedy=_near(key, list(hints))
+                )
+            current = replace(current, **{key: _converted(value, hints[key], f"{where}: {section}.{key}")})
+        settings = replace(settings, **{section: current})
+    return settings
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+
+
+def _converted(value: object, to: type[Any], where: str) -> object:
+    if to is bool and isinstance(value, str):
+        if value.lower() in {"true", "yes", "1", "on"}:
+            return True
+        if value.lower() in {"false", "no", "0", "off"}:
+            return False
+        raise Invalid(f"{where} is '{value}'", remedy="write true or false")
+    if isinstance(value, bool) != (to is bool):
+        raise Invalid(f"{where} is '{value}', not of type {to.__name__}")
+    try:
+        return to(value)
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"{where} is '{value}', not of type {to.__name__}") from error
