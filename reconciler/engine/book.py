@@ -7,7 +7,7 @@ wished gone stays in it until reality was seen without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from json import dumps
 from typing import Any
@@ -108,6 +108,18 @@ class Book:
         if moved:
             self._tie_knots()
         return frozenset(moved)
+
+    def as_if(self, wants: Mapping[Ref, Resource[Any]]) -> Book:
+        """The book as it would be with other wants; this one stays as it is."""
+        other = Book(self._kinds, Saved())
+        for ref, entry in self._entries.items():
+            other._entries[ref] = replace(entry)
+            other._index(ref)
+        other.wish(wants)
+        return other
+
+    def parts(self, ref: Ref) -> tuple[Ref, ...]:
+        return tuple(sorted(self._parts.get(ref, ())))
 
     def drop(self, ref: Ref) -> None:
         self._entries.pop(ref, None)

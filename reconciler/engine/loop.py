@@ -8,17 +8,17 @@ pass that finds nothing different writes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 from reconciler.engine.book import Book, Entry
 from reconciler.engine.decide import Decision, Gate, Surroundings, decide
-from reconciler.engine.diff import MASK, plain
 from reconciler.engine.judge import Outcome, judge
+from reconciler.engine.preview import Preview, preview
 from reconciler.engine.queue import Priority, Queue
+from reconciler.engine.told import described, told
 from reconciler.engine.wishes import (
     DISABLED,
     PRUNE_DISABLED,
@@ -29,11 +29,11 @@ from reconciler.engine.wishes import (
     weigh,
     written,
 )
+from reconciler.engine.world import World
 from reconciler.errors import Failed, NotFound, Problem
 from reconciler.model import (
     EMPTY,
     Case,
-    Change,
     DeletionPolicy,
     Event,
     Override,
@@ -43,21 +43,17 @@ from reconciler.model import (
     Seen,
     Snapshot,
     Status,
-    Step,
     Verdict,
 )
 from reconciler.ports import (
-    Clock,
     Drop,
     EndOverride,
     Judged,
     Kept,
-    Kinds,
     Note,
     Planned,
     Remembered,
     Saved,
-    Store,
     Submission,
     Wake,
     Write,
@@ -72,17 +68,6 @@ class Pace:
 
     workers: int = 32
     resync_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What the engine works with: handed in, so that a simulation can hand in another one."""
-
-    kinds: Kinds
-    uses: Mapping[str, Any]
-    store: Store
-    clock: Clock
-    random: Random
 
 
 class Engine:
@@ -160,6 +145,19 @@ class Engine:
             self._snapshots = candidate
             self._adopt(wishes)
             return replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
+
+    async def preview(self, snapshot: Snapshot, about: Collection[Ref]) -> Preview:
+        """What would change if its source declared this; `about` names the refs that were asked for."""
+        candidate = {**self._snapshots, snapshot.source: snapshot}
+        wishes = self._merge(candidate)
+        inventory = self._book.inventory
+        removes = gone(inventory, wishes, candidate)
+        answer = weigh(inventory, removes, allowed=snapshot.allow_prune, rebuilt=self._rebuilt)
+        answer = replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
+        book = self._book.as_if(wishes.wants)
+        asked = [*(ref for ref in about if ref in book), *removes]
+        whole = {part: None for ref in asked for part in (ref, *book.parts(ref))}
+        return await preview(self._world, book, answer, tuple(whole), living=self._living)
 
     async def forget_source(self, name: str) -> None:
         """A source is gone: its snapshot counts no more."""
@@ -493,19 +491,3 @@ def _moved(entry: Entry, status: Status, seen: Seen[Any] | None) -> bool:
         or was.actual != seen.actual
         or was.inputs != seen.inputs
     )
-
-
-def described(change: Change) -> dict[str, Any]:
-    return {
-        "path": list(change.path),
-        "seen": MASK if change.secret and change.seen is not None else change.seen,
-        "want": MASK if change.secret and change.want is not None else change.want,
-        "recreates": change.recreates,
-    }
-
-
-def told(step: Step) -> dict[str, Any]:
-    """A step as the audit log shows it."""
-    fields = plain(step)
-    fields.pop("remember", None)
-    return {"step": step.verb or type(step).__name__, **fields}

@@ -1,0 +1,90 @@
+"""What would change if a source declared something else: the same pure middle, nothing acted upon.
+
+Rules: reads only, writes nowhere; a resource that does not exist yet is an addition even where its
+wish cannot be settled before others are there; what is named as affected is what needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+from reconciler.engine.book import Book
+from reconciler.engine.decide import Gate, Surroundings, decide
+from reconciler.engine.graph import dependents
+from reconciler.engine.told import described
+from reconciler.engine.world import World
+from reconciler.errors import Problem
+from reconciler.model import Case, Change, Ref
+from reconciler.ports import Submission
+
+ACTIONS = ("add", "change", "recreate", "remove", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    ref: Ref
+    action: str
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+    affects: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    differences: tuple[Difference, ...]
+    submission: Submission
+
+    @property
+    def digest(self) -> str:
+        """Names exactly these changes."""
+        rows = [[str(d.ref), d.action, [described(c) for c in d.changes]] for d in self.differences]
+        return sha256(dumps(rows, sort_keys=True).encode()).hexdigest()
+
+
+async def preview(
+    world: World, book: Book, submission: Submission, refs: Sequence[Ref], living: bool
+) -> Preview:
+    """`book` holds the wishes as they would be; `refs` are those that the answer is about."""
+    needs = book.needs()
+    found: list[Difference] = []
+    for ref in refs:
+        difference = await _differ(world, book, ref, living=living)
+        if difference.action in {"recreate", "remove"}:
+            difference = Difference(
+                ref,
+                difference.action,
+                difference.changes,
+                difference.reason,
+                tuple(r for r in dependents(ref, needs) if r not in submission.removes),
+            )
+        found.append(difference)
+    return Preview(tuple(found), submission)
+
+
+async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> Difference:
+    kind, uses = world.kinds[ref.kind], world.uses[ref.kind]
+    want = book.resource(ref)
+    entry = book[ref]
+    seen = await kind.observe(want, entry.memory, uses, fresh=False)
+    case: Case[Any, Any] = Case(want, seen, book.look(want), entry.memory)
+    try:
+        decision = decide(kind, case, Surroundings(cycle=book.knot(ref), living=living))
+    except Problem as problem:
+        action = "add" if seen.actual is None else "change"
+        return Difference(ref, action, reason=problem.message)
+    if not decision.changes:
+        waits = decision.settled is None and want.spec is not None and seen.actual is None
+        return Difference(ref, "add" if waits else "none", reason=decision.message)
+    reason = decision.message if decision.gate is not Gate.OPEN else ""
+    return Difference(ref, _action(decision.changes), decision.changes, reason)
+
+
+def _action(changes: Sequence[Change]) -> str:
+    first = changes[0]
+    if not first.path:
+        return "add" if first.seen is None else "remove"
+    return "recreate" if any(change.recreates for change in changes) else "change"

@@ -1,0 +1,19 @@
+"""What the engine works with: handed in, so that a simulation can hand in another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from reconciler.ports import Clock, Kinds, Store
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    kinds: Kinds
+    uses: Mapping[str, Any]  # kind -> its frozen dataclass of ports
+    store: Store
+    clock: Clock
+    random: Random
