@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Never, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -22,7 +21,30 @@ from pydantic.alias_generators import to_camel
 from reconciler.errors import Invalid, Place
 
 JsonValue = Any  # str, int, float, bool, None, and lists and dicts of these
-EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
+
+class _Empty(Mapping[Any, Any]):
+    """A mapping of nothing: hashable, as dataclasses ask of a default (`MappingProxyType`: from 3.12 on)."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: object) -> Never:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return hash(())
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+EMPTY: Mapping[Any, Any] = _Empty()
 
 DEFAULT_NAMESPACE = "default"
 API_GROUP = "holdfast.dev"
