@@ -7,7 +7,7 @@ the same contract; nobody but the runtime knows which driver stands behind a por
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -307,10 +307,10 @@ class Secrets(Protocol):
 
 
 class Standing(StrEnum):
-    """Whose a thing in the keystore is."""
+    """Whose a key in the keystore is."""
 
     OURS = "ours"  # a resource declares it
-    FOREIGN = "foreign"  # imported by hand, or left behind by `deletionPolicy: Orphan`
+    FOREIGN = "foreign"  # put there by hand
     ASIDE = "aside"  # its resource is deleted: in nobody's use, kept so that no private key is ever lost
 
 
@@ -329,7 +329,7 @@ class KnownKey:
     public: PublicKey
     role: str
     generated: bool
-    rotation: str = ""  # the token that the present pair was made for
+    rotation: str = ""  # the token that the latest pair was made for
     standing: Standing = Standing.OURS
     retired: tuple[RetiredKey, ...] = ()
     readable: bool = True  # the node's identity opens the private part
@@ -352,10 +352,6 @@ class Keys(Protocol):
         """The key that is there is a resource's from now on, in this role."""
         ...
 
-    async def release(self, key: Ref) -> None:
-        """It stays as it is, and is no resource's any more."""
-        ...
-
     async def set_aside(self, key: Ref) -> None: ...
     async def destroy(self, key: Ref) -> None: ...
     async def sign(self, key: Ref, message: bytes) -> bytes: ...
@@ -369,7 +365,6 @@ class KnownSecret:
     """What the keystore tells of a secret: which values it holds, and none of them."""
 
     declared: Mapping[str, str]  # key -> SHA-256, in hex, of the ciphertext as it was declared
-    standing: Standing = Standing.OURS
     readable: bool = True  # the node's identity opens the values
 
 
@@ -385,7 +380,6 @@ class SecretStore(Secrets, Protocol):
         """Hold exactly these values, all or none; refuse what the node cannot decrypt."""
         ...
 
-    async def release(self, secret: Ref) -> None: ...
     async def drop(self, secret: Ref) -> None: ...
 
 
@@ -435,6 +429,8 @@ class Fetched:
     message: str = ""
     author: str = ""
     signer: str = ""  # whose signature was verified; empty when none was asked for
+    allow_prune: bool = False  # it says by name that it may remove much
+    notices: tuple[str, ...] = ()  # what was passed over in the tree, and why: for people, no error
 
 
 class Feed(Protocol):
@@ -448,8 +444,15 @@ class Feed(Protocol):
         """Let `changed` return at once."""
         ...
 
-    async def latest(self) -> Fetched: ...
+    async def latest(self, applied: str = "") -> Fetched:
+        """The newest revision. `applied` is the one in force: history is told from it on, where there is any."""
+        ...
+
     async def at(self, revision: str) -> Fetched: ...
+    async def collect(self, keep: Collection[str]) -> None:
+        """Free what only other revisions than these need, such as folders that were exported."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -489,3 +492,151 @@ class Sources(Protocol):
     def names(self) -> frozenset[str]: ...
     def poke(self, name: str) -> None: ...
     def subscribe(self, changed: Callable[[str], None]) -> None: ...
+
+
+# ------------------------------------------------------------------------------------------- processes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A supervised process to be: what is run, as whom, and how it is ended."""
+
+    id: str  # of the service; at most one process bears it at a time
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default=EMPTY, repr=False)  # all of it; may hold secrets
+    cwd: str = "/"
+    user: str = ""  # `name`, `name:group` or their numbers; empty: the node's own
+    labels: Mapping[str, str] = EMPTY  # kept with the process: whose it is, and of which wish
+    stop_signal: int = 15
+    grace_s: float = 10.0
+    log_bytes: int = 10 << 20  # of one file
+    log_files: int = 5
+
+
+class ProcessState(StrEnum):
+    RUNNING = "running"
+    STOPPED = "stopped"  # by SIGSTOP: it is there and does nothing
+    ENDING = "ending"  # told to end, or gone and what it left behind is not gone yet
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A supervised process as it is, or as it ended."""
+
+    id: str
+    pid: int
+    state: ProcessState
+    started_at: datetime
+    labels: Mapping[str, str] = EMPTY
+    exit_code: int | None = None
+    signal: int | None = None  # that ended it; neither is known when nobody was there to see the end
+    exited_at: datetime | None = None
+    asked: bool = False  # to end, by `stop`
+    restarts: int = 0  # starts after an end that nobody asked for
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    at: datetime
+    stream: str  # stdout | stderr
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCheck:
+    """Healthy when it exits with 0. Run in the process's own environment, folder and user."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """Healthy when it answers with a status from 200 to 399."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """Healthy when it accepts a connection."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How to tell that a process does its work, and how often to ask."""
+
+    by: CommandCheck | HttpCheck | TcpCheck
+    interval_s: float = 10.0
+    timeout_s: float = 5.0
+    retries: int = 3  # failures in a row until it counts as unhealthy
+    start_period_s: float = 30.0  # failures before its end do not count
+
+
+class HealthState(StrEnum):
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    state: HealthState = HealthState.STARTING
+    failures: int = 0  # in a row
+    message: str = ""  # of the last failure
+
+
+class Processes(Protocol):
+    """Processes that live on while the node does not. All errors are of `errors`."""
+
+    def processes(self) -> Mapping[str, Process]:
+        """All by id, from memory, as current as the last event. Raise Unavailable when nobody can know."""
+        ...
+
+    async def fresh(self) -> Mapping[str, Process]:
+        """All by id, read after this call began."""
+        ...
+
+    async def start(self, run: Run) -> Process:
+        """Run it, or answer with the one that runs under this id already, whatever it runs."""
+        ...
+
+    async def stop(self, id: str, signal: int, grace_s: float) -> None:
+        """End it with all that descends from it, by force after the grace; return when all of it is gone."""
+        ...
+
+    async def resume(self, id: str) -> None:
+        """Let go on what SIGSTOP stopped."""
+        ...
+
+    async def forget(self, id: str, *, logs: bool = False) -> None:
+        """Drop what is known of one that has ended, and its logs if asked to."""
+        ...
+
+    def logs(
+        self, id: str, *, tail: int | None = None, follow: bool = False, since: datetime | None = None
+    ) -> AsyncIterator[LogLine]:
+        """The last `tail` lines (None: all that are kept), then, if asked to follow, those to come."""
+        ...
+
+    def health(self, id: str, check: Check | None) -> Health | None:
+        """What the check says just now; None without one. It begins when it is first asked for.
+
+        The same check goes on, another takes its place, None ends it; the process is not touched.
+        """
+        ...
+
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        """Call with the id whenever a process or its health has changed; may call too often."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the processes as they are."""
+        ...
+
+    async def shutdown(self) -> None:
+        """End every process, each with its own signal and grace, and who supervises them."""
+        ...
