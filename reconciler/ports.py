@@ -334,6 +334,11 @@ class KnownKey:
     retired: tuple[RetiredKey, ...] = ()
     readable: bool = True  # the node's identity opens the private part
 
+    @property
+    def rotations(self) -> tuple[str, ...]:
+        """All tokens that were done."""
+        return (self.rotation, *(old.rotation for old in self.retired))
+
 
 class Keys(Protocol):
     """The keys that the node holds or trusts. Each act is idempotent; only `destroy` loses a private key."""
@@ -445,7 +450,7 @@ class Feed(Protocol):
         ...
 
     async def latest(self, applied: str = "") -> Fetched:
-        """The newest revision. `applied` is the one in force: history is told from it on, where there is any."""
+        """The newest revision. `applied` is the one in force, if any: history is judged from there on."""
         ...
 
     async def at(self, revision: str) -> Fetched: ...

@@ -1,0 +1,185 @@
+"""The keys of a node: ed25519 pairs that it made or was given, and public keys that it trusts.
+
+Rules: one file a key, so that a pair is there as a whole or not at all; a private part is written
+only encrypted, and whatever replaces a pair keeps it among the retired; only `destroy` loses one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from reconciler.drivers.keystore.folder import Folder
+from reconciler.drivers.keystore.identity import Identity
+from reconciler.drivers.keystore.shelf import Record, Shelf
+from reconciler.errors import NotFound, Refused
+from reconciler.model import PublicKey, Ref
+from reconciler.ports import KnownKey, RetiredKey, Standing
+
+
+class Pair(Record):
+    public: str  # in hex
+    private: str = ""  # the 32 bytes, age-encrypted; empty for a public key that is only trusted
+    rotation: str = ""
+
+
+class KeyRecord(Record):
+    role: str
+    standing: Standing = Standing.OURS
+    recipient: str = ""  # whom the private parts are encrypted to
+    pair: Pair
+    retired: tuple[Pair, ...] = ()
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        return (self.pair, *self.retired)
+
+    @property
+    def made(self) -> tuple[Pair, ...]:
+        """Those with a private part, the latest first."""
+        return tuple(pair for pair in self.pairs if pair.private)
+
+    @property
+    def publics(self) -> frozenset[str]:
+        return frozenset(pair.public for pair in self.pairs)
+
+    def as_(self, standing: Standing, role: str | None = None) -> KeyRecord:
+        return self.model_copy(update={"standing": standing, "role": self.role if role is None else role})
+
+
+Change = Callable[[KeyRecord | None], KeyRecord | None]
+
+
+class KeyRing:
+    """Implements `Keys` with files."""
+
+    def __init__(self, folder: Folder, shelf: Shelf[KeyRecord], identity: Identity) -> None:
+        self._folder = folder
+        self._shelf = shelf
+        self._identity = identity
+
+    def get(self, key: Ref, *, fresh: bool = False) -> KnownKey | None:
+        record = self._shelf.get(key, fresh=fresh)
+        return None if record is None else known(record, self._identity.recipients)
+
+    def refs(self) -> frozenset[Ref]:
+        return frozenset(ref for ref, record in self._shelf.all() if record.standing is Standing.OURS)
+
+    async def generate(self, key: Ref, role: str, rotation: str) -> None:
+        def generated(old: KeyRecord | None) -> KeyRecord:
+            made = old.made if old else ()
+            if rotation not in ("", *(pair.rotation for pair in made)) or not made:
+                made = (self._new_pair(rotation), *self._anew(made))
+            return KeyRecord(role=role, recipient=self._identity.recipient, pair=made[0], retired=made[1:])
+
+        await self._change(key, generated)
+
+    async def trust(self, key: Ref, role: str, public: PublicKey) -> None:
+        def trusted(old: KeyRecord | None) -> KeyRecord:
+            made, recipient = (old.made, old.recipient) if old else ((), "")
+            return KeyRecord(role=role, recipient=recipient, pair=Pair(public=public.hex), retired=made)
+
+        await self._change(key, trusted)
+
+    async def claim(self, key: Ref, role: str) -> None:
+        await self._change(key, lambda old: old and old.as_(Standing.OURS, role))
+
+    async def set_aside(self, key: Ref) -> None:
+        # A public key is not lost: it stood in the manifest.
+        await self._change(key, lambda old: old.as_(Standing.ASIDE) if old and old.made else None)
+
+    async def destroy(self, key: Ref) -> None:
+        await self._change(key, lambda _: None)
+
+    async def sign(self, key: Ref, message: bytes) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return Ed25519PrivateKey.from_private_bytes(self._seed(key)).sign(message)
+
+    async def private(self, key: Ref) -> str:
+        return openssh_private(self._seed(key))
+
+    def holds_private(self) -> bool:
+        return any(record.made for _, record in self._shelf.all())
+
+    def restore(self, key: Ref, backup: KeyRecord) -> None:
+        """Take a record of a backup in, and keep what is here as well. The lock must be held."""
+        here = self._shelf.get(key, fresh=True)
+        self._shelf.put(key, self._current(backup if here is None else merged(here, backup)))
+
+    def reencrypt(self) -> None:
+        """All private parts, to the present identity. The lock must be held."""
+        present = self._identity.recipient
+        for ref, record in self._shelf.all():
+            if record.made and record.recipient != present:
+                self._shelf.put(ref, self._current(record))
+
+    def _current(self, record: KeyRecord) -> KeyRecord:
+        pair, *retired = self._anew(record.pairs)
+        new = {"recipient": self._identity.recipient, "pair": pair, "retired": tuple(retired)}
+        return record.model_copy(update=new)
+
+    def _anew(self, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+        """The same pairs, encrypted to the present identity."""
+        return tuple(self._sealed(p, self._identity.decrypt(p.private)) if p.private else p for p in pairs)
+
+    def _sealed(self, pair: Pair, seed: bytes) -> Pair:
+        return pair.model_copy(update={"private": self._identity.encrypt(seed)})
+
+    def _new_pair(self, rotation: str) -> Pair:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        private = Ed25519PrivateKey.generate()
+        public = private.public_key().public_bytes_raw().hex()
+        return self._sealed(Pair(public=public, rotation=rotation), private.private_bytes_raw())
+
+    def _seed(self, key: Ref) -> bytes:
+        record = self._shelf.get(key)
+        if record is None or record.standing is Standing.ASIDE:
+            raise NotFound(f"{key} is not in the keystore", remedy="declare it with `generate: true`")
+        if not record.pair.private:
+            raise Refused(
+                f"{key} is a public key that this node only trusts: it cannot sign",
+                remedy="sign with a key that has `generate: true`",
+            )
+        return self._identity.decrypt(record.pair.private)
+
+    async def _change(self, key: Ref, new: Change) -> None:
+        await asyncio.to_thread(self._changed, key, new)  # a sync to disk may take its time
+
+    def _changed(self, key: Ref, new: Change) -> None:
+        with self._folder.locked():
+            old = self._shelf.get(key, fresh=True)
+            record = new(old)
+            if record is None:
+                self._shelf.remove(key)
+            elif record != old:
+                self._shelf.put(key, record)
+
+
+def merged(here: KeyRecord, backup: KeyRecord) -> KeyRecord:
+    """The later of two records of one key; of two strangers, the backup's. No pair is lost."""
+    later, other = (here, backup) if backup.pair.public in here.publics else (backup, here)
+    missing = tuple(pair for pair in other.made if pair.public not in later.publics)
+    return later.model_copy(update={"retired": (*later.retired, *missing)})
+
+
+def openssh_private(seed: bytes) -> str:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    form = serialization.PrivateFormat.OpenSSH
+    return private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def known(record: KeyRecord, recipients: Sequence[str]) -> KnownKey:
+    return KnownKey(
+        public=PublicKey(record.pair.public),
+        role=record.role,
+        generated=bool(record.pair.private),
+        rotation=record.made[0].rotation if record.made else "",
+        standing=record.standing,
+        retired=tuple(RetiredKey(PublicKey(pair.public), pair.rotation) for pair in record.retired),
+        readable=not record.made or record.recipient in recipients,
+    )

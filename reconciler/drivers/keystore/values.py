@@ -1,0 +1,149 @@
+"""The values of secrets, encrypted to the node.
+
+Rules: all values of a secret stand in one file, so that they change together; what is stored has
+been decrypted once, so that a value nobody can open is refused while the last good ones stay; a
+value's version is a keyed digest, which tells that it has changed and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+
+from reconciler.drivers.keystore import age
+from reconciler.drivers.keystore.folder import Folder
+from reconciler.drivers.keystore.identity import Identity
+from reconciler.drivers.keystore.shelf import Record, Shelf
+from reconciler.errors import Invalid, NotFound, TooLarge
+from reconciler.model import Ref
+from reconciler.ports import KnownSecret
+
+DIGEST_KEY = "digest-key"
+
+
+class Value(Record):
+    declared: str  # SHA-256 of the ciphertext in the manifest
+    encrypted: str
+    version: str
+
+
+class SecretRecord(Record):
+    recipient: str  # whom the values are encrypted to
+    values: Mapping[str, Value]
+
+
+class SecretBox:
+    """Implements `SecretStore` with files."""
+
+    def __init__(self, folder: Folder, shelf: Shelf[SecretRecord], identity: Identity) -> None:
+        self._folder = folder
+        self._shelf = shelf
+        self._identity = identity
+
+    def get(self, secret: Ref, *, fresh: bool = False) -> KnownSecret | None:
+        record = self._shelf.get(secret, fresh=fresh)
+        if record is None:
+            return None
+        declared = {key: value.declared for key, value in record.values.items()}
+        return KnownSecret(declared, record.recipient in self._identity.recipients)
+
+    def refs(self) -> frozenset[Ref]:
+        return frozenset(ref for ref, _ in self._shelf.all())
+
+    def resolve(self, secret: Ref, key: str) -> str:
+        record = self._shelf.get(secret)
+        if record is None:
+            raise NotFound(f"{secret} is not in the keystore", remedy="see why it is not Ready")
+        if key not in record.values:
+            raise NotFound(
+                f"{secret} has no value '{key}'", remedy=f"it has: {', '.join(sorted(record.values))}"
+            )
+        return self._opened(secret, key, record.values[key].encrypted)
+
+    def versions(self, secret: Ref) -> Mapping[str, str]:
+        record = self._shelf.get(secret)
+        return {} if record is None else {key: value.version for key, value in record.values.items()}
+
+    async def put(self, secret: Ref, encrypted: Mapping[str, str]) -> None:
+        await asyncio.to_thread(self._put, secret, dict(encrypted))
+
+    async def drop(self, secret: Ref) -> None:
+        await asyncio.to_thread(self._drop, secret)
+
+    def reencrypt(self) -> None:
+        """All values, to the present identity. The lock must be held."""
+        present = self._identity.recipient
+        for ref, record in self._shelf.all():
+            if record.recipient != present:
+                values = {key: self._anew(value) for key, value in record.values.items()}
+                new = {"recipient": present, "values": values}
+                self._shelf.put(ref, record.model_copy(update=new))
+        if self._folder.stamp(DIGEST_KEY) is not None:
+            self._write_digest_key(self._digest_key())
+
+    def _anew(self, value: Value) -> Value:
+        opened = self._identity.decrypt(value.encrypted)
+        return value.model_copy(update={"encrypted": self._identity.encrypt(opened)})
+
+    def _put(self, secret: Ref, encrypted: Mapping[str, str]) -> None:
+        with self._folder.locked():
+            self._identity.ensure()
+            opened = {key: self._opened(secret, key, text) for key, text in encrypted.items()}
+            digest_key = self._digest_key()
+            record = SecretRecord(
+                recipient=self._identity.recipient,
+                values={
+                    key: Value(
+                        declared=sha256(text.encode()).hexdigest(),
+                        encrypted=self._identity.encrypt(opened[key].encode()),
+                        version=version(digest_key, secret, key, opened[key]),
+                    )
+                    for key, text in encrypted.items()
+                },
+            )
+            self._shelf.put(secret, record)
+
+    def _drop(self, secret: Ref) -> None:
+        with self._folder.locked():
+            self._shelf.remove(secret)
+
+    def _opened(self, secret: Ref, key: str, text: str) -> str:
+        """The value; whatever fails, nothing of it reaches the error."""
+        where = f"the value '{key}' of {secret}"
+        try:
+            content = self._identity.decrypt(text)
+        except age.Undecryptable as why:
+            raise Invalid(
+                f"{where} {why.message}",
+                remedy="encrypt it to this node: "
+                f"`holdfast secret encrypt --recipient {self._identity.recipient}`",
+            ) from None
+        if len(content) > age.LARGEST_VALUE:
+            raise TooLarge(f"{where} is larger than {age.LARGEST_VALUE} bytes", remedy="split it")
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            raise Invalid(f"{where} is no UTF-8 text", remedy="encode it, as base64 for instance") from None
+
+    def _digest_key(self) -> bytes:
+        """Made at first use. The lock must be held."""
+        sealed = self._folder.read(DIGEST_KEY)
+        if sealed is not None:
+            # If it is damaged a new one does no harm: every value seems to have changed, once.
+            with suppress(age.Undecryptable):
+                return self._identity.decrypt(sealed.decode(errors="replace"))
+        return self._write_digest_key(secrets.token_bytes(32))
+
+    def _write_digest_key(self, key: bytes) -> bytes:
+        self._folder.write(DIGEST_KEY, self._identity.encrypt(key).encode())
+        return key
+
+
+def version(digest_key: bytes, secret: Ref, key: str, value: str) -> str:
+    """Bound to its place, so that two equal values do not show that they are equal."""
+    text = "\0".join((*secret, key, value))
+    return hmac.new(digest_key, text.encode(), "sha256").hexdigest()[:32]
