@@ -1,16 +1,19 @@
-"""The docs are whole: links lead somewhere, decisions have their four parts, names say something.
+"""The docs are whole: links lead somewhere, decisions have their four parts, names and fields say something.
 
 Prints each gap as `file: what is missing` and exits 1 if there is one.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+SCHEMAS = Path("schemas")
 DECISIONS = Path("docs/adr")
 DECISION_NAME = re.compile(r"(\d{4})-[a-z0-9-]+\.md")
 PARTS = ("Status", "Context", "Decision", "Consequences")
@@ -23,7 +26,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 def main() -> int:
     tracked = _tracked()
     pages = [path for path in tracked if path.suffix == ".md"]
-    problems = [*broken_links(pages), *unfit_decisions(), *empty_names(tracked)]
+    problems = [*broken_links(pages), *unfit_decisions(), *empty_names(tracked), *wordless_fields()]
     print(*problems, f"docs: {len(pages)} pages, {len(problems)} problems", sep="\n")
     return 1 if problems else 0
 
@@ -63,6 +66,26 @@ def empty_names(tracked: list[Path]) -> Iterator[str]:
         for part in (*path.parent.parts, path.stem):
             if part in NAMES_NOTHING:
                 yield f"{path}: '{part}' says nothing about what is in it"
+
+
+def wordless_fields() -> Iterator[str]:
+    """Fields that no kind's model explains: `holdfast explain` would have nothing to say."""
+    for schema in sorted(SCHEMAS.glob("*.json")):
+        for path, field in _fields(json.loads(schema.read_text()), ""):
+            if not field.get("description") and "const" not in field and "$ref" not in field:
+                yield f"{schema}: '{path}' has no description; give the model's field a docstring"
+
+
+def _fields(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:  # noqa: ANN401 - any JSON
+    """Every property in a schema, however deep."""
+    if isinstance(node, Mapping):
+        for name, field in node.get("properties", {}).items():
+            yield f"{path}{name}", field
+        for key, value in node.items():
+            yield from _fields(value, path if key in {"properties", "items", "$defs"} else f"{path}{key}.")
+    elif isinstance(node, list):
+        for value in node:
+            yield from _fields(value, path)
 
 
 def _anchors(page: Path) -> set[str]:

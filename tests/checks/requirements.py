@@ -50,13 +50,13 @@ def proofs_by_requirement() -> defaultdict[str, list[str]]:
 
 
 def _marked(module: ast.Module) -> Iterator[tuple[str, int, list[str]]]:
-    """Each marked test, class or module: a mark on `pytestmark` speaks for the whole file."""
+    """Each marked test, class or name: `pytestmark` for a whole file, or a list of parameters with marks."""
     for node in ast.walk(module):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name, node.lineno, [i for mark in node.decorator_list for i in _ids(mark)]
-            case ast.Assign(targets=[ast.Name(id="pytestmark")]):
-                yield "the whole file", node.lineno, _ids(node.value)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name, node.lineno, _ids(node.value)
 
 
 def _ids(expression: ast.expr) -> list[str]:

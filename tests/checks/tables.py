@@ -1,0 +1,23 @@
+"""Markdown tables, as the generated pages have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+NOTE = "<!-- written by `make gen`; change the code instead -->\n"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
+    return [_line(heads), "|" + "---|" * len(heads), *map(_line, rows)]
+
+
+def value(default: object) -> str:
+    """A default as YAML writes it; nothing for none."""
+    if default is None:
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
