@@ -14,7 +14,7 @@ HOLDFAST_KILLS ?= 40
 PYTEST_PARALLEL := -n logical --dist worksteal
 export HOLDFAST_SEEDS HOLDFAST_KILLS
 
-.PHONY: help run test test-covered test-random test-timed check lint types layers fresh docs bench soak gen lock clean
+.PHONY: help run test test-covered test-random test-timed check lint types layers fresh docs proofs bench soak gen lock clean
 
 help:                    ## list these words
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -86,5 +86,7 @@ fresh: $(READY)
 	$(BIN)/python -m tests.checks.generate --check
 
 docs: $(READY)
-	$(BIN)/python -m tests.checks.requirements
 	$(BIN)/python -m tests.checks.docs
+
+proofs: $(READY)         ## each requirement has a test, each test's requirement exists
+	$(BIN)/python -m tests.checks.requirements

@@ -1,8 +1,9 @@
-"""What every suite shares: the markers `req` and `needs`, and the rule that CI skips nothing.
+"""What every suite shares: the markers `req` and `needs`, the rule that CI skips nothing, hypothesis' profile.
 
 Rules: a test that needs a program which a laptop may lack says so by `@pytest.mark.needs("sshd")` and is
 skipped with that reason. `HOLDFAST_TEST_STRICT=1`, as CI sets it, turns every skip into a failure, so
-that a green run has run everything. Nothing else belongs here: fixtures stand beside their tests.
+that a green run has run everything; properties then get the same examples each time, so that a red run is
+about the change. Nothing else belongs here: fixtures stand beside their tests.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Generator
 from typing import TypeVar
 
+import hypothesis
 import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -21,6 +23,10 @@ STRICT = os.environ.get("HOLDFAST_TEST_STRICT") == "1"
 REQUIREMENT = re.compile(r"[A-Z]+-\d{2}")
 # Debian keeps daemons where only root's PATH looks.
 PROGRAMS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+# No deadline: how long an example takes on a shared machine, under coverage, says nothing about the code.
+hypothesis.settings.register_profile("holdfast", deadline=None, derandomize=STRICT, print_blob=True)
+hypothesis.settings.load_profile("holdfast")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
