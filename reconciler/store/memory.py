@@ -1,0 +1,134 @@
+"""The store without a disk: the same contract as the SQLite one, deterministic and without threads.
+
+Rules: it keeps encoded rows as the other one does, so what comes back is never the very
+object that went in.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from reconciler.errors import NotFound, Unavailable
+from reconciler.model import Event, Ref
+from reconciler.ports import EventFilter, Operation, Planned, Revision, Saved, Write
+from reconciler.store import rows
+from reconciler.store.tail import ALL, Page, Tail, matcher
+
+KEYED = ("inventory", "memory", "statuses", "overrides", "operations", "notes", "revisions")
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self._keyed: dict[str, dict[rows.Row, rows.Row]] = {table: {} for table in KEYED}
+        self._plans: list[rows.Row] = []
+        self._events: list[Event] = []
+        self._files: dict[rows.Row, dict[str, bytes]] = {}
+        self._last_event = 0
+        self._closed = False
+        self._tail = Tail(self._page, 0)
+
+    async def load(self) -> Saved:
+        table = self._keyed
+        return Saved(
+            {kept.ref: kept for kept in map(rows.kept, table["inventory"].values())},
+            dict(map(rows.memory, table["memory"].values())),
+            dict(map(rows.status, table["statuses"].values())),
+            sorted(map(rows.override, table["overrides"].values()), key=lambda o: (o.created, o.id)),
+            dict(map(rows.note, table["notes"].values())),
+        )
+
+    async def commit(self, *writes: Write) -> None:
+        if self._closed:
+            raise Unavailable("the store is closed")
+        ops = [op for write in writes for op in rows.ops(write)]
+        published = [event for op in ops if (event := self._do(op)) is not None]
+        if published:
+            self._tail.publish(published)
+
+    def _do(self, op: rows.Op) -> Event | None:
+        match op.table:
+            case "events":
+                self._last_event += 1
+                event = rows.event(self._last_event, op.row)
+                self._events.append(event)
+                return event
+            case "plans":
+                self._plans.append(op.row)
+            case "revision_files":
+                self._files.setdefault(op.key, op.row)
+            case "revisions":  # one that is recorded again counts as the newest
+                self._keyed["revisions"].pop(op.key, None)
+                self._keyed["revisions"][op.key] = op.row
+            case table if op.row is None:
+                self._keyed[table].pop(op.key, None)
+            case table:
+                self._keyed[table][op.key] = op.row
+        return None
+
+    async def events(self, after: int, limit: int, only: EventFilter = ALL) -> Sequence[Event]:
+        return (await self._page(after, limit, only)).events
+
+    async def _page(self, after: int, limit: int, only: EventFilter) -> Page:
+        start = bisect_right(self._events, after, key=lambda event: event.id)
+        wanted = matcher(only)
+        later = (event for event in islice(self._events, start, None) if wanted(event))
+        found = tuple(islice(later, max(limit, 0)))
+        return Page(found, found[-1].id if 0 < len(found) == limit else max(after, self._last_event))
+
+    async def event_ids(self) -> tuple[int, int]:
+        return (self._events[0].id, self._events[-1].id) if self._events else (0, 0)
+
+    def follow(self, after: int, only: EventFilter = ALL) -> AsyncIterator[Event]:
+        return self._tail.follow(after, only)
+
+    async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:
+        of_ref = (row for row in reversed(self._plans) if row[:3] == ref)
+        return tuple(map(rows.planned, islice(of_ref, limit)))
+
+    async def revisions(self, source: str, limit: int) -> Sequence[Revision]:
+        newest = reversed(self._keyed["revisions"].items())
+        return tuple(islice((rows.revision(row) for key, row in newest if key[0] == source), limit))
+
+    async def revision_files(self, source: str, revision: str) -> Mapping[str, bytes]:
+        try:
+            return dict(self._files[source, revision])
+        except KeyError:
+            raise no_files(source, revision) from None
+
+    async def operations(self, limit: int) -> Sequence[Operation]:
+        return tuple(map(rows.operation, islice(reversed(self._keyed["operations"].values()), limit)))
+
+    async def operation(self, id: str) -> Operation | None:
+        row = self._keyed["operations"].get((id,))
+        return None if row is None else rows.operation(row)
+
+    async def close(self) -> None:
+        self._closed = True
+        self._tail.close()
+
+    async def dump(self) -> Mapping[str, Sequence[Any]]:
+        """All that is kept, for tests that compare."""
+        files = (
+            rows.sealed(*key, path, sha256(body).hexdigest())
+            for key, kept in self._files.items()
+            for path, body in kept.items()
+        )
+        events = [(event.id, *op.row) for event in self._events for op in rows.ops(event)]
+        return {
+            **{table: sorted(self._keyed[table].values()) for table in KEYED},
+            **{table: list(self._keyed[table].values()) for table in ("operations", "revisions")},
+            "revision_files": sorted(files),
+            "plans": list(self._plans),
+            "events": events,
+        }
+
+
+def no_files(source: str, revision: str) -> NotFound:
+    return NotFound(
+        f"the contents of revision {revision} of source {source} are not kept",
+        remedy="`holdfast source revisions` lists what is; take them from the source itself",
+    )
