@@ -31,7 +31,7 @@ bench: $(READY)          ## measure side by side with the neighbours; writes bui
 
 soak: HOLDFAST_SEEDS = 100000
 soak: HOLDFAST_KILLS = 200
-soak: test-random        ## the random suites at full length: hours
+soak: test-random        ## the random suites at full length
 
 gen: $(READY)            ## write the generated files anew: schemas, reference pages
 	$(BIN)/python -m tests.checks.generate

@@ -1,4 +1,4 @@
-"""What every suite shares: the markers `req` and `needs`, the rule that CI skips nothing, hypothesis' profile.
+"""What every suite shares: the markers `req` and `needs`, no silent skips in CI, hypothesis' profile.
 
 Rules: a test that needs a program which a laptop may lack says so by `@pytest.mark.needs("sshd")` and is
 skipped with that reason. `HOLDFAST_TEST_STRICT=1`, as CI sets it, turns every skip into a failure, so
