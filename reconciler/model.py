@@ -308,6 +308,12 @@ class Case(Generic[S, T]):
     memory: Mapping[str, JsonValue] = EMPTY  # its durable facts: tokens done, ports given, sequences
 
 
+RECREATES: Mapping[str, bool] = MappingProxyType({"recreates": True})
+"""Metadata of a field of a settled wish: a difference in it forces a recreate."""
+SECRET: Mapping[str, bool] = MappingProxyType({"secret": True})
+"""Metadata of a field whose values are masked wherever a difference is shown."""
+
+
 class Change(NamedTuple):
     """One field in which settled and seen differ. The path `()` means the whole: made or removed."""
 
@@ -332,6 +338,8 @@ class Plan(Generic[A]):
 
     steps: tuple[A, ...] = ()
     again: timedelta | None = None  # look again after this even if nothing happens
+    waiting: str = ""  # what it waits for where it has no steps: a person reads it
+    stalled: bool = False  # waiting will hardly help
 
 
 @dataclass(frozen=True, slots=True)

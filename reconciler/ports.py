@@ -62,6 +62,10 @@ class Kind(ABC, Generic[S, T, A, U]):
         """The needs that the spec implies, beside `dependsOn`."""
         return EMPTY
 
+    def files(self, spec: S) -> tuple[str, ...]:
+        """The relative paths that the spec refers to: a client sends them along with its manifests."""
+        return ()
+
     def looks_at(self, want: Resource[S]) -> frozenset[Ref]:
         """The refs whose state the pure functions read; its needs, unless it says otherwise."""
         return frozenset(want.needs)
@@ -539,6 +543,7 @@ class Process:
     exited_at: datetime | None = None
     asked: bool = False  # to end, by `stop`
     restarts: int = 0  # starts after an end that nobody asked for
+    grace_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -634,8 +639,11 @@ class Processes(Protocol):
         """
         ...
 
-    def subscribe(self, changed: Callable[[str], None]) -> None:
-        """Call with the id whenever a process or its health has changed; may call too often."""
+    def subscribe(self, changed: Callable[[str | None], None]) -> None:
+        """Call with the id whenever a process or its health has changed; may call too often.
+
+        None: any may have, for `processes` knows again after it did not.
+        """
         ...
 
     async def close(self) -> None:

@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 from reconciler.model import Change, JsonValue
 
 MASK = "***"
-RECREATES: Mapping[str, bool] = {"recreates": True}
-SECRET: Mapping[str, bool] = {"secret": True}
 
 
 class _Field(NamedTuple):

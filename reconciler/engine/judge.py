@@ -66,7 +66,8 @@ def _readiness(outcome: Outcome) -> tuple[bool, tuple[str, str], bool]:
     if decision.gate is not Gate.OPEN:
         return False, (decision.gate, decision.message), decision.gate in STUCK
     if decision.changes:
-        return False, ("Progressing", "differs in " + _where(decision)), False
+        waiting = decision.plan.waiting
+        return False, ("Progressing", waiting or "differs in " + _where(decision)), decision.plan.stalled
     return verdict.ready, (verdict.reason, verdict.message), verdict.stalled
 
 
