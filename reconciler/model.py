@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, Never, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
