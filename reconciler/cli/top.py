@@ -1,0 +1,108 @@
+"""The top of the command: finds the verb, runs it, and turns every end into an exit status.
+
+Rules: one file a verb or noun, imported when it is asked for; a problem prints its message and its
+remedy on stderr; a crash writes a report to attach and exits with 70, never with 1, which means
+differences.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from reconciler.cli import exits
+from reconciler.errors import Problem
+
+VERBS = {
+    "init": "Write a first manifest and say what to do next.",
+    "up": "Run the node in the foreground, on a folder or a repository.",
+    "down": "Stop the services and the node.",
+    "validate": "Check manifests without a node.",
+    "diff": "Show what apply would change.",
+    "apply": "Make manifests the wish, and follow until they are so.",
+    "get": "List resources.",
+    "describe": "Show all that is known of a resource.",
+    "explain": "Why is it not ready? Or: what does this field mean?",
+    "status": "The node at a glance.",
+    "wait": "Wait until resources are ready, or gone.",
+    "events": "Read the log of events, or follow it.",
+    "logs": "Read a service's output, or follow it.",
+    "delete": "Take wishes back.",
+    "suspend": "Observe, but act on nothing, for a while.",
+    "resume": "Act again.",
+    "reconcile": "Look now.",
+    "rollback": "Take a source back to an earlier revision, and hold it there.",
+    "graph": "Who needs whom.",
+    "key": "Keys: the pairs that the node holds, and those that it trusts.",
+    "secret": "Encrypt values for a Secret.",
+    "source": "Sources: where wishes come from.",
+    "node": "The node itself: its identity, its unit for systemd.",
+    "completion": "Print the completion script for a shell.",
+    "version": "Print the version.",
+}
+
+
+class Lazy(click.Group):
+    """Knows its verbs by name and help; imports one when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module = importlib.import_module(f"reconciler.cli.{name}")
+        command = getattr(module, name)
+        assert isinstance(command, click.Command)  # noqa: S101 - each verb's file is ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+def holdfast() -> None:
+    """Keeps a machine as its manifests say it should be."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    try:
+        answer: Any = holdfast.main(list(arguments), prog_name="holdfast", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return exits.INVALID
+    except click.Abort:
+        return 130
+    except Problem as problem:
+        click.echo(f"error: {problem}", err=True)
+        return exits.status_of(problem)
+    except BrokenPipeError:  # who reads us has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.OK
+    except Exception as crash:
+        return _crashed(crash, arguments)
+    return answer if isinstance(answer, int) else exits.OK
+
+
+def _crashed(crash: Exception, arguments: Sequence[str]) -> int:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="holdfast-crash-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as report:
+        report.write(f"holdfast {' '.join(arguments[:1])}\nPython {sys.version}\n\n")
+        traceback.print_exception(crash, file=report)
+    click.echo(
+        f"error: holdfast itself has crashed ({type(crash).__name__})\n"
+        f"  remedy: nothing of yours was lost; please attach {report.name} to a bug report",
+        err=True,
+    )
+    return exits.CRASH
