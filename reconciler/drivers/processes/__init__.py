@@ -1,0 +1,219 @@
+"""Supervised processes, by way of the keeper: the driver behind the port `Processes`.
+
+Rules: the keeper holds the truth, the driver a mirror of it, which nothing but the keeper's news
+changes, so that reading costs nothing. The keeper is started when it is first needed, and again
+whenever it is gone while it has something to keep. All that is asked of it may be asked twice, so a
+question that it did not live to answer is put to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from signal import SIGCONT
+from types import MappingProxyType
+from typing import Any
+
+from reconciler.drivers.processes.health import Probes
+from reconciler.drivers.processes.launch import ISOLATED, find, find_or_launch
+from reconciler.drivers.processes.link import Link, Lost
+from reconciler.drivers.processes.logs import read_log
+from reconciler.errors import NotFound, Problem, Unavailable
+from reconciler.model import JsonValue
+from reconciler.ports import Check, Clock, Health, LogLine, Process, ProcessState, Run
+
+START_S = 30.0  # a program on a slow disk takes its time to begin
+MARGIN_S = 15.0  # beyond its grace, for a killed process to be gone
+TRIES = 5
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+
+
+class Processes:
+    """`open` it before use. `python` is how the keeper's interpreter is called."""
+
+    def __init__(self, folder: Path, clock: Clock, *, python: Sequence[str] = ISOLATED) -> None:
+        self._folder = folder.absolute()
+        self._python = python
+        self._mirror: dict[str, Process] = {}
+        self._subscribers: list[Callable[[str | None], None]] = []
+        self._probes = Probes(self._tell, clock)
+        self._connecting = asyncio.Lock()
+        self._link: Link | None = None
+        self._trouble: Problem | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Find what runs already."""
+        await self._ask("list", needed=False)
+
+    # ------------------------------------------------------------------------------------- the port
+
+    def processes(self) -> Mapping[str, Process]:
+        if self._trouble:
+            raise Unavailable(self._trouble.message, remedy=self._trouble.remedy)
+        return MappingProxyType(self._mirror)
+
+    async def fresh(self) -> Mapping[str, Process]:
+        await self._ask("list", needed=False)
+        return dict(self._mirror)
+
+    async def start(self, run: Run) -> Process:
+        facts = await self._ask(
+            "start",
+            patience_s=START_S,
+            id=run.id,
+            argv=list(run.argv),
+            env=dict(run.env),
+            cwd=run.cwd,
+            user=run.user,
+            labels=dict(run.labels),
+            stop_signal=run.stop_signal,
+            grace_s=run.grace_s,
+            max_bytes=run.log_bytes,
+            keep=run.log_files,
+        )
+        return _process(facts)
+
+    async def stop(self, id: str, signal: int, grace_s: float) -> None:
+        patience_s = grace_s + MARGIN_S
+        await self._ask("stop", needed=False, patience_s=patience_s, id=id, signal=signal, grace_s=grace_s)
+
+    async def resume(self, id: str) -> None:
+        if id not in self._mirror:
+            raise NotFound(f"{id} does not run")
+        await self._ask("signal", id=id, signal=SIGCONT)
+
+    async def forget(self, id: str, *, logs: bool = False) -> None:
+        await self._ask("forget", needed=False, id=id, logs=logs)
+
+    def logs(
+        self, id: str, *, tail: int | None = None, follow: bool = False, since: datetime | None = None
+    ) -> AsyncIterator[LogLine]:
+        return read_log(self._folder, id, tail=tail, follow=follow, since=since)
+
+    def health(self, id: str, check: Check | None) -> Health | None:
+        return self._probes.health(id, check, self._mirror.get(id))
+
+    def subscribe(self, changed: Callable[[str | None], None]) -> None:
+        self._subscribers.append(changed)
+
+    async def close(self) -> None:
+        self._subscribers.clear()
+        if self._watching:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+        if self._link:
+            await self._link.close()
+        await self._probes.close()
+
+    async def shutdown(self) -> None:
+        longest_s = max((process.grace_s for process in self._mirror.values()), default=0.0)
+        if self._watching:
+            self._watching.cancel()  # or it would bring up the next keeper
+        await self._ask("shutdown", needed=False, patience_s=longest_s + MARGIN_S)
+        await self.close()
+
+    # --------------------------------------------------------------------------------- the keeper
+
+    async def _ask(self, verb: str, *, needed: bool = True, **fields: JsonValue) -> JsonValue:
+        """Ask the keeper; None when there is none and it is not needed."""
+        for _ in range(TRIES):
+            with suppress(Lost):
+                link = await self._reach(needed=needed)
+                return await link.ask(verb, **fields) if link else None
+        raise Unavailable("the keeper ends whenever it is asked", remedy=f"see {self._folder}/keeper.log")
+
+    async def _reach(self, *, needed: bool) -> Link | None:
+        async with self._connecting:
+            if self._link and not self._link.ended.is_set():
+                return self._link
+            try:
+                link = await self._connect(needed=needed or self._has_records())
+            except Problem as problem:
+                self._trouble = problem
+                raise
+            if self._trouble:
+                self._trouble = None
+                self._tell(None)
+            return link
+
+    async def _connect(self, *, needed: bool) -> Link | None:
+        if needed:
+            link: Link | None = await find_or_launch(self._folder, self._hear, self._python)
+        else:
+            link = await find(self._folder, self._hear)
+        if link is None:
+            self._hear({"all": []})
+            return None
+        try:
+            await link.ask("subscribe")
+        except BaseException:
+            await link.close()
+            raise
+        self._link = link
+        self._watching = asyncio.create_task(self._watch(link))
+        return link
+
+    async def _watch(self, link: Link) -> None:
+        """When the keeper is gone, find or start the next one: nobody else may ask for a while."""
+        await link.ended.wait()
+        pause_s = FIRST_PAUSE_S
+        while True:
+            with suppress(Problem, Lost):
+                await self._reach(needed=False)
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _has_records(self) -> bool:
+        return any((self._folder / "state").glob("*.json"))
+
+    # -------------------------------------------------------------------------------------- the news
+
+    def _hear(self, news: Mapping[str, Any]) -> None:
+        match news:
+            case {"process": facts}:
+                self._put(facts["id"], _process(facts))
+            case {"gone": id}:
+                self._put(id, None)
+            case {"all": listed}:
+                told = {facts["id"]: _process(facts) for facts in listed}
+                for name in [*self._mirror, *told]:
+                    self._put(name, told.get(name))
+
+    def _put(self, id: str, process: Process | None) -> None:
+        if self._mirror.get(id) == process:
+            return
+        if process:
+            self._mirror[id] = process
+        else:
+            del self._mirror[id]
+        self._probes.see(id, process)
+        self._tell(id)
+
+    def _tell(self, id: str | None) -> None:
+        loop = asyncio.get_running_loop()
+        for changed in self._subscribers:
+            loop.call_soon(changed, id)  # not from here: what a subscriber raises must not end the link
+
+
+def _process(facts: Mapping[str, Any]) -> Process:
+    exited_at = facts["exited_at"]
+    return Process(
+        id=facts["id"],
+        pid=facts["pid"],
+        state=ProcessState(facts["state"]),
+        started_at=datetime.fromtimestamp(facts["started_at"], UTC),
+        labels=MappingProxyType(facts["labels"]),
+        exit_code=facts["exit_code"],
+        signal=facts["signal"],
+        exited_at=None if exited_at is None else datetime.fromtimestamp(exited_at, UTC),
+        asked=facts["asked"],
+        restarts=facts["restarts"],
+        grace_s=facts["grace_s"],
+    )

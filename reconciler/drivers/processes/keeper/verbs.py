@@ -1,0 +1,117 @@
+"""What clients may ask for, checked field by field before anything is done.
+
+Rules: a message in answer to bad input names the field and never its value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from functools import partial
+
+from .row import Answer, Trouble
+from .spawn import Run
+from .supervisor import Supervisor
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+LONGEST_GRACE_S = 86_400
+Fields = dict[str, object]
+
+
+class Verbs:
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._known = {
+            "start": self._start,
+            "stop": self._stop,
+            "signal": self._signal,
+            "forget": self._forget,
+        }
+
+    def do(self, verb: object, fields: Fields, answer: Answer) -> None:
+        """Do what is asked, and answer now or when it is done. Raise Trouble when it cannot be."""
+        known = self._known.get(verb) if isinstance(verb, str) else None
+        if known is None:
+            raise _expected(
+                "do", f"one of {', '.join(sorted(self._known))}, list, subscribe, shutdown, version"
+            )
+        known(fields, answer)
+
+    def _start(self, fields: Fields, answer: Answer) -> None:
+        self._supervisor.start(_run(fields), answer)
+
+    def _stop(self, fields: Fields, answer: Answer) -> None:
+        grace_s = _number(fields, "grace_s", 0, LONGEST_GRACE_S)
+        self._supervisor.stop(_id(fields), _signal(fields, "signal"), grace_s, partial(answer, None))
+
+    def _signal(self, fields: Fields, answer: Answer) -> None:
+        self._supervisor.signal(_id(fields), _signal(fields, "signal"))
+        answer(None)
+
+    def _forget(self, fields: Fields, answer: Answer) -> None:
+        self._supervisor.forget(_id(fields), logs=fields.get("logs") is True)
+        answer(None)
+
+
+def _run(fields: Fields) -> Run:
+    run = Run(_id(fields), _argv(fields))
+    run.env = _texts(fields, "env")
+    if any("=" in name or not name for name in run.env):
+        raise _expected("env", "names without '='")
+    run.labels = _texts(fields, "labels")
+    run.cwd = _text(fields.get("cwd", "/"), "cwd")
+    run.user = _text(fields.get("user", ""), "user")
+    run.stop_signal = _signal(fields, "stop_signal")
+    run.grace_s = _number(fields, "grace_s", 0, LONGEST_GRACE_S)
+    run.max_bytes = int(_number(fields, "max_bytes", 4096, 1 << 40))
+    run.keep = int(_number(fields, "keep", 1, 1000))
+    return run
+
+
+def _id(fields: Fields) -> str:
+    name = fields.get("id")
+    if not isinstance(name, str) or not ID.fullmatch(name):
+        raise _expected("id", "letters, digits and . _ / -, at most 200, a letter or digit first")
+    return name
+
+
+def _argv(fields: Fields) -> list[str]:
+    argv = fields.get("argv")
+    if not isinstance(argv, list) or not argv:
+        raise _expected("argv", "a list of texts, the program first")
+    return [_text(word, "argv") for word in argv]
+
+
+def _text(value: object, field: str) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise _expected(field, "text without a zero character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _expected(field, "text that can be written as UTF-8") from None
+    return value
+
+
+def _texts(fields: Fields, field: str) -> dict[str, str]:
+    value = fields.get(field, {})
+    if not isinstance(value, dict):
+        raise _expected(field, "an object")
+    return {_text(name, field): _text(text, field) for name, text in value.items()}
+
+
+def _number(fields: Fields, field: str, least: float, most: float) -> float:
+    value = fields.get(field)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise _expected(field, f"a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def _signal(fields: Fields, field: str) -> int:
+    value = fields.get(field)
+    if isinstance(value, bool) or not isinstance(value, int) or value not in signal.valid_signals():
+        raise _expected(field, "the number of a signal")
+    return value
+
+
+def _expected(field: str, what: str) -> Trouble:
+    return Trouble("INVALID_REQUEST", f"{field}: expected {what}")

@@ -1,0 +1,81 @@
+"""Finds the keeper of a data folder, or starts one, and sees that it speaks our language.
+
+Rules: the keeper gets an environment of its own: nothing of the node's, which may hold secrets, and no
+token that would make it part of another keeper's family. A keeper of another version is killed and
+replaced: that is safe at any moment, and its processes do not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from reconciler.drivers.processes.link import Link, Lost
+from reconciler.errors import Failed, Unavailable
+from reconciler.model import JsonValue
+
+PROTOCOL = 1
+KEEPER = Path(__file__).parent / "keeper"
+ISOLATED = (sys.executable, "-I", "-S", "-X", "utf8")
+HELD = 3  # another keeper holds the folder: it will answer soon, or is just going
+ATTEMPTS = 100
+PAUSE_S = 0.05
+PATIENCE_S = 20.0
+
+News = Callable[[JsonValue], None]
+
+
+async def find(folder: Path, news: News) -> Link | None:
+    """A link to the keeper that is there; None when there is none of our version."""
+    link = await Link.to(folder, news)
+    if link is None:
+        return None
+    try:
+        if (await link.ask("version"))["protocol"] == PROTOCOL:
+            return link
+        os.kill(link.keeper_pid(), signal.SIGKILL)
+        await link.ended.wait()
+    except Lost:
+        pass
+    await link.close()
+    return None
+
+
+async def find_or_launch(folder: Path, news: News, python: Sequence[str]) -> Link:
+    for _ in range(ATTEMPTS):
+        link = await find(folder, news)
+        if link:
+            return link
+        if await _launch(folder, python) == HELD:
+            await asyncio.sleep(PAUSE_S)
+    raise Unavailable(f"the keeper of {folder} neither answers nor ends", remedy=f"see {folder}/keeper.log")
+
+
+async def _launch(folder: Path, python: Sequence[str]) -> int:
+    """Return once it answers; it has left this process by then."""
+    launcher = await asyncio.create_subprocess_exec(
+        *python,
+        str(KEEPER),
+        str(folder),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            _, said = await launcher.communicate()
+    except TimeoutError:
+        launcher.kill()
+        await launcher.wait()
+        raise Unavailable(f"the keeper of {folder} did not come up within {PATIENCE_S:g} s") from None
+    if launcher.returncode not in (0, HELD):
+        words = said.decode(errors="replace").strip().splitlines()
+        raise Failed(f"the keeper of {folder} could not start: {words[-1] if words else 'it was killed'}")
+    return launcher.returncode

@@ -1,0 +1,152 @@
+"""Reads what the keeper wrote of a process's output, while it writes on.
+
+Rules: a file is left only when the next one exists and nothing more comes from this one, so a reader
+that follows loses no line to rotation, unless it is so slow that the file is gone. Parts of a line are
+put together again, each stream by itself; a line without end is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from reconciler.drivers.processes.keeper.record import file_name
+from reconciler.errors import NotFound
+from reconciler.ports import LogLine
+
+CHUNK = 1 << 18
+LONGEST_LINE = 1 << 20
+LOOK_S = 0.1
+SPARE = 16  # records before the wanted ones: the beginnings of lines that end among them
+RECORD = re.compile(rb"(\S+) (stdout|stderr) ([FP]) (.*)", re.DOTALL)
+WHOLE = re.compile(rb"\S+ \S+ F ")
+
+
+async def read_log(
+    folder: Path, id: str, *, tail: int | None, follow: bool, since: datetime | None
+) -> AsyncIterator[LogLine]:
+    place = folder / "logs" / file_name(id)
+    if not place.is_dir():
+        raise NotFound(f"there is no log of {id}", remedy="it has printed nothing yet, or was forgotten")
+    files, lines = _Files(place), _Lines(since)
+    try:
+        if tail is not None:
+            await asyncio.to_thread(files.seek_tail, tail + SPARE)
+        last: deque[LogLine] = deque(maxlen=tail)
+        while records := await asyncio.to_thread(files.read):
+            last.extend(lines.of(records))
+            while tail is None and last:
+                yield last.popleft()
+        if not follow:
+            last.extend(lines.unfinished())
+        while last:
+            yield last.popleft()
+        while follow:
+            for line in lines.of(await asyncio.to_thread(files.read)):
+                yield line
+            await asyncio.sleep(LOOK_S)
+    finally:
+        files.close()
+
+
+class _Files:
+    """The numbered files of one log as one stream of records."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = 0
+        self._file: BinaryIO | None = None
+        self._rest = b""
+
+    def seek_tail(self, wanted: int) -> None:
+        for number in reversed(self._numbers()):
+            data = self._path(number).read_bytes()
+            place, found = _back(data, wanted)
+            wanted -= found
+            self._open(number, place)
+            if wanted <= 0:
+                return
+
+    def read(self) -> list[bytes]:
+        """The next whole records; none when there are no more just now."""
+        while True:
+            chunk = self._file.read(CHUNK) if self._file else b""
+            if not chunk:
+                later = [number for number in self._numbers() if number > self._number]
+                if not later:
+                    return []
+                chunk = self._file.read(CHUNK) if self._file else b""  # written before the later one was made
+                if not chunk:
+                    self._open(later[0], 0)
+                    continue
+            records = (self._rest + chunk).split(b"\n")
+            self._rest = records.pop()
+            if records:
+                return records
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+    def _open(self, number: int, place: int) -> None:
+        self.close()
+        self._number = number
+        self._rest = b""
+        self._file = self._path(number).open("rb")
+        self._file.seek(place)
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.stem) for path in self._folder.glob("[0-9]*.log"))
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:08}.log"
+
+
+def _back(data: bytes, wanted: int) -> tuple[int, int]:
+    """Where the last `wanted` lines begin, and how many there are."""
+    found, place = 0, len(data)
+    while place > 0:
+        start = data.rfind(b"\n", 0, place - 1) + 1
+        if WHOLE.match(data, start):
+            if found == wanted:
+                break
+            found += 1
+        place = start
+    return place, found
+
+
+class _Lines:
+    """Puts the parts of lines together."""
+
+    def __init__(self, since: datetime | None) -> None:
+        self._since = since
+        self._parts: dict[str, LogLine] = {}
+
+    def of(self, records: list[bytes]) -> list[LogLine]:
+        found = (self._line(record) for record in records)
+        return [line for line in found if line and (self._since is None or line.at >= self._since)]
+
+    def unfinished(self) -> list[LogLine]:
+        return sorted(self._parts.values(), key=lambda line: line.at)
+
+    def _line(self, record: bytes) -> LogLine | None:
+        match = RECORD.fullmatch(record)
+        if match is None:  # torn, when the keeper was killed or the disk was full
+            return None
+        at, stream, flag = match[1].decode(), match[2].decode(), match[3]
+        before = self._parts.pop(stream, None)
+        text = match[4].decode("utf-8", "replace")
+        line = LogLine(
+            before.at if before else datetime.fromisoformat(at),
+            stream,
+            before.text + text if before else text,
+        )
+        if flag == b"P" and len(line.text) < LONGEST_LINE:
+            self._parts[stream] = line
+            return None
+        return line
