@@ -1,0 +1,170 @@
+"""A git repository as a source: its revision is a commit.
+
+Rules: no work tree, ever. What the config's branch, tag or commit stands for is judged before it is given
+away: history goes forward only (unless `allow_force`), a tag stays where it was, and a signature is
+verified when that is asked. A revision that is refused changes nothing and says why. A remote that fails
+is asked less and less often, with jitter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from reconciler.errors import Corrupt, NotFound, Problem
+from reconciler.ports import Clock, Fetched, SourceConfig
+from reconciler.sources.git_exports import Exports
+from reconciler.sources.git_fetch import Libgit2
+from reconciler.sources.git_history import INCOMING, Selection, allows_prune, check_history
+from reconciler.sources.git_listing import Listing, scope
+from reconciler.sources.git_mirror import Mirror
+from reconciler.sources.git_transport import Login, Patience, cleaned
+from reconciler.sources.git_tree import GitTree
+from reconciler.sources.git_url import Address
+
+MAX_MESSAGE: Final = 4096
+MAX_NEW_COMMITS: Final = 10_000  # whose messages are read for the trailer
+RETRY_S: Final = 5.0  # after the first failure; doubled by each further one
+RETRY_MAX_S: Final = 900.0
+GAP_S: Final = 0.1  # between two fetches, however often we are poked
+PATIENCE: Final = Patience()
+
+
+class GitFeed:
+    """The revisions of one repository."""
+
+    def __init__(self, config: SourceConfig, data: Path, clock: Clock, patience: Patience = PATIENCE) -> None:
+        self._config = config
+        self._clock = clock
+        self._selection = Selection.of(config)
+        self._scope = scope(config.paths)
+        self._folder = data / "git" / _folder_name(config)
+        self._exports = Exports(self._folder / "exports")
+        self._transport = Libgit2(self._folder / "mirror", Address.parse(config.location), patience)
+        self._mirror: Mirror | None = None
+        self._listing = Listing()
+        self._turn = asyncio.Lock()
+        self._poked = asyncio.Event()
+        self._failures = 0
+        self._fetched_at = 0.0
+
+    async def changed(self) -> None:
+        pause = self._config.interval_s
+        if self._failures:
+            pause = min(RETRY_S * 2 ** min(self._failures - 1, 20), max(RETRY_MAX_S, pause))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - only spreads the load
+                await self._poked.wait()
+        self._poked.clear()
+        await asyncio.sleep(self._fetched_at + GAP_S - asyncio.get_running_loop().time())
+
+    def poke(self) -> None:
+        self._poked.set()
+
+    async def latest(self, applied: str = "") -> Fetched:
+        async with self._turn:
+            with self._placed():
+                try:
+                    return await self._latest(applied)
+                except Corrupt:
+                    await asyncio.to_thread((await self._opened()).renew)
+                    self._listing = Listing()
+                    return await self._latest(applied)
+
+    async def at(self, revision: str) -> Fetched:
+        async with self._turn:
+            with self._placed():
+                mirror = await self._opened()
+                commit = mirror.expand(revision)
+                if not commit:
+                    await self._fetch(mirror)
+                    commit = mirror.expand(revision)
+                if not commit:
+                    raise NotFound(
+                        f"commit {cleaned(revision, 40)} is not in the repository",
+                        remedy="`holdfast source history` lists the revisions that can be gone back to",
+                    )
+                return await asyncio.to_thread(self._given, mirror, commit, "")
+
+    async def collect(self, keep: Collection[str]) -> None:
+        async with self._turn:
+            mirror = await self._opened()
+            trees = [mirror.commit(commit).tree for commit in map(mirror.expand, keep) if commit]
+            await asyncio.to_thread(self._exports.collect, mirror, trees)
+
+    async def close(self) -> None:
+        self._transport.stop()
+
+    async def _latest(self, applied: str) -> Fetched:
+        mirror = await self._opened()
+        if self._selection.kind != "commit" or not mirror.expand(self._selection.name):
+            await self._fetch(mirror)
+        return await asyncio.to_thread(self._newest, mirror, applied)
+
+    async def _fetch(self, mirror: Mirror) -> None:
+        self._fetched_at = asyncio.get_running_loop().time()
+        self._failures += 1  # until it is known to have worked
+        offered = await self._transport.fetch(self._selection.refspecs, Login())
+        self._selection.check_offered(offered)
+        self._failures = 0
+
+    def _newest(self, mirror: Mirror, applied: str) -> Fetched:
+        head = mirror.target(INCOMING) if self._selection.remote_name else mirror.expand(self._selection.name)
+        if not head:
+            raise NotFound(f"{self._selection} is not in the repository", remedy="push it, or name another")
+        if not self._config.allow_force:
+            check_history(mirror, self._selection, head, applied)
+        fetched = self._given(mirror, head, applied)
+        mirror.mark(self._selection.mark, head)
+        return fetched
+
+    def _given(self, mirror: Mirror, id: str, applied: str) -> Fetched:
+        commit = mirror.commit(id)
+        self._listing = self._listing.moved_to(mirror, commit.tree, self._scope)
+        news = mirror.messages(id, applied, MAX_NEW_COMMITS) if applied else (commit.message,)
+        return Fetched(
+            revision=id,
+            tree=GitTree(commit.tree, mirror, self._exports),
+            paths=MappingProxyType(self._listing.files),
+            at=self._clock.now(),
+            message=cleaned(commit.message, MAX_MESSAGE),
+            author=cleaned(commit.author),
+            allow_prune=allows_prune(news),
+            notices=tuple(f"{path}: {reason}" for path, reason in sorted(self._listing.notices.items())),
+        )
+
+    async def _opened(self) -> Mirror:
+        if self._mirror is None:
+            self._mirror = await asyncio.to_thread(Mirror, self._folder / "mirror")
+        return self._mirror
+
+    @contextmanager
+    def _placed(self) -> Iterator[None]:
+        """Errors that say of which source they speak."""
+        try:
+            yield
+        except Problem as error:
+            raise type(error)(
+                f"source '{self._config.name}': {error.message}", remedy=error.remedy
+            ) from error
+
+
+def _folder_name(config: SourceConfig) -> str:
+    """A source's own, though another may have the same address: what one may read is not for the other."""
+    return hashlib.sha256(f"{config.name}\0{config.location}".encode()).hexdigest()[:32]
+
+
+def sweep(data: Path, configs: Iterable[SourceConfig]) -> None:
+    """Remove the mirrors and exports of all sources but these."""
+    kept = {_folder_name(config) for config in configs}
+    with suppress(FileNotFoundError):
+        for folder in (data / "git").iterdir():
+            if folder.name not in kept:
+                shutil.rmtree(folder)

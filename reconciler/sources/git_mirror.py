@@ -1,0 +1,179 @@
+"""One source's bare repository on disk, and everything that is read from it.
+
+Rules: it is a cache: what is torn is thrown away and fetched anew. One node owns the data folder, so a
+lock that is there at opening was left by a kill, and goes. Any thread may read; a mutex guards the one
+handle, since a handle of libgit2 is no two threads' at once. The user's own git configuration is never
+read: `insteadOf` could send a token elsewhere.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import ConfigLevel, ObjectType
+
+from reconciler.errors import Corrupt, Invalid, TooLarge
+from reconciler.sources.git_objects import Entry, parse_tree
+
+STALE = ("**/*.lock", "objects/pack/pack_git2_*", "objects/pack/tmp_*", "objects/**/tmp_obj_*")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What is known of a commit. Its text is as somebody wrote it: cleaned before it is shown."""
+
+    id: str
+    tree: str
+    message: str
+    author: str
+    at: datetime  # when it was committed, as the committer says
+
+
+class Mirror:
+    """A bare repository, opened or made anew."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._repository = _open(folder)
+
+    def renew(self) -> None:
+        """Begin with nothing; who reads through this mirror goes on when it is filled again."""
+        with self._lock:
+            shutil.rmtree(self.folder)
+            self._repository = _open(self.folder)
+
+    @contextmanager
+    def _reading(self) -> Iterator[pygit2.Repository]:
+        with self._lock:
+            try:
+                yield self._repository
+            except (KeyError, ValueError, pygit2.GitError) as error:
+                raise Corrupt(f"the mirror {self.folder} is torn: {error}") from error
+
+    # -------------------------------------------------------------------------------------- objects
+
+    def entries(self, tree: str) -> Mapping[str, Entry]:
+        with self._reading() as repository:
+            kind, raw = repository.odb.read(tree)
+        if kind != ObjectType.TREE:
+            raise Corrupt(f"object {tree} of the mirror {self.folder} is no folder")
+        return parse_tree(tree, raw)
+
+    def size(self, blob: str) -> int:
+        with self._reading() as repository:
+            return repository.odb.read_header(blob)[1]
+
+    def blob(self, blob: str, limit: int) -> bytes:
+        """The content; refused unread when it is larger than `limit`: a small pack may hold a huge blob."""
+        with self._reading() as repository:
+            size = repository.odb.read_header(blob)[1]
+            if size > limit:
+                raise TooLarge(f"the file has {size:,} bytes, and {limit:,} are allowed")
+            return repository.odb.read(blob)[1]
+
+    # -------------------------------------------------------------------------------------- commits
+
+    def commit(self, id: str) -> Commit:
+        with self._reading() as repository:
+            found = repository[id].peel(pygit2.Commit)
+            return Commit(
+                id=str(found.id),
+                tree=str(found.tree_id),
+                message=found.raw_message.decode("utf-8", "replace"),
+                author=_author(found),
+                at=datetime.fromtimestamp(found.commit_time, UTC),
+            )
+
+    def signature(self, commit: str) -> tuple[bytes, bytes]:
+        """The signature of a commit, and what it signs; empty where there is none."""
+        with self._reading() as repository:
+            signature, payload = repository[commit].peel(pygit2.Commit).gpg_signature
+        return signature or b"", payload or b""
+
+    def expand(self, id: str) -> str:
+        """The full id of a commit that is here, from its first digits; empty when there is none, or two."""
+        with self._lock:
+            try:
+                found = self._repository[id]
+            except (KeyError, ValueError):
+                return ""
+        return str(found.id) if found.type == ObjectType.COMMIT else ""
+
+    def contains(self, commit: str, older: str) -> bool:
+        """Whether `older` is this commit or an ancestor of it."""
+        if commit == older:
+            return True
+        with self._reading() as repository:
+            return older in repository and repository.descendant_of(commit, older)
+
+    def messages(self, commit: str, older: str, limit: int) -> Sequence[str]:
+        """The messages of all commits that came with `commit` after `older`, those of merged branches too."""
+        with self._reading() as repository:
+            walker = repository.walk(repository[commit].id)
+            if older in repository:
+                walker.hide(repository[older].id)
+            some = (found for found, _ in zip(walker, range(limit), strict=False))
+            return [found.raw_message.decode("utf-8", "replace") for found in some]
+
+    # ------------------------------------------------------------------------------------ references
+
+    def target(self, name: str) -> str:
+        """The commit that a reference of the mirror stands for, tags peeled; empty when there is none."""
+        with self._reading() as repository:
+            reference = repository.references.get(name)
+            if reference is None:
+                return ""
+            try:
+                return str(reference.peel(pygit2.Commit).id)
+            except pygit2.InvalidSpecError as error:
+                raise Invalid("the tag stands for no commit", remedy="tag a commit") from error
+
+    def mark(self, name: str, commit: str) -> None:
+        with self._reading() as repository:
+            repository.references.create(name, commit, force=True)
+
+    def marks(self, prefix: str) -> Sequence[str]:
+        with self._reading() as repository:
+            return [name for name in repository.references if name.startswith(prefix)]
+
+
+def _open(folder: Path) -> pygit2.Repository:
+    _isolate()
+    if folder.is_dir():
+        try:
+            repository = pygit2.Repository(str(folder))
+        except pygit2.GitError:
+            shutil.rmtree(folder)
+        else:
+            for left in (path for pattern in STALE for path in folder.glob(pattern)):
+                left.unlink()
+            return repository
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
+        made = Path(scratch) / "mirror"
+        repository = pygit2.init_repository(str(made), bare=True)
+        repository.config["http.followRedirects"] = "false"  # only within the same host, then
+        made.rename(folder)
+    return pygit2.Repository(str(folder))
+
+
+def _isolate() -> None:
+    """For the whole process, which is ours: no configuration but the mirror's own."""
+    for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
+        pygit2.settings.search_path[level] = ""
+    # A repository named in a manifest may be another user's: nothing that its configuration says is run.
+    pygit2.settings.owner_validation = False
+
+
+def _author(commit: pygit2.Commit) -> str:
+    raw_name, raw_email = commit.author.raw_name, commit.author.raw_email
+    return f"{raw_name.decode('utf-8', 'replace')} <{raw_email.decode('utf-8', 'replace')}>"

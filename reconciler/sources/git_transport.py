@@ -1,0 +1,55 @@
+"""What every way of fetching a repository has in common.
+
+Rules: a transport brings objects and references into the mirror and says what the remote offered; what
+of it may be used is decided elsewhere. Each fetch is bounded in time and size, and ends early when it is
+told to stop. What a server says is shown only cleaned and cut.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+MAX_SAID: Final = 300
+MAX_PACK: Final = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a remote, in seconds."""
+
+    connect: float = 10
+    silence: float = 30  # between two pieces of an answer
+    answer: float = 120  # until the first object arrives
+    whole: float = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who we are to the remote. Nothing of it is ever shown."""
+
+    user: str = ""
+    token: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)  # a private key as OpenSSH writes it
+    host_keys: tuple[str, ...] = ()  # whom we take for the remote; empty: whom this machine knows
+
+
+class Transport(Protocol):
+    """One way to fetch."""
+
+    async def fetch(self, refspecs: Sequence[str], login: Login) -> Mapping[str, str]:
+        """Bring what the refspecs name into the mirror; the remote's references, by name, with their ids."""
+        ...
+
+    def stop(self) -> None:
+        """End a fetch that is under way, and begin no other."""
+        ...
+
+
+def cleaned(text: str, limit: int = MAX_SAID) -> str:
+    """Somebody else's text, fit to be shown: no control or direction characters, no more than `limit`."""
+    kept = (c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    whole = "".join(kept).strip()
+    return whole if len(whole) <= limit else f"{whole[:limit]}…"

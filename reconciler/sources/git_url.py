@@ -1,0 +1,101 @@
+"""Where a repository is and how it is reached, read from what a person wrote.
+
+Rules: a password in the address is refused, since addresses are shown and logged. What would be an
+option to `ssh` is no host. Protocols that neither encrypt nor tell who answers are not spoken, plain
+http aside.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from reconciler.errors import Invalid, Refused
+
+_SCP: Final = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:\[\]]+):(?P<path>.+)")
+_HOST: Final = re.compile(r"[A-Za-z0-9_.:][A-Za-z0-9_.:-]*")
+_PORTS: Final = {"http": 80, "https": 443, "ssh": 22}
+
+
+class Way(StrEnum):
+    """How it is reached."""
+
+    PATH = "path"
+    HTTP = "http"
+    SSH = "ssh"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A repository's address. `url` is what is dialled and shown: it never holds a password."""
+
+    way: Way
+    url: str
+    scheme: str = ""
+    host: str = ""
+    port: int = 0
+    user: str = ""
+
+    @classmethod
+    def parse(cls, location: str) -> Address:
+        if not location or not location.isprintable() or location != location.strip():
+            raise Invalid(f"{location!r} is no repository's address", remedy="write a path or a URL")
+        scheme, separator, rest = location.partition("://")
+        if not separator:
+            scp = _SCP.fullmatch(location)
+            if scp is None or location.startswith(("/", ".", "~")):
+                return cls(Way.PATH, str(Path(location).expanduser().absolute()))
+            return cls(Way.SSH, location, "ssh", _host(scp["host"]), 22, _user(scp["user"]))
+        if scheme == "file":
+            return cls(Way.PATH, unquote(f"/{rest.partition('/')[2]}"))
+        if scheme not in _PORTS:
+            raise Invalid(f"git over '{scheme}' is not spoken", remedy="use https://, ssh:// or a path")
+        return cls._remote(scheme, location)
+
+    @classmethod
+    def _remote(cls, scheme: str, location: str) -> Address:
+        try:
+            parts = urlsplit(location)
+            port = parts.port or _PORTS[scheme]
+        except ValueError as error:
+            raise Invalid("the repository's address has no valid host or port") from error
+        if parts.password is not None:
+            raise Refused(
+                f"the address of the repository at {parts.hostname} holds a password",
+                remedy="put it in a Secret, and refer to that in the source's `auth`",
+            )
+        host, user = _host(parts.hostname or ""), _user(parts.username)
+        if scheme == "ssh":
+            return cls(Way.SSH, location, scheme, host, port, user)
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return cls(Way.HTTP, bare, scheme, host, port, user)
+
+    def same_door(self, url: str) -> bool:
+        """Whether this URL leads to the same server: the only one that may have our credentials."""
+        parts = urlsplit(url)
+        return (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)) == (
+            self.scheme,
+            self.host,
+            self.port,
+        )
+
+    @property
+    def private(self) -> bool:
+        """Whether nobody on the way can read along."""
+        return self.scheme != "http" or self.host in {"localhost", "::1"} or self.host.startswith("127.")
+
+
+def _host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        raise Invalid(f"{host!r} is no host", remedy="write the repository's address as `git` takes it")
+    return host.lower()
+
+
+def _user(user: str | None) -> str:
+    if user and not re.fullmatch(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*", unquote(user)):
+        raise Invalid(f"{user!r} is no user's name")
+    return unquote(user or "")

@@ -1,0 +1,47 @@
+"""A repository to follow, and a feed that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.ports import SourceConfig
+from reconciler.sources.git import GitFeed
+from tests.sources.git.repository import Repository
+
+
+class Noon:
+    """A clock that stands."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+FeedMaker = Callable[..., GitFeed]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repository")
+
+
+@pytest.fixture
+async def feed(tmp_path: Path, repository: Repository) -> AsyncIterator[FeedMaker]:
+    """Make a feed of the repository; what is not said is as in `SourceConfig`."""
+    made: list[GitFeed] = []
+    known: dict[str, Any] = {"name": "shop", "type": "git", "location": str(repository.folder)}
+
+    def make(**config: object) -> GitFeed:
+        made.append(GitFeed(SourceConfig(**known | config), tmp_path / "data", Noon()))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.close()
