@@ -1,0 +1,129 @@
+"""A folder as a source: its revision is the digest of all its contents.
+
+Rules: the kernel's hints make it quick, a slow look beneath makes it certain, and what was looked at
+decides. A burst of writes is waited out, but not for ever. A folder that is not there (yet, or any
+more) is an error that ends by itself; it never means that nothing is declared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import NotFound, Problem
+from reconciler.ports import Clock, Fetched, SourceConfig
+from reconciler.sources.listing import Listing, read, walk
+from reconciler.sources.live_tree import LiveTree
+from reconciler.sources.watch import Watch, folders
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often to look, in seconds."""
+
+    look: float = 10.0  # beneath the watch
+    absent: float = 1.0  # while the folder is missing, or the kernel refuses to watch
+    quiet: float = 0.05  # a burst of writes is over after this
+    burst: float = 1.0  # and is looked at after this even if it goes on
+
+
+RHYTHM: Final = Rhythm()
+
+
+class DirectoryFeed:
+    """The revisions of one folder, or of one file in it."""
+
+    def __init__(self, config: SourceConfig, clock: Clock, rhythm: Rhythm = RHYTHM) -> None:
+        self._location = Path(config.location)
+        self._paths = config.paths
+        self._clock = clock
+        self._rhythm = rhythm
+        self._listing = Listing()
+        self._trouble = ""  # why the last reading failed; empty: it did not
+        self._heard = asyncio.Event()
+        self._poked = False
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            with suppress(RuntimeError):  # the loop has ended; so has whoever would look
+                loop.call_soon_threadsafe(self._heard.set)
+
+        self._watch = Watch(heard)
+
+    async def changed(self) -> None:
+        while True:
+            pause = self._rhythm.absent if self._trouble or self._watch.deaf else self._rhythm.look
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._heard.wait()
+                await self._burst()
+            self._heard.clear()
+            if self._poked or await asyncio.to_thread(self._moved):
+                self._poked = False
+                return
+
+    def poke(self) -> None:
+        self._poked = True
+        self._heard.set()
+
+    async def latest(self, applied: str = "") -> Fetched:
+        self._poked = False
+        return await asyncio.to_thread(self._read)
+
+    async def at(self, revision: str) -> Fetched:
+        fetched = await self.latest()
+        if fetched.revision != revision:
+            raise NotFound(
+                f"{self._location} is at {fetched.revision}, and {revision} was not kept",
+                remedy="`holdfast source history` lists the revisions that can be gone back to",
+            )
+        return fetched
+
+    async def collect(self, keep: Collection[str]) -> None:
+        """Nothing is exported."""
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._watch.close)
+
+    async def _burst(self) -> None:
+        """Wait until nothing was heard for a moment: a half-written file is not worth reading."""
+        if self._poked:
+            return
+        end = time.monotonic() + self._rhythm.burst
+        while (now := time.monotonic()) < end:
+            rest = self._watch.last + self._rhythm.quiet - now
+            if rest <= 0:
+                return
+            await asyncio.sleep(rest)
+
+    def _read(self) -> Fetched:
+        self._watch.follow(folders(self._location))  # before looking, so that nothing falls between
+        try:
+            root, paths = self._scope()
+            self._listing = read(root, paths, self._listing)
+        except Problem as error:
+            self._trouble = error.message
+            raise
+        self._trouble = ""
+        digests = self._listing.digests
+        tree = LiveTree(root, digests)
+        return Fetched(self._listing.revision, tree, digests, self._clock.now())
+
+    def _moved(self) -> bool:
+        """Whether reading would find something else than last time."""
+        self._watch.follow(folders(self._location))
+        try:
+            stamps = walk(*self._scope())
+        except Problem as error:
+            return error.message != self._trouble
+        return bool(self._trouble) or not self._listing.matches(stamps)
+
+    def _scope(self) -> tuple[Path, tuple[str, ...]]:
+        if self._location.is_file():
+            return self._location.parent, (self._location.name,)
+        return self._location, self._paths

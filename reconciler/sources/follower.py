@@ -1,0 +1,159 @@
+"""One source, followed: fetch when there may be news, hand over what was fetched, wait for more.
+
+Rules: an error is shown and tried again, less and less often; it ends nothing. What is asked for by a
+person is answered by a round that began after the asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from math import inf
+from typing import Any, Final
+
+from reconciler.errors import Problem, Refused
+from reconciler.ports import Feed, SourceConfig, SourceState
+from reconciler.sources.uptake import Means, Uptake
+
+RETRY_S: Final = 1.0  # the first pause after something went wrong; each one more doubles it
+LONGEST_S: Final = 60.0
+REFUSED: Final = "Refused"
+TICK_S: Final = 1.0  # how often the statuses are looked at while a revision is being judged
+
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    def __init__(
+        self, config: SourceConfig, feed: Feed, means: Means, told: Callable[[SourceState], None]
+    ) -> None:
+        self.state = SourceState(config)
+        self._feed = feed
+        self._told = told
+        self._uptake = Uptake(config, means, self._tell)
+        self._awake = asyncio.Event()
+        self._changed: asyncio.Task[None] | None = None
+        self._failures = 0  # in a row
+        self._asked: list[asyncio.Future[SourceState]] = []
+        self._old_feeds: list[Feed] = []
+
+    def configure(self, config: SourceConfig, feed: Feed | None) -> None:
+        """From the next round on; the feed only if it must be another one."""
+        self._uptake.config = config
+        if feed is not None:
+            self._old_feeds.append(self._feed)
+            self._feed = feed
+        self._tell(config=config)
+        self._awake.set()
+
+    def poke(self) -> None:
+        self._feed.poke()
+        self._awake.set()
+
+    async def read(self) -> SourceState:
+        """Look now, and answer with what came of it."""
+        answer: asyncio.Future[SourceState] = asyncio.get_running_loop().create_future()
+        self._asked.append(answer)
+        self.poke()
+        return await answer
+
+    async def run(self) -> None:
+        try:
+            while True:
+                self._awake.clear()
+                asked, self._asked = self._asked, []
+                await self._guarded(self._round())
+                for answer in asked:
+                    if not answer.done():
+                        answer.set_result(self.state)
+                await self._wait()
+        finally:
+            for answer in self._asked:
+                answer.cancel()
+            await self._stop_listening()
+            await self._feed.close()
+
+    # ----------------------------------------------------------------------------------------- one round
+
+    async def _guarded(self, act: Awaitable[bool]) -> bool:
+        """Do it; a crash is an error like any other: shown, and tried again."""
+        try:
+            return await act
+        except Problem as error:
+            self._tell(error=str(error))
+        except Exception as error:
+            log.exception("source %s", self.state.config.name)
+            self._tell(error=f"{type(error).__name__}: {error}")
+        self._failures += 1
+        return False
+
+    async def _round(self) -> bool:
+        await self._close_old_feeds()
+        await self._uptake.load()
+        if self.state.config.suspended:
+            await self._uptake.restore(self._feed)
+            return True
+        try:
+            latest = await self._feed.latest(self._uptake.revision)
+        except Problem as error:
+            # The feed itself knows when to ask again: it is the one who knows what it asks.
+            self._tell(error=str(error), held=REFUSED if isinstance(error, Refused) else "")
+            await self._uptake.restore(self._feed)
+            return False
+        settled = await self._uptake.consider(latest, self._feed)
+        self._failures = 0 if settled else self._failures + 1
+        await self._feed.collect({self._uptake.revision, latest.revision})
+        return settled
+
+    # ------------------------------------------------------------------------------------------- waiting
+
+    async def _wait(self) -> None:
+        """Return when another round is due: news, a question, a retry, or a revision that turned out bad."""
+        loop = asyncio.get_running_loop()
+        retry_at = loop.time() + self._pause()
+        while not self._awake.is_set() and loop.time() < retry_at:
+            self._listen()
+            judging = self._uptake.decides_in
+            tick = LONGEST_S if judging is None else min(judging, TICK_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(tick, retry_at - loop.time())):
+                    await self._awake.wait()
+            if await self._guarded(self._uptake.judge()):
+                return
+
+    def _pause(self) -> float:
+        """Until the next try, in seconds; for ever when nothing went wrong."""
+        return min(LONGEST_S, RETRY_S * 2.0 ** min(self._failures - 1, 10)) if self._failures else inf
+
+    def _listen(self) -> None:
+        if self._changed is None or self._changed.done():
+            self._changed = asyncio.create_task(self._hear(self._feed))
+
+    async def _hear(self, feed: Feed) -> None:
+        try:
+            await feed.changed()
+        except Exception:
+            log.exception("source %s cannot be listened to, and is looked at instead", self.state.config.name)
+            await asyncio.sleep(LONGEST_S)
+        self._awake.set()
+
+    async def _stop_listening(self) -> None:
+        if self._changed is not None:
+            self._changed.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._changed
+            self._changed = None
+
+    async def _close_old_feeds(self) -> None:
+        if self._old_feeds:
+            await self._stop_listening()
+        while self._old_feeds:
+            await self._old_feeds.pop().close()
+
+    def _tell(self, **news: Any) -> None:  # noqa: ANN401 - the fields of SourceState
+        before, self.state = self.state, replace(self.state, **news)
+        if replace(before, fetched_at=self.state.fetched_at) != self.state:
+            self._told(self.state)

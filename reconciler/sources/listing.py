@@ -1,0 +1,214 @@
+"""What lies in a folder, read consistently: every file with the digest of its content.
+
+Rules: a file's stamp (inode, size, times) decides whether it must be hashed again; a stamp younger than
+`RACY_NS` is not trusted, since a second write within a clock tick leaves no trace. A folder that
+changes while it is read is read again. Folders whose name begins with a dot are no part of the tree
+(`.git`, `.venv`, Kubernetes' `..data`), nor are editors' temporary files; links are followed, special
+files are not. What cannot be entered is an error and never looks like an empty folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from reconciler.errors import Invalid, Missing, Refused, TooLarge, Unavailable
+
+RACY_NS: Final = 2_000_000_000
+MAX_FILES: Final = 100_000
+MAX_BYTES: Final = 16 << 30
+ATTEMPTS: Final = 5
+UNREADABLE: Final = "unreadable"  # in place of a digest, where a file may not be opened
+
+_TEMPORARY = re.compile(r".*~|#.*#|\.#.*|\..*\.sw[a-z]|4913|.*\.swp|.*___jb_(tmp|old)___")
+
+
+class Stamp(NamedTuple):
+    """Tells without reading whether a file may have changed."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Stamp:
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+class Entry(NamedTuple):
+    stamp: Stamp
+    digest: str
+    racy: bool  # it was written so shortly before it was read that the stamp proves nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every file below a root, by its path with slashes."""
+
+    files: Mapping[str, Entry] = field(default_factory=dict)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return {path: entry.digest for path, entry in self.files.items()}
+
+    @property
+    def revision(self) -> str:
+        return f"dir:{combined(self.digests)[:20]}"
+
+    def matches(self, stamps: Mapping[str, Stamp]) -> bool:
+        """Surely nothing has changed since."""
+        return self.files.keys() == stamps.keys() and all(
+            entry.stamp == stamps[path] and not entry.racy for path, entry in self.files.items()
+        )
+
+
+def combined(digests: Mapping[str, str]) -> str:
+    """One digest for many files: of their paths and contents."""
+    total = hashlib.sha256()
+    for path in sorted(digests):
+        total.update(f"{path}\0{digests[path]}\n".encode(errors="surrogateescape"))
+    return total.hexdigest()
+
+
+def below(digests: Mapping[str, str], folder: str) -> dict[str, str]:
+    """The files of a folder as seen from it, so that the same content has one digest wherever it lies."""
+    prefix = f"{folder}/" if folder else ""
+    return {path.removeprefix(prefix): d for path, d in digests.items() if path.startswith(prefix)}
+
+
+def read(root: Path, paths: Sequence[str], last: Listing) -> Listing:
+    """List what is there now; what `last` knows already is not hashed again."""
+    stamps = walk(root, paths)
+    for _ in range(ATTEMPTS):
+        files = _hash(root, stamps, last)
+        again = walk(root, paths)
+        if files is not None and again == stamps:
+            return Listing(files)
+        last = Listing(files) if files is not None else last
+        stamps = again
+    raise Unavailable(
+        f"{root} keeps changing while it is read",
+        remedy="it is tried again; move files that are written all the time out of the source's folder",
+    )
+
+
+def walk(root: Path, paths: Sequence[str]) -> dict[str, Stamp]:
+    """Find every file, without opening any."""
+    found: dict[str, Stamp] = {}
+    size = 0
+    for path in paths:
+        for name, stamp in _below(root, clean(path)):
+            if name not in found:
+                found[name] = stamp
+                size += stamp.size
+            if len(found) > MAX_FILES or size > MAX_BYTES:
+                raise TooLarge(
+                    f"{root} holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB",
+                    remedy="name the folders that hold manifests in `paths`",
+                )
+    return found
+
+
+def clean(path: str) -> str:
+    """A path inside a tree, as its files are named."""
+    parts = [part for part in path.split("/") if part not in {"", "."}]
+    if ".." in parts or path.startswith("/"):
+        raise Invalid(f"'{path}' leads out of the source", remedy="write a path inside it, such as `apps`")
+    return "/".join(parts)
+
+
+def _below(root: Path, path: str) -> Iterator[tuple[str, Stamp]]:
+    try:
+        start = (root / path).stat()
+    except FileNotFoundError as error:
+        raise Missing(f"{root / path} does not exist", remedy="create it, or correct the path") from error
+    except OSError as error:
+        raise Refused(f"{root / path} cannot be entered: {error.strerror}") from error
+    if stat.S_ISREG(start.st_mode):
+        yield path, Stamp.of(start)
+        return
+    stack = [(path, frozenset({(start.st_dev, start.st_ino)}))]
+    while stack:
+        folder, above = stack.pop()
+        for entry in _entries(root, folder):
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            found = _look(root, name, entry)
+            if found is None:
+                continue
+            own = (found.st_dev, found.st_ino)
+            if stat.S_ISDIR(found.st_mode):
+                if not entry.name.startswith(".") and own not in above:  # a link to a folder above is a loop
+                    stack.append((name, above | {own}))
+            elif stat.S_ISREG(found.st_mode) and not _TEMPORARY.fullmatch(entry.name):
+                yield name, Stamp.of(found)
+
+
+def _look(root: Path, name: str, entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # a dangling link, or it went away just now: the second look tells
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None  # a link to itself is as dangling as one to nowhere
+        raise Refused(f"{root / name} cannot be looked at: {error.strerror}") from error
+
+
+def _entries(root: Path, folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(root / folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []  # it went away just now: the second look tells
+    except OSError as error:
+        raise Refused(
+            f"{root / folder} cannot be read: {error.strerror}", remedy="let the node's user read it"
+        ) from error
+
+
+def _hash(root: Path, stamps: Mapping[str, Stamp], last: Listing) -> dict[str, Entry] | None:
+    """Every file's entry; None when one moved meanwhile."""
+    files: dict[str, Entry] = {}
+    for path, stamp in stamps.items():
+        known = last.files.get(path)
+        if known is not None and known.stamp == stamp and not known.racy:
+            files[path] = known
+            continue
+        entry = _entry(root / path, stamp)
+        if entry is None:
+            return None
+        files[path] = entry
+    return files
+
+
+def _entry(path: Path, stamp: Stamp) -> Entry | None:
+    racy = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) < RACY_NS
+    try:
+        content, opened = load(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Entry(stamp, f"{UNREADABLE}:{error.strerror}", racy=False)
+    return Entry(stamp, content, racy) if opened == stamp else None
+
+
+def load(path: Path) -> tuple[str, Stamp]:
+    """The digest of a file, and the stamp of what was read."""
+    # Without blocking, since it may be a pipe by now, which nobody writes to.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise FileNotFoundError(path)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        after = os.fstat(file.fileno())
+    return digest, Stamp.of(after) if Stamp.of(before) == Stamp.of(after) else Stamp(0, 0, 0, 0, 0)

@@ -1,0 +1,86 @@
+"""The files of an earlier revision, out of the store: for a source that cannot give them back itself.
+
+Rules: what was too large to keep is told by name when it is asked for; a real folder is made only when
+somebody needs one, and goes with the tree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from reconciler.errors import Missing, Problem
+from reconciler.ports import Fetched
+from reconciler.sources.listing import below, clean, combined
+
+KEPT_BYTES: Final = 64 << 20  # of one revision; the smallest files first, as manifests are
+
+
+class StoredTree:
+    """A `Tree` over contents in memory."""
+
+    def __init__(self, files: Mapping[str, bytes], scratch: Path) -> None:
+        self._files = files
+        self._scratch = scratch
+        self._folder: TemporaryDirectory[str] | None = None
+        self.digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+
+    def read(self, path: str) -> bytes:
+        path = clean(path)
+        if path not in self._files:
+            raise Missing(
+                f"{path} is not among the files that were kept of this revision",
+                remedy=f"at most {KEPT_BYTES >> 20} MiB of a revision are kept; larger ones belong in git",
+            )
+        return self._files[path]
+
+    def digest(self, path: str) -> str:
+        path = clean(path)
+        if path in self.digests:
+            return self.digests[path]
+        inside = below(self.digests, path)
+        if not inside:
+            self.read(path)  # says what is missing, and why
+        return combined(inside)
+
+    def folder(self, path: str) -> str:
+        path = clean(path)
+        if self._folder is None:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            self._folder = TemporaryDirectory(prefix="revision-", dir=self._scratch)
+            for name, content in self._files.items():
+                file = Path(self._folder.name, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        whole = Path(self._folder.name, path)
+        if not whole.exists():
+            self.read(path)
+        return str(whole)
+
+
+def recalled(revision: str, files: Mapping[str, bytes], scratch: Path, at: datetime) -> Fetched:
+    """A kept revision, as if it had just been fetched."""
+    tree = StoredTree(files, scratch)
+    return Fetched(revision, tree, tree.digests, at)
+
+
+def contents(fetched: Fetched) -> dict[str, bytes]:
+    """What to keep of a revision that lies in a folder: all of it, or as much as fits."""
+    sizes: dict[str, int] = {}
+    for path in fetched.paths:
+        with suppress(Problem, OSError):
+            sizes[path] = Path(fetched.tree.folder(path)).stat().st_size
+    kept: dict[str, bytes] = {}
+    room = KEPT_BYTES
+    for path in sorted(sizes, key=lambda name: (sizes[name], name)):
+        room -= sizes[path]
+        if room < 0:
+            break
+        with suppress(Problem):  # unreadable now; the revision is kept without it
+            kept[path] = fetched.tree.read(path)
+    return kept

@@ -1,0 +1,114 @@
+"""Every source of the node, each followed by a task of its own.
+
+Rules: one source's trouble is no other's; a source that is configured again goes on from where it is,
+and only what the feed is made of makes it a new feed; a source that is removed declares nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from reconciler.errors import Invalid, NotFound
+from reconciler.model import EMPTY
+from reconciler.ports import Feed, OnInvalid, SourceConfig, SourceState
+from reconciler.sources.follower import Follower
+from reconciler.sources.uptake import Means
+
+FeedFactory = Callable[[SourceConfig], Feed]
+
+
+class Supervisor:
+    """Implements the port `Sources`."""
+
+    def __init__(self, feeds: Mapping[str, FeedFactory], means: Means) -> None:
+        self._feeds = feeds
+        self._means = means
+        self._followed: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
+        self._subscribers: list[Callable[[str], None]] = []
+
+    async def configure(self, config: SourceConfig) -> None:
+        """Follow this source from now on, or go on following it like this."""
+        followed = self._followed.get(config.name)
+        if followed is None:
+            follower = Follower(config, self._feed(config), self._means, self._told)
+            task = asyncio.create_task(follower.run(), name=f"source {config.name}")
+            self._followed[config.name] = follower, task
+            self._told(follower.state)
+        elif followed[0].state.config != config:
+            same = _of_feed(config) == _of_feed(followed[0].state.config)
+            followed[0].configure(config, None if same else self._feed(config))
+
+    async def remove(self, name: str) -> None:
+        followed = self._followed.pop(name, None)
+        if followed is None:
+            return
+        await _end(followed[1])
+        await self._means.intake.forget_source(name)
+        for subscriber in self._subscribers:
+            subscriber(name)
+
+    async def close(self) -> None:
+        """Stop following; what is in force stays."""
+        tasks = [task for _, task in self._followed.values()]
+        self._followed.clear()
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            await _end(task)
+
+    def state(self, name: str) -> SourceState | None:
+        followed = self._followed.get(name)
+        return followed[0].state if followed is not None else None
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self._followed)
+
+    def poke(self, name: str) -> None:
+        self._follower(name).poke()
+
+    async def read(self, name: str) -> SourceState:
+        """Look at a source now, and answer with what came of it."""
+        return await self._follower(name).read()
+
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        self._subscribers.append(changed)
+
+    def _follower(self, name: str) -> Follower:
+        if name not in self._followed:
+            known = ", ".join(sorted(self._followed)) or "none"
+            raise NotFound(f"there is no source '{name}'", remedy=f"sources of this node: {known}")
+        return self._followed[name][0]
+
+    def _feed(self, config: SourceConfig) -> Feed:
+        factory = self._feeds.get(config.type)
+        if factory is None:
+            raise Invalid(f"source {config.name}: there is no source of the type '{config.type}'")
+        return factory(config)
+
+    def _told(self, state: SourceState) -> None:
+        for subscriber in self._subscribers:
+            subscriber(state.config.name)
+
+
+def _of_feed(config: SourceConfig) -> SourceConfig:
+    """What a feed is made of; the rest is about how its revisions are read and taken."""
+    return replace(
+        config,
+        on_invalid=OnInvalid.HOLD,
+        on_failure="",
+        progress_deadline_s=0.0,
+        substitute=EMPTY,
+        patches=(),
+        hold="",
+        suspended=False,
+        parent="",
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
