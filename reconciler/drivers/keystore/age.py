@@ -12,7 +12,6 @@ from typing import Any
 from reconciler.errors import Invalid, Missing
 
 IDENTITY_PREFIX = "AGE-SECRET-KEY-1"
-LARGEST_VALUE = 256 * 1024
 
 
 class Undecryptable(Invalid):

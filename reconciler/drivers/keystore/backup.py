@@ -1,15 +1,17 @@
 """The backup of a node: one text to keep offline, and an age identity file besides.
 
 Rules: the keys that the node made stand in it as comments, so that `age -d -i FILE` takes it as it
-is; a text that was cut off or changed in a record is refused as a whole.
+is; its last line is a digest of the others, so that one cut off or changed on the way is refused as
+a whole. A plain age identity file is taken, too.
 """
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from pydantic import ValidationError
 
@@ -19,12 +21,12 @@ from reconciler.drivers.keystore.keys import KeyRecord
 from reconciler.errors import Invalid
 from reconciler.model import Ref
 
-HEAD = """\
-# The backup of a Holdfast node. Whoever has this text can read all of its secrets and sign with its
-# keys: keep it offline. `holdfast node identity import` takes it in; `age -d -i` does, too.
-"""
-KEY = "# key "
-END = "# end"
+HEAD = (
+    "# The backup of a Holdfast node. Whoever has this text can read its secrets and sign with its keys:",
+    "# keep it offline. `holdfast node identity import` takes it in, and so does `age --decrypt --identity`.",
+)
+KEY = "# key: "
+END = "# end: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,21 @@ class Backup:
     keys: Mapping[Ref, KeyRecord]
 
     def text(self) -> str:
-        lines = [HEAD.rstrip()]
+        lines = list(HEAD)
         for identity in self.identities:
             lines += [f"# recipient: {age.recipient_of(identity)}", identity]
         for ref, record in self.keys.items():
             content = {"namespace": ref.namespace, "name": ref.name, "record": record.model_dump(mode="json")}
             lines.append(KEY + b64encode(json.dumps(content).encode()).decode())
-        return "\n".join([*lines, f"{END} {len(self.keys)}\n"])
+        return "\n".join([*lines, _end(lines), ""])
 
     @classmethod
     def parse(cls, text: str) -> Backup:
-        identities = parse(text.encode())
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        whole = lines and lines[-1] == _end(lines[:-1])
+        if not whole and any(line in HEAD or line.startswith((KEY, END)) for line in lines):
+            raise _damaged()
+        identities = parse(text)
         if not identities:
             raise Invalid(
                 "there is no identity in this text",
@@ -51,12 +57,11 @@ class Backup:
             )
         for identity in identities:
             age.recipient_of(identity)
-        lines = [line.strip() for line in text.splitlines()]
-        keys = dict(_key(line.removeprefix(KEY)) for line in lines if line.startswith(KEY))
-        ends = [line for line in lines if line.startswith(END)]
-        if (ends and ends != [f"{END} {len(keys)}"]) or (keys and not ends):
-            raise _damaged()
-        return cls(identities, keys)
+        return cls(identities, dict(_key(line.removeprefix(KEY)) for line in lines if line.startswith(KEY)))
+
+
+def _end(lines: Sequence[str]) -> str:
+    return END + sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _key(encoded: str) -> tuple[Ref, KeyRecord]:
@@ -70,6 +75,6 @@ def _key(encoded: str) -> tuple[Ref, KeyRecord]:
 
 def _damaged() -> Invalid:
     return Invalid(
-        "this backup is damaged: a key is missing or cut off",
-        remedy="give the whole text, from its first line to its last (`# end …`), or another copy",
+        "this backup is damaged: something is missing or was changed",
+        remedy=f"give the whole text, from its first line to its last (`{END}…`), or another copy",
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from reconciler.drivers.keystore import ed25519
 from reconciler.errors import Invalid, NotFound, Refused
 from reconciler.model import PublicKey, Ref
 from reconciler.ports import KnownKey, KnownSecret, RetiredKey, Standing
@@ -68,14 +69,10 @@ class FakeKeys:
         self._entries.pop(key, None)
 
     async def sign(self, key: Ref, message: bytes) -> bytes:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        return Ed25519PrivateKey.from_private_bytes(self._seed(key)).sign(message)
+        return ed25519.sign(self._seed(key), message)
 
     async def private(self, key: Ref) -> str:
-        from reconciler.drivers.keystore.keys import openssh_private
-
-        return openssh_private(self._seed(key))
+        return ed25519.openssh(self._seed(key))
 
     def _mark(self, key: Ref, standing: Standing, role: str | None = None) -> None:
         old = self._entries.get(key)
@@ -153,6 +150,4 @@ def _made(entry: _Entry | None) -> tuple[tuple[bytes, ...], tuple[RetiredKey, ..
 
 
 def _public(seed: bytes) -> PublicKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    return PublicKey(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw().hex())
+    return PublicKey(ed25519.public_of(seed))

@@ -7,9 +7,11 @@ lock, which works between processes and between threads; readers need no lock.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
@@ -31,6 +33,12 @@ class Stamp(NamedTuple):
 class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
+        # One thread of its own: writers wait for each other, and must not hold up those of other drivers.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="keystore")
+
+    async def write_aside(self, write: Callable[[], None]) -> None:
+        """Run a function that writes, while the event loop goes on: a sync to disk may take its time."""
+        await asyncio.get_running_loop().run_in_executor(self._writer, write)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -51,6 +59,8 @@ class Folder:
             found = os.stat(f"{self.path}/{name}")  # noqa: PTH116 - a third of the time, on the hot path
         except FileNotFoundError:
             return None
+        except OSError as why:
+            raise self._failed("read", why) from why
         return Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
 
     def read(self, name: str) -> bytes | None:

@@ -89,7 +89,7 @@ class Identity:
             return None
         if self._read is None or self._read.stamp != stamp:
             self._refuse_public()
-            identities = parse(self._folder.read(FILE) or b"")
+            identities = parse((self._folder.read(FILE) or b"").decode(errors="replace"))
             if not identities:
                 raise Corrupt(
                     f"{self._folder.path / FILE} holds no identity",
@@ -115,7 +115,7 @@ class Identity:
         )
 
 
-def parse(content: bytes) -> tuple[str, ...]:
+def parse(text: str) -> tuple[str, ...]:
     """The identities in an age identity file, each once, in their order."""
-    lines = (line.strip() for line in content.decode("ascii", errors="replace").splitlines())
+    lines = (line.strip() for line in text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))

@@ -6,13 +6,16 @@ only encrypted, and whatever replaces a pair keeps it among the retired; only `d
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
+from secrets import token_bytes
+from typing import Any
 
+from reconciler.drivers.keystore import ed25519
 from reconciler.drivers.keystore.folder import Folder
 from reconciler.drivers.keystore.identity import Identity
 from reconciler.drivers.keystore.shelf import Record, Shelf
-from reconciler.errors import NotFound, Refused
+from reconciler.errors import Conflict, NotFound, Refused
 from reconciler.model import PublicKey, Ref
 from reconciler.ports import KnownKey, RetiredKey, Standing
 
@@ -43,8 +46,8 @@ class KeyRecord(Record):
     def publics(self) -> frozenset[str]:
         return frozenset(pair.public for pair in self.pairs)
 
-    def as_(self, standing: Standing, role: str | None = None) -> KeyRecord:
-        return self.model_copy(update={"standing": standing, "role": self.role if role is None else role})
+    def with_(self, **fields: Any) -> KeyRecord:  # noqa: ANN401 - as `dataclasses.replace` takes them
+        return self.model_copy(update=fields)
 
 
 Change = Callable[[KeyRecord | None], KeyRecord | None]
@@ -68,9 +71,10 @@ class KeyRing:
     async def generate(self, key: Ref, role: str, rotation: str) -> None:
         def generated(old: KeyRecord | None) -> KeyRecord:
             made = old.made if old else ()
-            if rotation not in ("", *(pair.rotation for pair in made)) or not made:
-                made = (self._new_pair(rotation), *self._anew(made))
-            return KeyRecord(role=role, recipient=self._identity.recipient, pair=made[0], retired=made[1:])
+            if old and made and rotation in ("", *(pair.rotation for pair in made)):
+                return old.with_(pair=made[0], retired=made[1:], role=role, standing=Standing.OURS)
+            new, retired = self._new_pair(rotation), self._anew(made)
+            return KeyRecord(role=role, recipient=self._identity.recipient, pair=new, retired=retired)
 
         await self._change(key, generated)
 
@@ -82,22 +86,39 @@ class KeyRing:
         await self._change(key, trusted)
 
     async def claim(self, key: Ref, role: str) -> None:
-        await self._change(key, lambda old: old and old.as_(Standing.OURS, role))
+        await self._change(key, lambda old: old and old.with_(standing=Standing.OURS, role=role))
 
     async def set_aside(self, key: Ref) -> None:
         # A public key is not lost: it stood in the manifest.
-        await self._change(key, lambda old: old.as_(Standing.ASIDE) if old and old.made else None)
+        await self._change(key, lambda old: old.with_(standing=Standing.ASIDE) if old and old.made else None)
 
     async def destroy(self, key: Ref) -> None:
         await self._change(key, lambda _: None)
 
-    async def sign(self, key: Ref, message: bytes) -> bytes:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    async def take(self, key: Ref, private: bytes) -> PublicKey:
+        """Put in a pair that was made elsewhere: foreign, until a resource with `adopt: true` claims it."""
+        seed = ed25519.read(private)
 
-        return Ed25519PrivateKey.from_private_bytes(self._seed(key)).sign(message)
+        def taken(old: KeyRecord | None) -> KeyRecord:
+            pair = self._sealed(Pair(public=ed25519.public_of(seed)), seed)
+            if old is None:
+                recipient = self._identity.recipient
+                return KeyRecord(role="", standing=Standing.FOREIGN, recipient=recipient, pair=pair)
+            if old.pair.public != pair.public:
+                raise Conflict(
+                    f"{key} is there already, with the fingerprint ed25519:{old.pair.public}",
+                    remedy="import it under another name",
+                )
+            return old
+
+        await self._change(key, taken)
+        return PublicKey(ed25519.public_of(seed))
+
+    async def sign(self, key: Ref, message: bytes) -> bytes:
+        return ed25519.sign(self._seed(key), message)
 
     async def private(self, key: Ref) -> str:
-        return openssh_private(self._seed(key))
+        return ed25519.openssh(self._seed(key))
 
     def holds_private(self) -> bool:
         return any(record.made for _, record in self._shelf.all())
@@ -116,22 +137,18 @@ class KeyRing:
 
     def _current(self, record: KeyRecord) -> KeyRecord:
         pair, *retired = self._anew(record.pairs)
-        new = {"recipient": self._identity.recipient, "pair": pair, "retired": tuple(retired)}
-        return record.model_copy(update=new)
+        return record.with_(recipient=self._identity.recipient, pair=pair, retired=tuple(retired))
 
     def _anew(self, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
         """The same pairs, encrypted to the present identity."""
         return tuple(self._sealed(p, self._identity.decrypt(p.private)) if p.private else p for p in pairs)
 
     def _sealed(self, pair: Pair, seed: bytes) -> Pair:
-        return pair.model_copy(update={"private": self._identity.encrypt(seed)})
+        return Pair(public=pair.public, private=self._identity.encrypt(seed), rotation=pair.rotation)
 
     def _new_pair(self, rotation: str) -> Pair:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        private = Ed25519PrivateKey.generate()
-        public = private.public_key().public_bytes_raw().hex()
-        return self._sealed(Pair(public=public, rotation=rotation), private.private_bytes_raw())
+        seed = token_bytes(ed25519.SEED_BYTES)
+        return self._sealed(Pair(public=ed25519.public_of(seed), rotation=rotation), seed)
 
     def _seed(self, key: Ref) -> bytes:
         record = self._shelf.get(key)
@@ -145,7 +162,7 @@ class KeyRing:
         return self._identity.decrypt(record.pair.private)
 
     async def _change(self, key: Ref, new: Change) -> None:
-        await asyncio.to_thread(self._changed, key, new)  # a sync to disk may take its time
+        await self._folder.write_aside(partial(self._changed, key, new))
 
     def _changed(self, key: Ref, new: Change) -> None:
         with self._folder.locked():
@@ -162,15 +179,6 @@ def merged(here: KeyRecord, backup: KeyRecord) -> KeyRecord:
     later, other = (here, backup) if backup.pair.public in here.publics else (backup, here)
     missing = tuple(pair for pair in other.made if pair.public not in later.publics)
     return later.model_copy(update={"retired": (*later.retired, *missing)})
-
-
-def openssh_private(seed: bytes) -> str:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    private = Ed25519PrivateKey.from_private_bytes(seed)
-    form = serialization.PrivateFormat.OpenSSH
-    return private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 def known(record: KeyRecord, recipients: Sequence[str]) -> KnownKey:

@@ -7,11 +7,11 @@ value's version is a keyed digest, which tells that it has changed and nothing e
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 
 from reconciler.drivers.keystore import age
@@ -23,6 +23,7 @@ from reconciler.model import Ref
 from reconciler.ports import KnownSecret
 
 DIGEST_KEY = "digest-key"
+LARGEST = 256 * 1024
 
 
 class Value(Record):
@@ -69,10 +70,10 @@ class SecretBox:
         return {} if record is None else {key: value.version for key, value in record.values.items()}
 
     async def put(self, secret: Ref, encrypted: Mapping[str, str]) -> None:
-        await asyncio.to_thread(self._put, secret, dict(encrypted))
+        await self._folder.write_aside(partial(self._put, secret, dict(encrypted)))
 
     async def drop(self, secret: Ref) -> None:
-        await asyncio.to_thread(self._drop, secret)
+        await self._folder.write_aside(partial(self._drop, secret))
 
     def reencrypt(self) -> None:
         """All values, to the present identity. The lock must be held."""
@@ -122,12 +123,7 @@ class SecretBox:
                 remedy="encrypt it to this node: "
                 f"`holdfast secret encrypt --recipient {self._identity.recipient}`",
             ) from None
-        if len(content) > age.LARGEST_VALUE:
-            raise TooLarge(f"{where} is larger than {age.LARGEST_VALUE} bytes", remedy="split it")
-        try:
-            return content.decode()
-        except UnicodeDecodeError:
-            raise Invalid(f"{where} is no UTF-8 text", remedy="encode it, as base64 for instance") from None
+        return readable(content, where)
 
     def _digest_key(self) -> bytes:
         """Made at first use. The lock must be held."""
@@ -141,6 +137,24 @@ class SecretBox:
     def _write_digest_key(self, key: bytes) -> bytes:
         self._folder.write(DIGEST_KEY, self._identity.encrypt(key).encode())
         return key
+
+
+def readable(content: bytes, where: str) -> str:
+    """The text that a value is; how many bytes it may have is the manifest's limit, less the armor."""
+    if len(content) > LARGEST:
+        raise TooLarge(f"{where} is larger than {LARGEST // 1024} KiB", remedy="split it")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise Invalid(f"{where} is no UTF-8 text", remedy="encode it, as base64 for instance") from None
+
+
+def encrypted(value: bytes, recipients: Sequence[str]) -> str:
+    """A value as it may stand in a manifest; needs no node, only the public half of its identity."""
+    if not value:
+        raise Invalid("the value is empty", remedy="was the variable or the file that it comes from empty?")
+    readable(value, "the value")
+    return age.encrypt(value, recipients)
 
 
 def version(digest_key: bytes, secret: Ref, key: str, value: str) -> str:
