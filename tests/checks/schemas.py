@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from reconciler.model import API_VERSION
 from reconciler.ports import Kind
@@ -29,6 +31,8 @@ def manifest(name: str, kind: Kind[Any, Any, Any, Any]) -> dict[str, Any]:
     """The schema of one kind's manifest."""
     spec = kind.spec.model_json_schema(by_alias=True, mode="validation")
     definitions = spec.pop("$defs", {})
+    for model in _models(kind.spec):
+        _write_defaults(model, spec if model is kind.spec else definitions.get(model.__name__, {}))
     return {
         "$schema": DIALECT,
         "title": name,
@@ -65,3 +69,26 @@ def any_manifest(of_kinds: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def text(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _models(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model and all that are nested in it."""
+    yield of
+    for field in of.model_fields.values():
+        for inner in _within(field.annotation):
+            yield from _models(inner)
+
+
+def _within(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - an annotation may be anything
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _within(argument)
+
+
+def _write_defaults(model: type[BaseModel], schema: dict[str, Any]) -> None:
+    """Put each default as people write it, `10s`: pydantic's schema has Python's own idea, `PT10S`."""
+    written = model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)
+    for name, field in schema.get("properties", {}).items():
+        if "default" in field:
+            field["default"] = written[name]

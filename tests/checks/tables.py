@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 NOTE = "<!-- written by `make gen`; change the code instead -->\n"
@@ -13,10 +14,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def value(default: object) -> str:
-    """A default as YAML writes it; nothing for none."""
-    if default is None:
+    """A default as YAML takes it; nothing for none."""
+    if default is None or default == "":
         return ""
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    return f"`{default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)}`"
 
 
 def _line(cells: Sequence[str]) -> str:
