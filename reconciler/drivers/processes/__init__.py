@@ -68,7 +68,7 @@ class Processes:
             id=run.id,
             argv=list(run.argv),
             env=dict(run.env),
-            cwd=run.cwd,
+            cwd=run.cwd or "/",
             user=run.user,
             labels=dict(run.labels),
             stop_signal=run.stop_signal,
@@ -113,9 +113,12 @@ class Processes:
 
     async def shutdown(self) -> None:
         longest_s = max((process.grace_s for process in self._mirror.values()), default=0.0)
+        link = await self._reach(needed=False)
         if self._watching:
             self._watching.cancel()  # or it would bring up the next keeper
         await self._ask("shutdown", needed=False, patience_s=longest_s + MARGIN_S)
+        if link:
+            await link.ended.wait()
         await self.close()
 
     # --------------------------------------------------------------------------------- the keeper

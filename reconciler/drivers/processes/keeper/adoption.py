@@ -9,82 +9,84 @@ processes are not our children: their end is seen by pidfd, and that one is stop
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from functools import partial
 
 from . import proc
 from .census import Census
+from .ends import Ends
 from .record import EXITED, RUNNING, Record
 from .row import Row
-from .supervisor import Supervisor
+from .table import Table
 
 LOOK_S = 0.5
 
 
-def adopt_all(supervisor: Supervisor) -> None:
-    census = Census()
-    gone = []
-    for record in supervisor.records.load():
-        row = supervisor.add(record)
-        if record.state == EXITED:
-            if census.by_token.get(record.token):
+class Adoption:
+    def __init__(self, table: Table, ends: Ends) -> None:
+        self._table = table
+        self._ends = ends
+
+    def adopt_all(self) -> None:
+        table, census, gone = self._table, Census(), []
+        for record in table.records.load():
+            row = table.add(record)
+            if record.state == EXITED:
+                if census.by_token.get(record.token):
+                    gone.append(row)
+            elif record.exited_at is not None or not self._adopt(row):
+                row.output.resume()
                 gone.append(row)
-        elif record.exited_at is not None or not _adopt(supervisor, row):
-            record.exited_at = record.exited_at or time.time()
-            row.output.resume()
-            gone.append(row)
-    known = {row.record.token for row in supervisor.rows.values()}
-    for token in census.by_token.keys() - known:
-        home, _, rest = token.partition(":")
-        if home == supervisor.home:
-            _adopt_lost(supervisor, census, token, rest.rpartition(":")[0])
-    supervisor.settle(gone)
-    _look(supervisor)
+        known = {row.record.token for row in table.rows.values()}
+        for token in census.by_token.keys() - known:
+            home, _, rest = token.partition(":")
+            if home == table.home:
+                self._adopt_lost(census, token, rest.rpartition(":")[0])
+        self._ends.settle(gone)
+        self._look()
 
+    def _adopt(self, row: Row) -> bool:
+        record = row.record
+        pidfd = proc.handle(record.pid, record.start) if record.boot == self._table.boot else None
+        if pidfd is None:
+            return False
+        row.pidfd = pidfd
+        record.state = RUNNING
+        row.output.resume()
+        self._table.loop.watch(pidfd, partial(self._gone, row))
+        return True
 
-def _adopt(supervisor: Supervisor, row: Row) -> bool:
-    record = row.record
-    pidfd = proc.handle(record.pid, record.start) if record.boot == supervisor.boot else None
-    if pidfd is None:
-        return False
-    row.pidfd = pidfd
-    record.state = RUNNING
-    row.output.resume()
-    supervisor.loop.watch(pidfd, partial(_gone, supervisor, row))
-    return True
+    def _adopt_lost(self, census: Census, token: str, id: str) -> None:
+        members = sorted(census.by_token[token], key=lambda pid: census.everyone[pid].start)
+        leader = next((pid for pid in members if census.everyone[pid].session == pid), None)
+        row = self._table.rows.get(id)
+        if leader is not None and id and (row is None or row.over):
+            record = Record(id, token, self._table.boot)
+            record.pid, record.start = leader, census.everyone[leader].start
+            record.started_at = time.time()
+            self._adopt(self._table.add(record))
+            self._table.records.save(record)
+            sys.stderr.write(f"{id}: found process {leader} without its record; adopted\n")
+            return
+        for pid in members:
+            pidfd = proc.handle(pid, census.everyone[pid].start)
+            if pidfd is not None:
+                proc.send(pidfd, signal.SIGKILL)
+                os.close(pidfd)
+                sys.stderr.write(f"{id}: process {pid} was left behind without its record; killed\n")
 
+    def _gone(self, row: Row) -> None:
+        self._table.loop.forget(row.pidfd)
+        self._ends.settle([row])
 
-def _adopt_lost(supervisor: Supervisor, census: Census, token: str, id: str) -> None:
-    members = sorted(census.by_token[token], key=lambda pid: census.everyone[pid].start)
-    leader = next((pid for pid in members if census.everyone[pid].session == pid), None)
-    row = supervisor.rows.get(id)
-    if leader is not None and id and (row is None or row.over):
-        record = Record(id, token, supervisor.boot)
-        record.pid, record.start = leader, census.everyone[leader].start
-        record.started_at = time.time()
-        _adopt(supervisor, supervisor.add(record))
-        sys.stderr.write(f"{id}: found process {leader} without its record; adopted\n")
-        return
-    for pid in members:
-        pidfd = proc.handle(pid, census.everyone[pid].start)
-        if pidfd is not None:
-            proc.send(pidfd, 9)
-            os.close(pidfd)
-            sys.stderr.write(f"{id}: process {pid} was left behind without its record; killed\n")
-
-
-def _gone(supervisor: Supervisor, row: Row) -> None:
-    supervisor.loop.forget(row.pidfd)
-    row.record.exited_at = time.time()
-    supervisor.settle([row])
-
-
-def _look(supervisor: Supervisor) -> None:
-    adopted = [row for row in supervisor.rows.values() if row.pidfd >= 0 and row.leads]
-    for row in adopted:
-        who = proc.stat(row.record.pid)
-        if who is not None and who.state not in proc.DEAD:
-            supervisor.note_stopped(row, who.state in proc.STOPPED)
-    if adopted:
-        supervisor.loop.later(LOOK_S, partial(_look, supervisor))
+    def _look(self) -> None:
+        """Is one of the adopted stopped by now, or does it go on?"""
+        adopted = [row for row in self._table.rows.values() if row.pidfd >= 0 and row.leads]
+        for row in adopted:
+            who = proc.stat(row.record.pid)
+            if who is not None and who.state not in proc.DEAD:
+                self._ends.note_stopped(row, who.state in proc.STOPPED)
+        if adopted:
+            self._table.loop.later(LOOK_S, self._look)

@@ -12,11 +12,11 @@ import fcntl
 import os
 import resource
 import signal
-import socket
 from pathlib import Path
 
-from .adoption import adopt_all
+from .adoption import Adoption
 from .loop import Loop
+from .reaping import reap
 from .server import Server
 
 READY, FAILED, HELD = 0, 1, 3
@@ -50,13 +50,12 @@ def _keep(folder: Path, says: int) -> int:
     loop = Loop()
     server = Server(loop, folder)
     _hear_signals(loop, server)
-    adopt_all(server.supervisor)
+    Adoption(server.table, server.ends).adopt_all()
     server.listen()
     _leave_terminal()
     os.write(says, bytes([READY]))
     os.close(says)
     loop.run()
-    signal.set_wakeup_fd(-1)
     return READY
 
 
@@ -72,23 +71,21 @@ def _prepare() -> None:
 def _hear_signals(loop: Loop, server: Server) -> None:
     """Each signal wakes the loop; which one it was, its handler has noted."""
     told: list[int] = []
-    hears, wakes = socket.socketpair()
-    hears.setblocking(False)
-    wakes.setblocking(False)
+    hears, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def woken() -> None:
-        hears.recv(4096)
-        server.supervisor.reap()
+        os.read(hears, 4096)
+        reap(server.table, server.starts, server.ends)
         if told:
             told.clear()
             server.shutdown()
 
-    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGHUP, lambda *_: None)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
-    loop.watch(hears.fileno(), woken)
+    loop.watch(hears, woken)
 
 
 def _leave_terminal() -> None:

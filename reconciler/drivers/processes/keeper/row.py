@@ -57,6 +57,11 @@ class Row:
         """What clients may see: a start that has not succeeded yet is nothing."""
         return self.before if self.held else self.record
 
+    def tell_end(self) -> None:
+        waiting, self.on_end = self.on_end, []
+        for done in waiting:
+            done()
+
     @property
     def over(self) -> bool:
         return self.record.state == EXITED

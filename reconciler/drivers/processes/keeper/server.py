@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from .client import Client
+from .ends import Ends
 from .loop import Loop
 from .record import Record
 from .row import Trouble
-from .supervisor import Supervisor
+from .starts import Starts
+from .table import Table
 from .verbs import Verbs
 
 PROTOCOL = 1
@@ -31,8 +33,10 @@ BREATH_S = 1.0
 
 class Server:
     def __init__(self, loop: Loop, folder: Path) -> None:
-        self.supervisor = Supervisor(loop, folder, self._publish)
-        self._verbs = Verbs(self.supervisor)
+        self.table = Table(loop, folder, self._publish)
+        self.starts = Starts(self.table)
+        self.ends = Ends(self.table)
+        self._verbs = Verbs(self.table, self.starts, self.ends)
         self._loop = loop
         self._clients: list[Client] = []
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,7 +59,8 @@ class Server:
             Path(SOCKET).unlink(missing_ok=True)
             self._loop.stop()
 
-        self.supervisor.shutdown(done)
+        self.starts.closed = True
+        self.ends.stop_all(done)
 
     def _accept(self) -> None:
         try:
@@ -95,7 +100,7 @@ class Server:
 
     def _list(self, client: Client) -> None:
         """As news, so that it has its place among the others."""
-        client.send({"all": self.supervisor.facts()})
+        client.send({"all": self.table.facts()})
 
     def _do(self, client: Client, n: object, fields: dict[str, object]) -> None:
         def answer(result: object) -> None:

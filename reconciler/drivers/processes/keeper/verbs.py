@@ -9,9 +9,11 @@ import re
 import signal
 from functools import partial
 
+from .ends import Ends
 from .row import Answer, Trouble
 from .spawn import Run
-from .supervisor import Supervisor
+from .starts import Starts
+from .table import Table
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 LONGEST_GRACE_S = 86_400
@@ -19,8 +21,10 @@ Fields = dict[str, object]
 
 
 class Verbs:
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, table: Table, starts: Starts, ends: Ends) -> None:
+        self._table = table
+        self._starts = starts
+        self._ends = ends
         self._known = {
             "start": self._start,
             "stop": self._stop,
@@ -38,18 +42,18 @@ class Verbs:
         known(fields, answer)
 
     def _start(self, fields: Fields, answer: Answer) -> None:
-        self._supervisor.start(_run(fields), answer)
+        self._starts.start(_run(fields), answer)
 
     def _stop(self, fields: Fields, answer: Answer) -> None:
         grace_s = _number(fields, "grace_s", 0, LONGEST_GRACE_S)
-        self._supervisor.stop(_id(fields), _signal(fields, "signal"), grace_s, partial(answer, None))
+        self._ends.stop(_id(fields), _signal(fields, "signal"), grace_s, partial(answer, None))
 
     def _signal(self, fields: Fields, answer: Answer) -> None:
-        self._supervisor.signal(_id(fields), _signal(fields, "signal"))
+        self._ends.signal(_id(fields), _signal(fields, "signal"))
         answer(None)
 
     def _forget(self, fields: Fields, answer: Answer) -> None:
-        self._supervisor.forget(_id(fields), logs=fields.get("logs") is True)
+        self._table.forget(_id(fields), logs=fields.get("logs") is True)
         answer(None)
 
 
