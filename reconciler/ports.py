@@ -513,7 +513,7 @@ class Run:
     id: str  # of the service; at most one process bears it at a time
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default=EMPTY, repr=False)  # all of it; may hold secrets
-    cwd: str = "/"
+    cwd: str = ""  # empty: the root
     user: str = ""  # `name`, `name:group` or their numbers; empty: the node's own
     labels: Mapping[str, str] = EMPTY  # kept with the process: whose it is, and of which wish
     stop_signal: int = 15
