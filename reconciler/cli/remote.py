@@ -1,0 +1,130 @@
+"""A running node, asked over its Unix socket or its HTTP address with nothing but the standard library.
+
+Rules: a problem document becomes the same error that the node raised; what cannot be reached says how
+to start it; nothing is imported here that a quick command would wait for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from reconciler import errors
+from reconciler.errors import Problem, TimedOut, Unavailable
+
+BY_CODE: Mapping[str, type[Problem]] = {
+    one.code: one
+    for one in (
+        errors.Invalid,
+        errors.Missing,
+        errors.NotFound,
+        errors.Conflict,
+        errors.Refused,
+        errors.Unauthorized,
+        errors.TooLarge,
+        errors.Unavailable,
+        errors.TimedOut,
+    )
+}
+
+
+class _OverSocket(HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("holdfast", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Remote:
+    def __init__(self, address: str, timeout: float = 30.0) -> None:
+        self._address = address
+        self._timeout = timeout
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        *,
+        timeout: float | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """The decoded answer; None for an empty one."""
+        answer = self._open(method, path, query, body, timeout)
+        with answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[str]:
+        """The lines of an answer that goes on: a log, a stream of events."""
+        with self._open("GET", path, query, None, None, endless=True) as answer:
+            for line in answer:
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: object,
+        timeout: float | None,
+        *,
+        endless: bool = False,
+    ) -> HTTPResponse:
+        connection = self._connection(timeout or self._timeout)
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Accept": "application/json, application/problem+json", **_credentials()}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            connection.request(method, target, data, headers)
+            answer = connection.getresponse()
+        except TimeoutError as error:
+            raise TimedOut(f"{self._address} did not answer in {timeout or self._timeout:g} s") from error
+        except (OSError, HTTPException) as error:
+            raise Unavailable(
+                f"no node answers at {self._address} ({error})", remedy="start one with `holdfast up PATH`"
+            ) from error
+        if endless and connection.sock is not None:
+            connection.sock.settimeout(None)
+        if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
+            raise _problem(answer)
+        return answer
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        if "://" not in self._address:
+            return _OverSocket(self._address, timeout)
+        parts = urlsplit(self._address)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return kind(parts.hostname or "", parts.port, timeout=timeout)
+
+
+def _credentials() -> dict[str, str]:
+    headers = {}
+    if key := os.environ.get("HOLDFAST_API_KEY"):
+        headers["X-API-Key"] = key
+    if trace := os.environ.get("HOLDFAST_TRACE_ID"):
+        headers["traceparent"] = trace
+    return headers
+
+
+def _problem(answer: HTTPResponse) -> Problem:
+    text = answer.read()
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = {}
+    kind = BY_CODE.get(str(document.get("code", "")), Problem)
+    problem = kind(str(document.get("detail") or answer.reason), remedy=str(document.get("remedy", "")))
+    problem.document = document  # type: ignore[attr-defined]
+    return problem
