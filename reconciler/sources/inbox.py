@@ -58,6 +58,10 @@ class Inbox:
     def __init__(self, root: Path) -> None:
         self._folder = Generations(root)
 
+    @property
+    def folder(self) -> Path:
+        return self._folder.root
+
     def prepare(self) -> None:
         """Be there, if only empty."""
         with self._writing():

@@ -1,0 +1,202 @@
+"""A source: a git repository or a folder that declares resources, other sources among them.
+
+Rules: it is known to its resources by its name, with the namespace before it where that is not the
+default one. It is Ready when its newest revision is applied without reservations; whatever else is the
+case is told with the reason, while the last good revision stays in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from reconciler.errors import Refused, Unavailable
+from reconciler.kinds.source.policy import inherited, weaker
+from reconciler.kinds.source.settled import settled
+from reconciler.kinds.source.spec import SourceSpec
+from reconciler.model import (
+    DEFAULT_NAMESPACE,
+    EMPTY,
+    NODE_SOURCE,
+    SOURCE_KIND,
+    Case,
+    Change,
+    JsonValue,
+    Look,
+    Need,
+    Owner,
+    Plan,
+    Ref,
+    Resource,
+    Seen,
+    Step,
+    Verdict,
+    source_name,
+)
+from reconciler.ports import Clock, Kind, OnInvalid, SourceConfig, Sources, SourceState, Wake
+
+MESSAGES = {
+    "Invalid": "the newest revision has errors, so the last good one stays in force",
+    "Hold": "a person holds it at an earlier revision",
+    "RolledBack": "the newest revision did not come up and was taken back; the next one is tried",
+    "Refused": "the newest revision may not be applied",
+}
+NAMED_PROBLEMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Configure(Step):
+    """Follow the source like this from now on."""
+
+    config: SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSource(Step):
+    """Follow it no more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    sources: Sources
+    clock: Clock
+
+
+SourceStep = Configure | RemoveSource
+
+
+class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
+    spec = SourceSpec
+    uses = Uses
+    columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = {
+        "revision": lambda case: str(case.seen.facts.get("revision", "")),
+        "resources": lambda case: str(case.seen.facts.get("resources", "")),
+    }
+
+    def needs(self, spec: SourceSpec, ref: Ref) -> Mapping[Ref, Need]:
+        if spec.git is None:
+            return EMPTY
+        auth, verify = spec.git.auth, spec.git.verify
+        secrets = [auth.token.secret] if auth.token is not None else []
+        keys = [*([auth.ssh_key] if auth.ssh_key else []), *(verify.keys if verify is not None else ())]
+        needed = [Ref("Secret", ref.namespace, name) for name in secrets]
+        needed += [Ref("Key", ref.namespace, name) for name in keys]
+        return dict.fromkeys(needed, Need.READY)
+
+    def looks_at(self, want: Resource[SourceSpec]) -> frozenset[Ref]:
+        parent = _parent(want)
+        return frozenset(want.needs) | ({parent} if parent is not None else set())
+
+    async def observe(
+        self, want: Resource[SourceSpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
+    ) -> Seen[SourceConfig]:
+        state = uses.sources.state(source_name(want.ref))
+        if state is None:
+            return Seen(None, Owner.NONE, uses.clock.now())
+        return Seen(state.config, Owner.OURS, uses.clock.now(), facts=_facts(state))
+
+    async def owned(self, uses: Uses) -> frozenset[Ref]:
+        return frozenset(_ref(name) for name in uses.sources.names())
+
+    def settle(self, case: Case[SourceSpec, SourceConfig]) -> SourceConfig | None:
+        spec = case.want.spec
+        if spec is None:
+            return None
+        _check_place(case.want)
+        above = _above(case)
+        config = inherited(settled(case.want), spec, above)
+        # Not refused: one whose parent has become stricter must stop, and not go on as it was.
+        return replace(config, suspended=True) if weaker(config, above) else config
+
+    def plan(self, case: Case[SourceSpec, SourceConfig], changes: Sequence[Change]) -> Plan[SourceStep]:
+        if not changes:
+            return Plan()
+        config = self.settle(case)
+        if config is None:
+            return Plan((RemoveSource(source_name(case.want.ref)),))
+        return Plan((Configure(config),))
+
+    async def act(self, ref: Ref, step: SourceStep, uses: Uses) -> None:
+        match step:
+            case Configure(config=config):
+                await uses.sources.configure(config)
+            case RemoveSource(name=name):
+                await uses.sources.remove(name)
+
+    def verdict(self, case: Case[SourceSpec, SourceConfig]) -> Verdict:
+        config, facts = case.seen.actual, case.seen.facts
+        if config is None:
+            return Verdict(ready=False, reason="Absent")
+        above = _above(case)
+        if falls_short := weaker(config, above):
+            message = f"its policy is weaker than that of source '{config.parent}': {falls_short}"
+            return Verdict(ready=False, reason="WeakerPolicy", message=message, stalled=True)
+        return _standing(facts, config)
+
+    def watch(self, uses: Uses, wake: Wake) -> None:
+        uses.sources.subscribe(lambda name: wake(_ref(name)))
+
+
+def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
+    """How far the source has come, by what is known of it."""
+    problems, held = tuple(facts["problems"]), str(facts["held"])
+    told = str(facts["error"]) or "; ".join(problems[:NAMED_PROBLEMS])
+    if len(problems) > NAMED_PROBLEMS and not facts["error"]:
+        told += f"; and {len(problems) - NAMED_PROBLEMS} more"
+    if held:
+        message = ": ".join(filter(None, (MESSAGES.get(held, ""), told)))
+        return Verdict(ready=False, reason=held, message=message, stalled=held != "Hold")
+    if facts["error"]:
+        return Verdict(ready=False, reason="FetchFailed", message=told)
+    if config.suspended:
+        return Verdict(ready=False, reason="Suspended", message="it is not read until it is resumed")
+    if not facts["revision"]:
+        return Verdict(ready=False, reason="Fetching", message="its first revision is being read")
+    if problems:
+        return Verdict(ready=False, reason="Incomplete", message=told, stalled=True)
+    return Verdict(reason="Applied", message=f"at {facts['revision']}")
+
+
+def _check_place(want: Resource[SourceSpec]) -> None:
+    if source_name(want.ref) == NODE_SOURCE:
+        raise Refused(f"'{NODE_SOURCE}' is what the node itself declares", remedy="choose another name")
+    if want.wish.inbox is not None and want.origin.source != NODE_SOURCE:
+        raise Refused("only the node itself declares an inbox", remedy="read the folder as a `directory`")
+
+
+def _facts(state: SourceState) -> Mapping[str, JsonValue]:
+    return {
+        "revision": state.revision,
+        "newest": state.seen_revision,
+        "resources": state.resources,
+        "error": state.error,
+        "held": state.held,
+        "problems": list(state.problems),
+        "signer": state.signer,
+    }
+
+
+def _parent(want: Resource[SourceSpec]) -> Ref | None:
+    source = want.origin.source
+    return None if source in {"", NODE_SOURCE} else _ref(source)
+
+
+def _above(case: Case[SourceSpec, SourceConfig]) -> SourceConfig | None:
+    """The parent as it is configured, with what it has inherited itself."""
+    parent = _parent(case.want)
+    if parent is None:
+        return None
+    look: Look = case.look.get(parent, Look(None, None, None))
+    above = look.seen.actual if look.seen is not None else None
+    if not isinstance(above, SourceConfig):
+        raise Unavailable(f"{parent}, which declares it, is not followed yet")
+    return above
+
+
+def _ref(name: str) -> Ref:
+    """The resource behind a source's name."""
+    namespace, slash, own = name.rpartition("/")
+    return Ref(SOURCE_KIND, namespace if slash else DEFAULT_NAMESPACE, own)
