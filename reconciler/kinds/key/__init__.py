@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from reconciler.kinds.key.spec import KeySpec
 from reconciler.model import (
+    RECREATES,
     Case,
     Change,
     DeletionPolicy,
@@ -32,9 +33,9 @@ from reconciler.ports import Clock, Keys, Kind, KnownKey, Standing
 @dataclass(frozen=True, slots=True)
 class KeyState:
     role: str
-    generated: bool = field(metadata={"recreates": True})
-    public_key: str = field(metadata={"recreates": True})  # the trusted one; a generated one is a fact
-    rotation: str = field(metadata={"recreates": True})  # the token that the pair was made for
+    generated: bool = field(metadata=RECREATES)
+    public_key: str = field(metadata=RECREATES)  # the trusted one; a generated one is a fact
+    rotation: str = field(metadata=RECREATES)  # the token that the pair was made for
     ours: bool
 
 

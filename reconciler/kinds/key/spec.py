@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -36,7 +37,9 @@ class KeySpec(Spec):
     @classmethod
     def _known_role(cls, role: str) -> str:
         if role not in ROLES and not OWN_ROLE.fullmatch(role):
-            raise ValueError(f"unknown role; one of {', '.join(ROLES)}, or a plug-in's, which has a dot")
+            near = get_close_matches(role, ROLES, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(ROLES)}"
+            raise ValueError(f"unknown role, {hint} (a plug-in's role has a dot)")
         return role
 
     @field_validator("public_key")

@@ -12,20 +12,20 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 from reconciler.kinds.secret.spec import SecretSpec
-from reconciler.model import Case, Change, JsonValue, Owner, Plan, Ref, Resource, Seen, Step, Verdict
+from reconciler.model import SECRET, Case, Change, JsonValue, Owner, Plan, Ref, Resource, Seen, Step, Verdict
 from reconciler.ports import Clock, Kind, SecretStore
 
 
 @dataclass(frozen=True, slots=True)
 class SecretState:
-    values: Mapping[str, str] = field(metadata={"secret": True})  # key -> digest of the ciphertext
+    values: Mapping[str, str] = field(metadata=SECRET)  # key -> digest of the ciphertext
 
 
 @dataclass(frozen=True, slots=True)
 class Put(Step):
     """Hold exactly these values."""
 
-    encrypted: Mapping[str, str] = field(metadata={"secret": True})
+    encrypted: Mapping[str, str] = field(metadata=SECRET)
 
 
 @dataclass(frozen=True, slots=True)
