@@ -7,6 +7,7 @@ be read is `Corrupt` and never taken for an absent one, since something new woul
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import quote, unquote
 
@@ -87,6 +88,7 @@ class Shelf(Generic[R]):
         return f"{self._name}/{_part(ref.namespace)}/{_part(ref.name)}"
 
 
+@lru_cache(maxsize=4096)
 def _part(name: str) -> str:
     """A name as one component of a path; a leading dot would hide it, or climb."""
     part = quote(name, safe="")
