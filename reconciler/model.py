@@ -220,6 +220,19 @@ class Snapshot:
     message: str = ""
 
 
+def merge_patch(target: JsonValue, patch: JsonValue) -> JsonValue:
+    """RFC 7386: mappings merge, null removes, anything else replaces."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """A person's timed patch on a wish. `until` None: until it is taken back."""

@@ -26,6 +26,7 @@ from reconciler.model import (
     Resource,
     Snapshot,
     Spec,
+    merge_patch,
     source_name,
 )
 from reconciler.ports import Kept, Kinds, Submission
@@ -128,19 +129,6 @@ def _patched(want: Resource[Any], override: Override, kinds: Kinds) -> Resource[
 def written(spec: Spec) -> dict[str, JsonValue]:
     """The spec as a person would write it, without what is default anyway."""
     return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-
-def merge_patch(target: JsonValue, patch: JsonValue) -> JsonValue:
-    """RFC 7386: mappings merge, null removes, anything else replaces."""
-    if not isinstance(patch, Mapping):
-        return patch
-    merged = dict(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge_patch(merged.get(key), value)
-    return merged
 
 
 def check_override(override: Override, want: Resource[Any], kinds: Kinds) -> None:
