@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.drivers.processes.health import Probes
+from reconciler.drivers.processes.keeper.record import file_name
 from reconciler.drivers.processes.launch import ISOLATED, find, find_or_launch
 from reconciler.drivers.processes.link import Link, Lost
 from reconciler.drivers.processes.logs import read_log
@@ -45,6 +46,7 @@ class Processes:
         self._link: Link | None = None
         self._trouble: Problem | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def open(self) -> None:
         """Find what runs already."""
@@ -93,7 +95,10 @@ class Processes:
     def logs(
         self, id: str, *, tail: int | None = None, follow: bool = False, since: datetime | None = None
     ) -> AsyncIterator[LogLine]:
-        return read_log(self._folder, id, tail=tail, follow=follow, since=since)
+        folder = self._folder / "logs" / file_name(id)
+        if id not in self._mirror and not folder.is_dir():
+            raise NotFound(f"there is no log of {id}", remedy="it was never started, or was forgotten")
+        return read_log(folder, tail=tail, follow=follow, since=since)
 
     def health(self, id: str, check: Check | None) -> Health | None:
         return self._probes.health(id, check, self._mirror.get(id))
@@ -113,12 +118,10 @@ class Processes:
 
     async def shutdown(self) -> None:
         longest_s = max((process.grace_s for process in self._mirror.values()), default=0.0)
-        link = await self._reach(needed=False)
-        if self._watching:
-            self._watching.cancel()  # or it would bring up the next keeper
+        self._closing = True
         await self._ask("shutdown", needed=False, patience_s=longest_s + MARGIN_S)
-        if link:
-            await link.ended.wait()
+        if self._link:
+            await self._link.ended.wait()
         await self.close()
 
     # --------------------------------------------------------------------------------- the keeper
@@ -166,7 +169,7 @@ class Processes:
         """When the keeper is gone, find or start the next one: nobody else may ask for a while."""
         await link.ended.wait()
         pause_s = FIRST_PAUSE_S
-        while True:
+        while not self._closing:
             with suppress(Problem, Lost):
                 await self._reach(needed=False)
                 return

@@ -8,7 +8,6 @@ processes do by themselves is done to them by name: `end`, `freeze`, `say`, `sic
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -45,7 +44,7 @@ class _Ending:
 class FakeProcesses:
     def __init__(self, clock: Clock) -> None:
         self.runs: dict[str, Run] = {}  # what each was started with, its environment included
-        self.stubborn: set[str] = set()  # these ids do nothing when they are told to end
+        self.stubborn: set[str] = set()  # what runs under these ids does nothing when it is told to end
         self.missing: set[str] = set()  # programs that cannot be run
         self.sick: dict[str, str] = {}  # id -> what its check finds wrong
         self.away = False  # nobody can know or do anything
@@ -53,7 +52,7 @@ class FakeProcesses:
         self._pids = count(1000)
         self._table: dict[str, Process] = {}
         self._endings: dict[str, _Ending] = {}
-        self._logs: dict[str, deque[LogLine]] = {}
+        self._logs: dict[str, list[LogLine]] = {}
         self._said = asyncio.Event()
         self._subscribers: list[Callable[[str | None], None]] = []
         self._probes = Probes(self._tell, clock, self._ask)
@@ -126,22 +125,12 @@ class FakeProcesses:
         self._probes.see(id, None)
         self._tell(id)
 
-    async def logs(
+    def logs(
         self, id: str, *, tail: int | None = None, follow: bool = False, since: datetime | None = None
     ) -> AsyncIterator[LogLine]:
-        if id not in self._logs:
-            raise NotFound(f"there is no log of {id}", remedy="it has printed nothing yet, or was forgotten")
-        log = self._logs[id]
-        seen = len(log)
-        for line in [line for line in log if since is None or line.at >= since][-tail if tail else 0 :]:
-            if tail != 0:
-                yield line
-        while follow:
-            while seen == len(log):
-                self._said.clear()
-                await self._said.wait()
-            yield log[seen]
-            seen += 1
+        if id not in self._table and id not in self._logs:
+            raise NotFound(f"there is no log of {id}", remedy="it was never started, or was forgotten")
+        return self._read(self._logs.setdefault(id, []), tail, since, follow)
 
     def health(self, id: str, check: Check | None) -> Health | None:
         return self._probes.health(id, check, self._table.get(id))
@@ -171,6 +160,7 @@ class FakeProcesses:
             exited_at=self._clock.now(),
         )
         self._put(ended)
+        self.stubborn.discard(id)
         ending = self._endings.pop(id, None)
         if ending:
             if ending.deadline:
@@ -183,7 +173,7 @@ class FakeProcesses:
 
     def say(self, id: str, text: str, stream: str = "stdout") -> None:
         """It prints a line."""
-        self._logs.setdefault(id, deque()).append(LogLine(self._clock.now(), stream, text))
+        self._logs.setdefault(id, []).append(LogLine(self._clock.now(), stream, text))
         self._said.set()
 
     def come_back(self) -> None:
@@ -194,6 +184,20 @@ class FakeProcesses:
 
     async def _ask(self, by: CommandCheck | HttpCheck | TcpCheck, process: Process, timeout_s: float) -> str:
         return self.sick.get(process.id, "")
+
+    async def _read(
+        self, log: list[LogLine], tail: int | None, since: datetime | None, follow: bool
+    ) -> AsyncIterator[LogLine]:
+        seen = len(log)
+        wanted = [line for line in log if since is None or line.at >= since]
+        for line in wanted[len(wanted) - tail if tail is not None and tail < len(wanted) else 0 :]:
+            yield line
+        while follow:
+            while seen == len(log):
+                self._said.clear()
+                await self._said.wait()
+            yield log[seen]
+            seen += 1
 
     def _here(self) -> None:
         if self.away:

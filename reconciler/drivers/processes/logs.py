@@ -15,8 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from reconciler.drivers.processes.keeper.record import file_name
-from reconciler.errors import NotFound
 from reconciler.ports import LogLine
 
 CHUNK = 1 << 18
@@ -28,12 +26,9 @@ WHOLE = re.compile(rb"\S+ \S+ F ")
 
 
 async def read_log(
-    folder: Path, id: str, *, tail: int | None, follow: bool, since: datetime | None
+    folder: Path, *, tail: int | None, follow: bool, since: datetime | None
 ) -> AsyncIterator[LogLine]:
-    place = folder / "logs" / file_name(id)
-    if not place.is_dir():
-        raise NotFound(f"there is no log of {id}", remedy="it has printed nothing yet, or was forgotten")
-    files, lines = _Files(place), _Lines(since)
+    files, lines = _Files(folder), _Lines(since)
     try:
         if tail is not None:
             await asyncio.to_thread(files.seek_tail, tail + SPARE)

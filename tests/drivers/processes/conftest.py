@@ -1,0 +1,17 @@
+"""A world for each test, and no process left of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.drivers.processes.rigs import FakeRig, RealRig, Rig
+
+
+@pytest.fixture(params=["fake", "real"])
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    made: Rig = FakeRig() if request.param == "fake" else RealRig(tmp_path)
+    yield made
+    await made.port.shutdown()
