@@ -26,7 +26,6 @@ from reconciler.sources.watch import Watch, folders
 class Rhythm:
     """How often to look, in seconds."""
 
-    look: float = 10.0  # beneath the watch
     absent: float = 1.0  # while the folder is missing, or the kernel refuses to watch
     quiet: float = 0.05  # a burst of writes is over after this
     burst: float = 1.0  # and is looked at after this even if it goes on
@@ -42,6 +41,7 @@ class DirectoryFeed:
         self._location = Path(config.location)
         self._paths = config.paths
         self._clock = clock
+        self._interval = config.interval_s
         self._rhythm = rhythm
         self._listing = Listing()
         self._trouble = ""  # why the last reading failed; empty: it did not
@@ -57,7 +57,7 @@ class DirectoryFeed:
 
     async def changed(self) -> None:
         while True:
-            pause = self._rhythm.absent if self._trouble or self._watch.deaf else self._rhythm.look
+            pause = self._rhythm.absent if self._trouble or self._watch.deaf else self._interval
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._heard.wait()

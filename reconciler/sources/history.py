@@ -16,7 +16,7 @@ from typing import Final
 from reconciler.errors import NotFound
 from reconciler.model import Event
 from reconciler.ports import Clock, Feed, Fetched, Revision, Store
-from reconciler.sources.stored_tree import contents, recalled
+from reconciler.sources.stored_tree import StoredTree, contents, recalled
 
 LOOK_BACK: Final = 200  # revisions
 
@@ -68,15 +68,15 @@ class History:
 
     async def record(self, fetched: Fetched, outcome: str, message: str = "") -> None:
         """Write down what became of a revision, with an event."""
-        revision = fetched.revision
-        if self.outcome(revision) == outcome and (outcome not in IN_FORCE or self.applied[0] == revision):
-            return
-        if outcome in {HELD, REFUSED} and self.outcome(revision) in {*IN_FORCE, ROLLED_BACK}:
-            return  # it was in force before; that it may not be again must not make it forgotten
-        files = None
-        if outcome == APPLIED and self._keeps_contents:
-            files = contents(fetched)
-        await self._commit((revision, outcome, message), files=files)
+        revision, known = fetched.revision, self.outcome(fetched.revision)
+        if outcome == APPLIED:
+            if self.applied[:1] == (revision,):
+                return  # it is in force already, whatever was found out about it since
+            keeps = self._keeps_contents and not isinstance(fetched.tree, StoredTree)
+            await self._commit((revision, outcome, message), files=contents(fetched) if keeps else None)
+        elif known != outcome and known not in {*IN_FORCE, ROLLED_BACK}:
+            # One that was in force once is not forgotten because it may not be so again.
+            await self._commit((revision, outcome, message))
 
     async def judged(self, revision: str, outcome: str, message: str) -> None:
         await self._commit((revision, outcome, message))

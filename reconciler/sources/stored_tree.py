@@ -7,12 +7,14 @@ somebody needs one, and goes with the tree.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Final
+from weakref import finalize
 
 from reconciler.errors import Missing, Problem
 from reconciler.ports import Fetched
@@ -27,7 +29,7 @@ class StoredTree:
     def __init__(self, files: Mapping[str, bytes], scratch: Path) -> None:
         self._files = files
         self._scratch = scratch
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self.digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
     def read(self, path: str) -> bytes:
@@ -51,16 +53,21 @@ class StoredTree:
     def folder(self, path: str) -> str:
         path = clean(path)
         if self._folder is None:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-            self._folder = TemporaryDirectory(prefix="revision-", dir=self._scratch)
-            for name, content in self._files.items():
-                file = Path(self._folder.name, name)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
-        whole = Path(self._folder.name, path)
+            self._folder = self._export()
+        whole = self._folder / path
         if not whole.exists():
             self.read(path)
         return str(whole)
+
+    def _export(self) -> Path:
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(mkdtemp(prefix="revision-", dir=self._scratch))
+        finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        for name, content in self._files.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return folder
 
 
 def recalled(revision: str, files: Mapping[str, bytes], scratch: Path, at: datetime) -> Fetched:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets
 from reconciler.ports import SourceConfig
-from reconciler.sources.git import GitFeed
+from reconciler.sources.git import Access, GitFeed
+from reconciler.sources.git.transport import Patience
 from tests.sources.git.repository import Repository
 
 
@@ -24,6 +26,7 @@ class Noon:
         return 0.0
 
 
+PATIENCE = Patience(connect=5, silence=1, answer=2, whole=20)
 FeedMaker = Callable[..., GitFeed]
 
 
@@ -33,13 +36,18 @@ def repository(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-async def feed(tmp_path: Path, repository: Repository) -> AsyncIterator[FeedMaker]:
+def access() -> Access:
+    return Access(FakeSecrets(), FakeKeys())
+
+
+@pytest.fixture
+async def feed(tmp_path: Path, repository: Repository, access: Access) -> AsyncIterator[FeedMaker]:
     """Make a feed of the repository; what is not said is as in `SourceConfig`."""
     made: list[GitFeed] = []
     known: dict[str, Any] = {"name": "shop", "type": "git", "location": str(repository.folder)}
 
     def make(**config: object) -> GitFeed:
-        made.append(GitFeed(SourceConfig(**known | config), tmp_path / "data", Noon()))
+        made.append(GitFeed(SourceConfig(**known | config), tmp_path / "data", access, Noon(), PATIENCE))
         return made[-1]
 
     yield make

@@ -12,42 +12,57 @@ import asyncio
 import hashlib
 import random
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.errors import Corrupt, NotFound, Problem
+from reconciler.model import DEFAULT_NAMESPACE
 from reconciler.ports import Clock, Fetched, SourceConfig
-from reconciler.sources.git_exports import Exports
-from reconciler.sources.git_fetch import Libgit2
-from reconciler.sources.git_history import INCOMING, Selection, allows_prune, check_history
-from reconciler.sources.git_listing import Listing, scope
-from reconciler.sources.git_mirror import Mirror
-from reconciler.sources.git_transport import Login, Patience, cleaned
-from reconciler.sources.git_tree import GitTree
-from reconciler.sources.git_url import Address
+from reconciler.sources.git.address import Address, Way
+from reconciler.sources.git.auth import Access, Auth, login
+from reconciler.sources.git.exports import Exports
+from reconciler.sources.git.history import INCOMING, Selection, allows_prune, check_history
+from reconciler.sources.git.libgit2 import Libgit2
+from reconciler.sources.git.listing import Listing, scope
+from reconciler.sources.git.mirror import Mirror
+from reconciler.sources.git.signatures import Trust, Verify
+from reconciler.sources.git.ssh import OpenSsh
+from reconciler.sources.git.transport import Patience, Transport, cleaned
+from reconciler.sources.git.tree import GitTree
 
 MAX_MESSAGE: Final = 4096
 MAX_NEW_COMMITS: Final = 10_000  # whose messages are read for the trailer
 RETRY_S: Final = 5.0  # after the first failure; doubled by each further one
 RETRY_MAX_S: Final = 900.0
 GAP_S: Final = 0.1  # between two fetches, however often we are poked
+RETRY_GAP_S: Final = 1.0  # the same, while they fail
 PATIENCE: Final = Patience()
 
 
 class GitFeed:
     """The revisions of one repository."""
 
-    def __init__(self, config: SourceConfig, data: Path, clock: Clock, patience: Patience = PATIENCE) -> None:
+    def __init__(
+        self, config: SourceConfig, data: Path, access: Access, clock: Clock, patience: Patience = PATIENCE
+    ) -> None:
         self._config = config
+        self._access = access
         self._clock = clock
-        self._selection = Selection.of(config)
-        self._scope = scope(config.paths)
-        self._folder = data / "git" / _folder_name(config)
-        self._exports = Exports(self._folder / "exports")
-        self._transport = Libgit2(self._folder / "mirror", Address.parse(config.location), patience)
+        with self._placed():
+            self._selection = Selection.of(config)
+            self._scope = scope(config.paths)
+            self._address = Address.parse(config.location)
+            self._auth = Auth.read(config.auth)
+            self._verify = Verify.read(config.verify)
+        self._namespace = config.name.rpartition("/")[0] or DEFAULT_NAMESPACE
+        folder = data / "git" / _folder_name(config)
+        self._exports = Exports(folder / "exports")
+        self._mirror_at = folder / "mirror"
+        transport = OpenSsh if self._address.way is Way.SSH else Libgit2
+        self._transport: Transport = transport(self._mirror_at, self._address, patience)
         self._mirror: Mirror | None = None
         self._listing = Listing()
         self._turn = asyncio.Lock()
@@ -63,35 +78,17 @@ class GitFeed:
             async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - only spreads the load
                 await self._poked.wait()
         self._poked.clear()
-        await asyncio.sleep(self._fetched_at + GAP_S - asyncio.get_running_loop().time())
+        gap = RETRY_GAP_S if self._failures else GAP_S
+        await asyncio.sleep(self._fetched_at + gap - asyncio.get_running_loop().time())
 
     def poke(self) -> None:
         self._poked.set()
 
     async def latest(self, applied: str = "") -> Fetched:
-        async with self._turn:
-            with self._placed():
-                try:
-                    return await self._latest(applied)
-                except Corrupt:
-                    await asyncio.to_thread((await self._opened()).renew)
-                    self._listing = Listing()
-                    return await self._latest(applied)
+        return await self._with_mirror(lambda mirror: self._latest(mirror, applied))
 
     async def at(self, revision: str) -> Fetched:
-        async with self._turn:
-            with self._placed():
-                mirror = await self._opened()
-                commit = mirror.expand(revision)
-                if not commit:
-                    await self._fetch(mirror)
-                    commit = mirror.expand(revision)
-                if not commit:
-                    raise NotFound(
-                        f"commit {cleaned(revision, 40)} is not in the repository",
-                        remedy="`holdfast source history` lists the revisions that can be gone back to",
-                    )
-                return await asyncio.to_thread(self._given, mirror, commit, "")
+        return await self._with_mirror(lambda mirror: self._at(mirror, revision))
 
     async def collect(self, keep: Collection[str]) -> None:
         async with self._turn:
@@ -102,31 +99,63 @@ class GitFeed:
     async def close(self) -> None:
         self._transport.stop()
 
-    async def _latest(self, applied: str) -> Fetched:
-        mirror = await self._opened()
-        if self._selection.kind != "commit" or not mirror.expand(self._selection.name):
-            await self._fetch(mirror)
-        return await asyncio.to_thread(self._newest, mirror, applied)
+    async def _with_mirror(self, work: Callable[[Mirror], Awaitable[Fetched]]) -> Fetched:
+        """Do it one at a time; with a mirror that turns out to be torn, once more with a new one."""
+        async with self._turn:
+            with self._placed():
+                mirror = await self._opened()
+                if not mirror.torn:
+                    with suppress(Corrupt):
+                        return await work(mirror)
+                await asyncio.to_thread(mirror.renew)
+                self._listing = Listing()
+                try:
+                    return await work(mirror)
+                except Corrupt:
+                    self._failures += (
+                        1  # the remote itself is torn: to fetch it all again is not for every day
+                    )
+                    raise
 
-    async def _fetch(self, mirror: Mirror) -> None:
+    async def _latest(self, mirror: Mirror, applied: str) -> Fetched:
+        if self._selection.kind != "commit" or not mirror.expand(self._selection.name):
+            await self._fetch()
+        return await asyncio.to_thread(self._newest, mirror, self._trust(), applied)
+
+    async def _at(self, mirror: Mirror, revision: str) -> Fetched:
+        if not mirror.expand(revision):
+            await self._fetch()
+        commit = mirror.expand(revision)
+        if not commit:
+            raise NotFound(
+                f"commit {cleaned(revision, 40)} is not in the repository",
+                remedy="`holdfast source history` lists the revisions that can be gone back to",
+            )
+        return await asyncio.to_thread(self._given, mirror, self._trust(), commit, "")
+
+    async def _fetch(self) -> None:
         self._fetched_at = asyncio.get_running_loop().time()
         self._failures += 1  # until it is known to have worked
-        offered = await self._transport.fetch(self._selection.refspecs, Login())
+        who = await login(self._auth, self._address, self._namespace, self._access)
+        offered = await self._transport.fetch(self._selection.refspecs, who)
         self._selection.check_offered(offered)
         self._failures = 0
 
-    def _newest(self, mirror: Mirror, applied: str) -> Fetched:
+    def _newest(self, mirror: Mirror, trust: Trust | None, applied: str) -> Fetched:
         head = mirror.target(INCOMING) if self._selection.remote_name else mirror.expand(self._selection.name)
         if not head:
             raise NotFound(f"{self._selection} is not in the repository", remedy="push it, or name another")
         if not self._config.allow_force:
             check_history(mirror, self._selection, head, applied)
-        fetched = self._given(mirror, head, applied)
+        fetched = self._given(mirror, trust, head, applied)
         mirror.mark(self._selection.mark, head)
         return fetched
 
-    def _given(self, mirror: Mirror, id: str, applied: str) -> Fetched:
+    def _given(self, mirror: Mirror, trust: Trust | None, id: str, applied: str) -> Fetched:
         commit = mirror.commit(id)
+        signer = ""
+        if trust is not None:
+            signer = trust.check(commit.id, commit.at, *mirror.signature(commit.id))
         self._listing = self._listing.moved_to(mirror, commit.tree, self._scope)
         news = mirror.messages(id, applied, MAX_NEW_COMMITS) if applied else (commit.message,)
         return Fetched(
@@ -136,13 +165,20 @@ class GitFeed:
             at=self._clock.now(),
             message=cleaned(commit.message, MAX_MESSAGE),
             author=cleaned(commit.author),
+            signer=signer,
             allow_prune=allows_prune(news),
             notices=tuple(f"{path}: {reason}" for path, reason in sorted(self._listing.notices.items())),
         )
 
+    def _trust(self) -> Trust | None:
+        """Those who may sign as they are now, when a signature is asked for."""
+        if self._verify is None:
+            return None
+        return Trust.gather(self._verify, self._namespace, self._access.keys)
+
     async def _opened(self) -> Mirror:
         if self._mirror is None:
-            self._mirror = await asyncio.to_thread(Mirror, self._folder / "mirror")
+            self._mirror = await asyncio.to_thread(Mirror, self._mirror_at)
         return self._mirror
 
     @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
-from reconciler.errors import Corrupt, Missing, Refused, TooLarge
+from reconciler.errors import Missing, Refused, TooLarge
 from reconciler.model import EMPTY
 
 MAX_DEPTH: Final = 64
@@ -21,6 +21,8 @@ LINK: Final = 0o120000
 SUBMODULE: Final = 0o160000
 EXECUTABLE: Final = 0o100755
 ID_BYTES: Final = 20
+
+_WHO: Final = "git itself writes no such folder: find out who made this commit"
 
 
 class Entry(NamedTuple):
@@ -55,12 +57,12 @@ def parse_tree(id: str, raw: bytes) -> dict[str, Entry]:
         zero = raw.find(b"\0", space)
         end = zero + 1 + ID_BYTES
         if space < 0 or zero < 0 or end > len(raw) or not raw[at:space].isdigit():
-            raise Corrupt(f"folder {id} of the repository cannot be read")
+            raise Refused(f"folder {id} of the repository cannot be read", remedy=_WHO)
         name = raw[space + 1 : zero].decode("utf-8", "surrogateescape")
         if name in found or name in {"", ".", ".."} or "/" in name or name.lower() == ".git":
             raise Refused(
                 f"folder {id} of the repository holds {name!r}, twice or where no such name may be",
-                remedy="git itself writes no such folder: find out who made this commit",
+                remedy=_WHO,
             )
         found[name] = Entry(int(raw[at:space], 8), raw[zero + 1 : end].hex())
         at = end

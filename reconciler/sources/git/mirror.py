@@ -20,8 +20,8 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
-from reconciler.errors import Corrupt, Invalid, TooLarge
-from reconciler.sources.git_objects import Entry, parse_tree
+from reconciler.errors import Corrupt, Invalid, Refused, TooLarge
+from reconciler.sources.git.objects import Entry, parse_tree
 
 STALE = ("**/*.lock", "objects/pack/pack_git2_*", "objects/pack/tmp_*", "objects/**/tmp_obj_*")
 
@@ -42,6 +42,7 @@ class Mirror:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.torn = False  # something that should be here was not
         self._lock = threading.Lock()
         self._repository = _open(folder)
 
@@ -50,6 +51,7 @@ class Mirror:
         with self._lock:
             shutil.rmtree(self.folder)
             self._repository = _open(self.folder)
+            self.torn = False
 
     @contextmanager
     def _reading(self) -> Iterator[pygit2.Repository]:
@@ -57,6 +59,7 @@ class Mirror:
             try:
                 yield self._repository
             except (KeyError, ValueError, pygit2.GitError) as error:
+                self.torn = True
                 raise Corrupt(f"the mirror {self.folder} is torn: {error}") from error
 
     # -------------------------------------------------------------------------------------- objects
@@ -65,7 +68,9 @@ class Mirror:
         with self._reading() as repository:
             kind, raw = repository.odb.read(tree)
         if kind != ObjectType.TREE:
-            raise Corrupt(f"object {tree} of the mirror {self.folder} is no folder")
+            raise Refused(
+                f"object {tree} of the repository is no folder", remedy="find out who made this commit"
+            )
         return parse_tree(tree, raw)
 
     def size(self, blob: str) -> int:

@@ -15,7 +15,7 @@ from typing import Final
 
 from reconciler.errors import Invalid, NotFound, Refused
 from reconciler.ports import SourceConfig
-from reconciler.sources.git_mirror import Mirror
+from reconciler.sources.git.mirror import Mirror
 
 ALLOW_PRUNE: Final = "holdfast-allow-prune"
 INCOMING: Final = "refs/holdfast/incoming"

@@ -10,8 +10,8 @@ from posixpath import basename, dirname
 from typing import Final
 
 from reconciler.errors import Refused
-from reconciler.sources.git_exports import Exports
-from reconciler.sources.git_objects import FOLDER, SUBMODULE, Entry, Objects, differences, find
+from reconciler.sources.git.exports import Exports
+from reconciler.sources.git.objects import FOLDER, SUBMODULE, Entry, Objects, differences, find
 from reconciler.sources.listing import clean
 
 MAX_FILE: Final = 64 << 20

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,8 +20,8 @@ from pygit2.enums import CredentialType
 from pygit2.remotes import TransferProgress
 
 from reconciler.errors import Failed, Invalid, NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
-from reconciler.sources.git_transport import MAX_PACK, Login, Patience, cleaned
-from reconciler.sources.git_url import Address, Way
+from reconciler.sources.git.address import Address, Way
+from reconciler.sources.git.transport import MAX_PACK, Login, Patience, cleaned
 
 _STATUS: Final = re.compile(r"unexpected http status code: (\d+)")
 _NOT_FOUND: Final = {"404", "410"}
@@ -37,16 +37,19 @@ class Libgit2:
         self._patience = patience
         self._thread = threading.Thread()
         self._watcher = _Watcher(address, Login())
-        self._done: asyncio.Future[Mapping[str, str]] | None = None
+        self._stopped = False
+        self._done: asyncio.Future[Collection[str]] | None = None
 
-    async def fetch(self, refspecs: Sequence[str], login: Login) -> Mapping[str, str]:
+    async def fetch(self, refspecs: Sequence[str], login: Login) -> Collection[str]:
+        if self._stopped:
+            raise Unavailable(f"fetching {self._address.url} was ended")
         if self._thread.is_alive():
             raise Unavailable(
                 f"{self._address.url} still holds on to an earlier fetch",
                 remedy="it is tried again when that has ended; see what the server is doing",
             )
         self._watcher = watcher = _Watcher(self._address, login)
-        done: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Collection[str]] = asyncio.get_running_loop().create_future()
         self._done = done
         self._thread = threading.Thread(target=self._work, args=(refspecs, watcher, done), daemon=True)
         self._thread.start()
@@ -64,14 +67,15 @@ class Libgit2:
             watcher.over = True
 
     def stop(self) -> None:
+        self._stopped = True
         self._watcher.over = True
         if self._done is not None and not self._done.done():
             self._done.set_exception(Unavailable(f"fetching {self._address.url} was ended"))
 
     def _work(
-        self, refspecs: Sequence[str], watcher: _Watcher, done: asyncio.Future[Mapping[str, str]]
+        self, refspecs: Sequence[str], watcher: _Watcher, done: asyncio.Future[Collection[str]]
     ) -> None:
-        result: Mapping[str, str] = {}
+        result: Collection[str] = ()
         error: Exception | None = None
         try:
             result = self._fetch(refspecs, watcher)
@@ -91,7 +95,7 @@ class Libgit2:
         with suppress(RuntimeError):  # the loop has ended, and the node with it
             done.get_loop().call_soon_threadsafe(settle)
 
-    def _fetch(self, refspecs: Sequence[str], watcher: _Watcher) -> Mapping[str, str]:
+    def _fetch(self, refspecs: Sequence[str], watcher: _Watcher) -> Collection[str]:
         if self._address.way is Way.PATH and not Path(self._address.url).is_dir():
             raise NotFound(f"{self._address.url} does not exist", remedy="correct the path to the repository")
         pygit2.settings.server_connect_timeout = int(self._patience.connect * 1000)
@@ -99,7 +103,7 @@ class Libgit2:
         # A handle of its own: that of the mirror is being read from meanwhile.
         remote = pygit2.Repository(str(self._mirror)).remotes.create_anonymous(self._address.url)
         remote.fetch(list(refspecs), callbacks=watcher)
-        return {head.name: str(head.oid) for head in remote.list_heads(connect=False) if head.name}
+        return {head.name for head in remote.list_heads(connect=False) if head.name}
 
 
 class _Watcher(pygit2.RemoteCallbacks):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.errors import Missing, Problem, TooLarge
-from reconciler.sources.git_objects import FOLDER, LINK, SUBMODULE, Entry, Objects, differences, find
+from reconciler.sources.git.objects import FOLDER, LINK, SUBMODULE, Entry, Objects, differences, find
 from reconciler.sources.listing import clean
 
 MAX_FILES: Final = 200_000

@@ -8,7 +8,7 @@ told to stop. What a server says is shown only cleaned and cut.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -39,8 +39,8 @@ class Login:
 class Transport(Protocol):
     """One way to fetch."""
 
-    async def fetch(self, refspecs: Sequence[str], login: Login) -> Mapping[str, str]:
-        """Bring what the refspecs name into the mirror; the remote's references, by name, with their ids."""
+    async def fetch(self, refspecs: Sequence[str], login: Login) -> Collection[str]:
+        """Bring what the refspecs name into the mirror; the names of those that the remote offers."""
         ...
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from reconciler.errors import Failed, Missing, Refused, TooLarge
-from reconciler.sources.git_objects import (
+from reconciler.sources.git.objects import (
     EXECUTABLE,
     FOLDER,
     LINK,

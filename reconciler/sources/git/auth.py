@@ -1,0 +1,81 @@
+"""Who we are to a remote: from the references in a source's `auth` to the values, for one fetch.
+
+Rules: what is resolved lives as long as the fetch; nothing here is written, logged or put into an error.
+A token never goes over a connection that others can read along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from reconciler.errors import Invalid, Refused
+from reconciler.model import JsonValue, Ref
+from reconciler.ports import Keys, Secrets
+from reconciler.sources.git.address import Address, Way
+from reconciler.sources.git.transport import Login
+
+
+class SecretKey(BaseModel):
+    """One value of a Secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    secret: str
+    key: str
+
+
+class Auth(BaseModel):
+    """What `auth` of a git source may hold."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+    username: str = ""
+    token: SecretKey | None = None
+    private_key: SecretKey | None = None
+    key: str = ""
+    host_keys: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, auth: Mapping[str, JsonValue]) -> Auth:
+        try:
+            return cls.model_validate(dict(auth))
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise Invalid(f"auth.{where}: {error.errors()[0]['msg']}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where secrets and keys are had from."""
+
+    secrets: Secrets
+    keys: Keys
+
+
+async def login(auth: Auth, address: Address, namespace: str, access: Access) -> Login:
+    """Resolve what this address needs, and nothing else."""
+    if address.way is Way.HTTP and auth.token is not None:
+        if not address.private:
+            raise Refused(
+                f"a token sent to {address.url} could be read by all on the way", remedy="fetch over https"
+            )
+        value = access.secrets.resolve(Ref("Secret", namespace, auth.token.secret), auth.token.key).strip()
+        if not value.isprintable():
+            raise Invalid(f"the token in secret '{auth.token.secret}' holds control characters")
+        return Login(user=auth.username or address.user, token=value)
+    if address.way is Way.SSH:
+        private = ""
+        if auth.private_key is not None:
+            private = access.secrets.resolve(
+                Ref("Secret", namespace, auth.private_key.secret), auth.private_key.key
+            )
+        elif auth.key:
+            private = await access.keys.private(Ref("Key", namespace, auth.key))
+        return Login(key=private, host_keys=auth.host_keys)
+    return Login()

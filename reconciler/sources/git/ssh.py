@@ -1,0 +1,181 @@
+"""Fetch over ssh, with `git` and OpenSSH; what they fetched is read by libgit2 as always.
+
+libgit2 speaks ssh too, but its binding shows nothing of a host's key: nothing could be pinned, and no
+fingerprint told. Rules: a host is known or refused, and the refusal shows its fingerprint. No
+configuration of the user's is read. A private key from a secret stands in memory only, never on disk or
+in an argument list. Whatever hangs is killed, with all its children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+import signal
+import tempfile
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, cast
+
+from reconciler.errors import Missing, NotFound, Problem, Refused, TimedOut, Unavailable
+from reconciler.sources.git.address import Address
+from reconciler.sources.git.ssh_config import in_memory, write_config
+from reconciler.sources.git.transport import Login, Patience, cleaned
+
+KEPT_OUTPUT: Final = 64 << 10
+# Nothing that a repository or a user has configured is run, and nobody tidies up beside us.
+CONFIG: Final = (
+    "core.hooksPath=/dev/null",
+    "credential.helper=",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    "protocol.ssh.allow=always",
+)
+FETCH: Final = (
+    "fetch",
+    "--force",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--no-recurse-submodules",
+    "--progress",
+)
+
+_SIGNS: Final[Sequence[tuple[str, type[Problem], str, str]]] = (
+    (
+        "permission denied (",
+        Refused,
+        "does not let us in",
+        "give the source a key that may read it: `auth: {privateKey: {secret: NAME, key: KEY}}`",
+    ),
+    ("cannot run ssh", Missing, "needs `ssh`", "install openssh-client, or fetch over https"),
+    (
+        "not appear to be a git repository",
+        NotFound,
+        "is no repository that we may see",
+        "correct the address",
+    ),
+    ("repository not found", NotFound, "is not to be seen", "correct the address"),
+    ("timed out", TimedOut, "does not answer", "it is tried again; see whether it is up"),
+)
+PASSED: Final = ("PATH", "HOME", "SSH_AUTH_SOCK", "TMPDIR")
+
+_HOST_KEY: Final = re.compile(r"Server host key: (\S+) (SHA256:\S+)")
+
+
+class OpenSsh:
+    """Fetches one address into one mirror."""
+
+    def __init__(self, mirror: Path, address: Address, patience: Patience) -> None:
+        self._mirror = mirror
+        self._address = address
+        self._patience = patience
+        self._running: asyncio.subprocess.Process | None = None
+        self._stopped = False
+
+    async def fetch(self, refspecs: Sequence[str], login: Login) -> Collection[str]:
+        with tempfile.TemporaryDirectory(prefix="holdfast-ssh-") as scratch, in_memory(login.key) as key:
+            config = write_config(Path(scratch), self._address, login, self._patience, key)
+            status, said = await self._git(config, *FETCH, "--progress", "--", self._address.url, *refspecs)
+            if status == 0:
+                return {spec.removeprefix("+").partition(":")[0] for spec in refspecs}
+            if "couldn't find remote ref" not in said:
+                raise _explained(said, self._address)
+            status, said = await self._git(config, "ls-remote", "--", self._address.url)
+            return {line.partition("\t")[2] for line in said.splitlines() if "\t" in line}
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._kill()
+
+    async def _git(self, config: Path, *command: str) -> tuple[int, str]:
+        """Run git, and say how it ended and what it wrote, the last of it."""
+        if self._stopped:
+            raise Unavailable(f"fetching {self._address.url} was ended")
+        settings = [part for setting in CONFIG for part in ("-c", setting)]
+        argv = ["git", f"--git-dir={self._mirror}", *settings, *command]
+        try:
+            self._running = process = await asyncio.create_subprocess_exec(
+                *argv,
+                env=_environment(config),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise Missing(
+                "git over ssh needs `git` and `ssh`, and this machine has no `git`",
+                remedy="install git and openssh-client, or fetch over https",
+            ) from error
+        try:
+            async with asyncio.timeout(self._patience.whole):
+                said = await self._listen(process)
+                status = await process.wait()
+        except TimeoutError:
+            raise TimedOut(
+                f"{self._address.url} answers, but does not come to an end",
+                remedy="it is tried again; see whether `git ls-remote` works there",
+            ) from None
+        finally:
+            self._kill()
+            await process.wait()
+        if self._stopped:
+            raise Unavailable(f"fetching {self._address.url} was ended")
+        return status, said
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> str:
+        output = cast("asyncio.StreamReader", process.stdout)
+        said = b""
+        while True:
+            async with asyncio.timeout(self._patience.answer):
+                more = await output.read(KEPT_OUTPUT)
+            if not more:
+                return said.decode("utf-8", "replace")
+            said = (said + more)[-KEPT_OUTPUT:]
+
+    def _kill(self) -> None:
+        if self._running is not None and self._running.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._running.pid, signal.SIGKILL)
+
+
+def _environment(config: Path) -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED if name in os.environ} | {
+        "LC_ALL": "C",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": f"ssh -F {shlex.quote(str(config))}",
+        "GIT_SSH_VARIANT": "ssh",
+    }
+
+
+def _explained(said: str, address: Address) -> Problem:
+    """What git and ssh said, as cause, place and remedy."""
+    if "Host key verification failed" in said:
+        return _unknown_host(said, address)
+    for sign, problem, meaning, remedy in _SIGNS:
+        if sign in said.lower():
+            return problem(f"{address.url} {meaning}: {_last(said)}", remedy=remedy)
+    return Unavailable(f"{address.url} cannot be fetched: {_last(said)}", remedy="it is tried again")
+
+
+def _unknown_host(said: str, address: Address) -> Refused:
+    found = _HOST_KEY.search(said)
+    kind, shown = found.groups() if found else ("key", "SHA256:…")
+    known = "is not the one that is known" if "IDENTIFICATION HAS CHANGED" in said else "is not known"
+    return Refused(
+        f"{address.url} is not trusted: the host's key {known}: {kind} {shown}",
+        remedy=f"compare this fingerprint with what the host's owner publishes, then pin it in the source: "
+        f'`auth: {{hostKeys: ["{shown}"]}}`',
+    )
+
+
+def _last(said: str) -> str:
+    """The line that tells most: the last one that is no part of the farewell, nor of ssh's diary."""
+    noise = ("debug1:", "Please make sure", "and the repository exists", "fatal: Could not read from remote")
+    lines = [line for line in said.replace("\r", "\n").splitlines() if line and not line.startswith(noise)]
+    return cleaned(lines[-1]) if lines else "no reason given"
