@@ -347,7 +347,14 @@ class KnownKey:
 class Keys(Protocol):
     """The keys that the node holds or trusts. Each act is idempotent; only `destroy` loses a private key."""
 
-    def get(self, key: Ref, *, fresh: bool = False) -> KnownKey | None: ...
+    def get(self, key: Ref) -> KnownKey | None:
+        """A key that a resource declares, to verify with; one set aside or foreign is trusted by nobody."""
+        ...
+
+    def look(self, key: Ref, *, fresh: bool = False) -> KnownKey | None:
+        """Whatever lies there under this name: for the kind that takes care of it."""
+        ...
+
     def refs(self) -> frozenset[Ref]:
         """Those that a resource of this node declares."""
         ...

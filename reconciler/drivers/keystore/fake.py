@@ -32,7 +32,11 @@ class FakeKeys:
         self._entries: dict[Ref, _Entry] = {}
         self._made = 0
 
-    def get(self, key: Ref, *, fresh: bool = False) -> KnownKey | None:
+    def get(self, key: Ref) -> KnownKey | None:
+        found = self.look(key)
+        return found if found is not None and found.standing is Standing.OURS else None
+
+    def look(self, key: Ref, *, fresh: bool = False) -> KnownKey | None:
         entry = self._entries.get(key)
         return None if entry is None else entry.known
 
@@ -82,8 +86,8 @@ class FakeKeys:
 
     def _seed(self, key: Ref) -> bytes:
         entry = self._entries.get(key)
-        if entry is None or entry.known.standing is Standing.ASIDE:
-            raise NotFound(f"{key} is not in the keystore", remedy="declare it with `generate: true`")
+        if entry is None or entry.known.standing is not Standing.OURS:
+            raise NotFound(f"{key} is not declared", remedy="declare it with `generate: true`")
         if not entry.seed:
             raise Refused(f"{key} is only trusted", remedy="sign with a key that has `generate: true`")
         return entry.seed

@@ -61,7 +61,11 @@ class KeyRing:
         self._shelf = shelf
         self._identity = identity
 
-    def get(self, key: Ref, *, fresh: bool = False) -> KnownKey | None:
+    def get(self, key: Ref) -> KnownKey | None:
+        found = self.look(key)
+        return found if found is not None and found.standing is Standing.OURS else None
+
+    def look(self, key: Ref, *, fresh: bool = False) -> KnownKey | None:
         record = self._shelf.get(key, fresh=fresh)
         return None if record is None else known(record, self._identity.recipients)
 
@@ -152,8 +156,8 @@ class KeyRing:
 
     def _seed(self, key: Ref) -> bytes:
         record = self._shelf.get(key)
-        if record is None or record.standing is Standing.ASIDE:
-            raise NotFound(f"{key} is not in the keystore", remedy="declare it with `generate: true`")
+        if record is None or record.standing is not Standing.OURS:
+            raise NotFound(f"{key} is not declared", remedy="declare it with `generate: true`")
         if not record.pair.private:
             raise Refused(
                 f"{key} is a public key that this node only trusts: it cannot sign",

@@ -90,7 +90,7 @@ class Key(Kind[KeySpec, KeyState, KeyStep, Uses]):
     async def observe(
         self, want: Resource[KeySpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
     ) -> Seen[KeyState]:
-        known = uses.keys.get(want.ref, fresh=fresh)
+        known = uses.keys.look(want.ref, fresh=fresh)
         now = uses.clock.now()
         if known is None:
             return Seen(None, Owner.NONE, now)

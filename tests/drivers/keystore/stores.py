@@ -18,7 +18,7 @@ class Store:
     encrypt: Callable[[str], str]
 
     def key(self, ref: Ref) -> KnownKey:
-        found = self.keys.get(ref)
+        found = self.keys.look(ref)
         assert found is not None, f"{ref} is not there"
         return found
 

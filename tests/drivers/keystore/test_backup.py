@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.drivers.keystore import Keystore, age
 from reconciler.drivers.keystore.backup import Backup
 from reconciler.drivers.keystore.keys import KeyRecord, Pair
-from reconciler.errors import Conflict, Invalid
+from reconciler.errors import Conflict, Invalid, NotFound
 from reconciler.model import PublicKey, Ref
 from reconciler.ports import KnownKey, RetiredKey, Standing
 
@@ -23,7 +23,7 @@ RECORD = KeyRecord(role="creator", pair=Pair(public="11" * 32, private="sealed")
 
 
 def known(keystore: Keystore, ref: Ref = RELEASE) -> KnownKey:
-    found = keystore.keys.get(ref)
+    found = keystore.keys.look(ref)
     assert found is not None
     return found
 
@@ -128,6 +128,9 @@ async def test_a_key_from_elsewhere_is_foreign_until_claimed(keystore: Keystore,
     assert public == PublicKey.parse((tmp_path / "id.pub").read_text())
     assert known(keystore).standing is Standing.FOREIGN
     assert keystore.keys.refs() == frozenset()
+    assert keystore.keys.get(RELEASE) is None
+    with pytest.raises(NotFound):
+        await keystore.keys.sign(RELEASE, b"x")
     await keystore.keys.take(RELEASE, file.read_bytes())
     await keystore.keys.claim(RELEASE, "ssh")
     assert known(keystore).standing is Standing.OURS

@@ -58,6 +58,7 @@ async def test_a_key_set_aside_signs_nothing_and_comes_back_the_same(store: Stor
     before = store.key(RELEASE)
     await store.keys.set_aside(RELEASE)
     assert store.key(RELEASE).standing is Standing.ASIDE
+    assert store.keys.get(RELEASE) is None, "nobody trusts it any more"
     assert store.keys.refs() == frozenset()
     with pytest.raises(NotFound):
         await store.keys.sign(RELEASE, b"x")
@@ -69,7 +70,7 @@ async def test_a_destroyed_key_is_gone_and_its_successor_is_another(store: Store
     await store.keys.generate(RELEASE, "creator", "")
     before = store.key(RELEASE)
     await store.keys.destroy(RELEASE)
-    assert store.keys.get(RELEASE) is None
+    assert store.keys.look(RELEASE) is None
     await store.keys.generate(RELEASE, "creator", "")
     assert store.key(RELEASE).public != before.public
     assert store.key(RELEASE).retired == ()
@@ -77,6 +78,7 @@ async def test_a_destroyed_key_is_gone_and_its_successor_is_another(store: Store
 
 async def test_a_trusted_key_verifies_only(store: Store) -> None:
     await store.keys.trust(RELEASE, "maintainer", ALICE)
+    assert store.keys.get(RELEASE) == store.key(RELEASE)
     assert store.key(RELEASE).public == ALICE
     assert not store.key(RELEASE).generated
     with pytest.raises(Refused):
@@ -88,7 +90,7 @@ async def test_a_trusted_key_verifies_only(store: Store) -> None:
 async def test_setting_aside_a_trusted_key_leaves_nothing(store: Store) -> None:
     await store.keys.trust(RELEASE, "maintainer", ALICE)
     await store.keys.set_aside(RELEASE)
-    assert store.keys.get(RELEASE) is None
+    assert store.keys.look(RELEASE) is None
 
 
 async def test_a_trusted_key_is_replaced_by_another(store: Store) -> None:

@@ -56,7 +56,7 @@ def worked_until_killed(folder: Path, seed: int, after_s: float) -> list[dict[st
 async def all_is_there(folder: Path, said: list[dict[str, Any]]) -> None:
     keystore = Keystore(folder)
     for ref in keystore.keys.refs():
-        known = keystore.keys.get(ref, fresh=True)
+        known = keystore.keys.look(ref, fresh=True)
         assert known is not None
         assert known.readable
         signature = await keystore.keys.sign(ref, b"x")

@@ -84,7 +84,7 @@ class Life:
 
 def pairs(keys: Keys) -> set[PublicKey]:
     """All pairs whose private part is there."""
-    known = keys.get(RELEASE)
+    known = keys.look(RELEASE)
     if known is None:
         return set()
     return {old.public for old in known.retired} | ({known.public} if known.generated else set())
@@ -121,7 +121,7 @@ async def test_files_and_fake_come_to_the_same(wishes: list[KeySpec | DeletionPo
 
 def outline(keys: Keys) -> object:
     """All but the public keys, which are random where they are generated."""
-    known = keys.get(RELEASE)
+    known = keys.look(RELEASE)
     if known is None:
         return None
     return (known.role, known.generated, known.rotation, known.standing, known.rotations, len(known.retired))
@@ -158,7 +158,7 @@ async def test_a_key_set_aside_is_seen_as_absent(tmp_path: Path) -> None:
     life = Life(Uses(keys, StoppedClock()))
     await life.one_pass(KeySpec(role="creator", generate=True))
     await life.one_pass(DeletionPolicy.DELETE)
-    known = keys.get(RELEASE)
+    known = keys.look(RELEASE)
     assert known is not None
     assert known.standing is Standing.ASIDE
     case = await life.case(life.resource(DeletionPolicy.DELETE))
