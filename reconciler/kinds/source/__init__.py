@@ -34,7 +34,7 @@ from reconciler.model import (
     Verdict,
     source_name,
 )
-from reconciler.ports import Clock, Kind, OnInvalid, SourceConfig, Sources, SourceState, Wake
+from reconciler.ports import Clock, Kind, SourceConfig, Sources, SourceState, Wake
 
 MESSAGES = {
     "Invalid": "the newest revision has errors, so the last good one stays in force",
