@@ -61,6 +61,8 @@ class Retention:
     """How many recorded plans a resource keeps."""
     revisions_per_source: int = 50
     """How many revisions a source keeps, to go back to."""
+    operation_days: float = 30.0
+    """What was asked for longer ago than this is dropped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """What a node remembers: SQLite behind the `Store` port, and the same without a disk.
 
-`open_store` is the only way in; see `migrations` for what is kept, `queries` for what is asked.
+`open_store` is the way in, `open_read_only` the one for comparing; `schema.sql` says what is kept, `queries`
+what is asked.
 """
 
 from reconciler.store.memory import MemoryStore
-from reconciler.store.opening import open_store
+from reconciler.store.opening import open_read_only, open_store
 from reconciler.store.sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "SqliteStore", "open_store"]
+__all__ = ["MemoryStore", "SqliteStore", "open_read_only", "open_store"]

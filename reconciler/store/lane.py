@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar, cast
 
 import aiosqlite
+
+from reconciler.errors import Unavailable
+from reconciler.store.faults import problem
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Lane(aiosqlite.Connection):
-    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(connector, iter_chunk_size=64)
+    def __init__(self, connect: Callable[[], sqlite3.Connection], path: Path) -> None:
+        super().__init__(connect, iter_chunk_size=64)
+        self.path = path
 
     @classmethod
-    async def open(cls, connector: Callable[[], sqlite3.Connection]) -> Self:
-        lane = cls(connector)
+    async def open(cls, connect: Callable[[], sqlite3.Connection], path: Path) -> Self:
+        """Connect, on the thread that does all the rest too; `path` is what errors speak of."""
+        lane = cls(connect, path)
         await lane
         return lane
 
@@ -30,5 +36,10 @@ class Lane(aiosqlite.Connection):
         self, work: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Do it after what was asked for before, on this connection's thread."""
-        result = await self._execute(work, self._conn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if not self._running:
+            raise Unavailable(f"{self.path} is closed", remedy="the node is stopping: ask the next one")
+        try:
+            result = await self._execute(work, self._conn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        except sqlite3.Error as error:
+            raise problem(error, self.path) from error
         return cast("R", result)

@@ -7,17 +7,23 @@ object that went in.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from reconciler.errors import NotFound, Unavailable
+from reconciler.errors import Unavailable
 from reconciler.model import Event, Ref
 from reconciler.ports import EventFilter, Operation, Planned, Revision, Saved, Write
+from reconciler.settings import Retention
 from reconciler.store import rows
+from reconciler.store.faults import no_files
+from reconciler.store.pruning import oldest, surplus
 from reconciler.store.tail import ALL, Page, Tail, matcher
 
+AT_PLAN, AT_OPERATION, OUTCOME = 3, 3, 3  # columns of their rows
 KEYED = ("inventory", "memory", "statuses", "overrides", "operations", "notes", "revisions")
 
 
@@ -106,6 +112,37 @@ class MemoryStore:
         row = self._keyed["operations"].get((id,))
         return None if row is None else rows.operation(row)
 
+    async def prune(self, now: datetime, keep: Retention) -> Mapping[str, int]:
+        before = oldest(now, keep.event_days)
+        events = [event for event in self._events if rows.moment(event.at) >= before]
+        events = events[max(len(events) - keep.event_rows, 0) :]
+        asked_before = oldest(now, keep.operation_days)
+        operations = {
+            key: row for key, row in self._keyed["operations"].items() if row[AT_OPERATION] >= asked_before
+        }
+        plans = list(self._plans_to_keep(before, keep.plans_per_resource))
+        known = [(*key, row[OUTCOME]) for key, row in reversed(self._keyed["revisions"].items())]
+        gone = list(surplus(known, keep.revisions_per_source))
+        removed = {
+            "events": len(self._events) - len(events),
+            "operations": len(self._keyed["operations"]) - len(operations),
+            "plans": len(self._plans) - len(plans),
+            "revisions": len(gone),
+        }
+        self._events, self._plans, self._keyed["operations"] = events, plans, operations
+        for key in gone:
+            del self._keyed["revisions"][key]
+            self._files.pop(key, None)
+        return removed
+
+    def _plans_to_keep(self, before: int, limit: int) -> Iterator[rows.Row]:
+        later = Counter(row[:3] for row in self._plans)
+        for row in self._plans:
+            ref = row[:3]
+            later[ref] -= 1  # how many of the same ref come after this one
+            if later[ref] < limit and (ref in self._keyed["inventory"] or row[AT_PLAN] >= before):
+                yield row
+
     async def close(self) -> None:
         self._closed = True
         self._tail.close()
@@ -125,10 +162,3 @@ class MemoryStore:
             "plans": list(self._plans),
             "events": events,
         }
-
-
-def no_files(source: str, revision: str) -> NotFound:
-    return NotFound(
-        f"the contents of revision {revision} of source {source} are not kept",
-        remedy="`holdfast source revisions` lists what is; take them from the source itself",
-    )

@@ -70,6 +70,7 @@ FILES = (
 )
 
 LAST_EVENT = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)"
+GO_ON_ABOVE = "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)"
 EVENT_IDS = "SELECT coalesce((SELECT min(id) FROM events), 0), coalesce((SELECT max(id) FROM events), 0)"
 FIRST_SINCE = "SELECT min(id) FROM events WHERE at >= ?"
 EVENTS = f"SELECT {_EVENT} FROM events WHERE id > ? ORDER BY id"
@@ -97,6 +98,27 @@ REVISIONS = (
 OPERATIONS = f"SELECT {_OPERATION} FROM operations WHERE number > 0 ORDER BY number DESC LIMIT ?"
 OPERATION = f"SELECT {_OPERATION} FROM operations WHERE id = ?"
 
+# What retention looks for, and takes away.
+EVENTS_BEFORE = "SELECT id FROM events WHERE at < ? LIMIT ?"
+EVENTS_BEYOND = (
+    "SELECT id FROM events "
+    "WHERE id <= (SELECT id FROM events WHERE id > 0 ORDER BY id DESC LIMIT 1 OFFSET ?) ORDER BY id LIMIT ?"
+)
+OPERATIONS_BEFORE = "SELECT number FROM operations WHERE at < ? LIMIT ?"
+PLANNED_REFS = (
+    "SELECT kind, namespace, name, count(*), EXISTS (SELECT 1 FROM inventory AS i "
+    "WHERE i.kind = p.kind AND i.namespace = p.namespace AND i.name = p.name) "
+    "FROM plans AS p WHERE (kind, namespace, name) > (?, ?, ?) GROUP BY kind, namespace, name LIMIT ?"
+)
+PLANS_BEYOND = (
+    "SELECT id FROM plans WHERE kind = ? AND namespace = ? AND name = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
+)
+PLANS_BEFORE = "SELECT id FROM plans WHERE kind = ? AND namespace = ? AND name = ? AND at < ?"
+TAKE_EVENT = "DELETE FROM events WHERE id = ?"
+TAKE_OPERATION = "DELETE FROM operations WHERE number = ?"
+TAKE_PLAN = "DELETE FROM plans WHERE id = ?"
+TAKE_REVISION = "DELETE FROM revisions WHERE source = ? AND revision = ? AND turn = ?"
+
 HOT: Mapping[str, str] = MappingProxyType(
     {
         **{f"put {table}": text for table, text in PUT.items()},
@@ -118,9 +140,20 @@ HOT: Mapping[str, str] = MappingProxyType(
         "revisions": REVISIONS,
         "operations": OPERATIONS,
         "operation": OPERATION,
+        "events before": EVENTS_BEFORE,
+        "events beyond": EVENTS_BEYOND,
+        "operations before": OPERATIONS_BEFORE,
+        "planned refs": PLANNED_REFS,
+        "plans beyond": PLANS_BEYOND,
+        "plans before": PLANS_BEFORE,
+        "take event": TAKE_EVENT,
+        "take operation": TAKE_OPERATION,
+        "take plan": TAKE_PLAN,
+        "take revision": TAKE_REVISION,
     }
 )
 
+NEWEST_REVISIONS = "SELECT source, revision, outcome, turn FROM revisions ORDER BY turn DESC"
 _KEPT = _INVENTORY.replace(" ", ", ")
 WHOLE: Mapping[str, str] = MappingProxyType(
     {

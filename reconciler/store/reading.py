@@ -18,7 +18,7 @@ from typing import Any
 from reconciler.errors import Corrupt
 from reconciler.ports import EventFilter, Saved
 from reconciler.store import queries, rows
-from reconciler.store.memory import no_files
+from reconciler.store.faults import no_files
 from reconciler.store.rows import Row
 from reconciler.store.tail import Page, matcher
 

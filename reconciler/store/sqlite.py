@@ -1,66 +1,63 @@
 """The store on disk: SQLite in WAL, one writer that commits for all who wait, one reader beside it.
 
-Rules: whoever commits while a transaction is under way shares the next one; `synchronous=FULL`, so what a
-returned commit said is there after a kill and after a loss of power; nothing but this file schedules work.
+Rules: what a returned commit said survives a kill and a loss of power; every read is one hop to the reader's
+thread, so that no caller waits for a transaction. Without a writer it is open for reading only.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
-from reconciler.errors import Unavailable
+from reconciler.errors import Refused
 from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports import EventFilter, Operation, Planned, Revision, Saved, Write
-from reconciler.store import queries, reading, rows
+from reconciler.settings import Retention
+from reconciler.store import pruning, queries, reading, rows
+from reconciler.store.group import GroupCommit
 from reconciler.store.lane import Lane
 from reconciler.store.tail import ALL, Page, Tail
-from reconciler.store.writing import write
 
 
-class _Waiting(NamedTuple):
-    ops: list[rows.Op]
-    done: asyncio.Future[None]
+class Found(NamedTuple):
+    """What opening has read already, to prove that the file is whole."""
+
+    saved: Saved
+    newest_event: int
 
 
 class SqliteStore:
-    def __init__(self, writer: Lane, reader: Lane, newest_event: int) -> None:
-        self._writer = writer
+    def __init__(
+        self, reader: Lane, writer: Lane | None, found: Found, after: Callable[[], None] | None = None
+    ) -> None:
+        self._after = after
         self._reader = reader
-        self._waiting: list[_Waiting] = []
-        self._flushing: asyncio.Task[None] | None = None
-        self._closed = False
-        self._tail = Tail(self._page, newest_event)
+        self._writer = writer
+        self._found: Saved | None = found.saved
+        self._tail = Tail(self._page, found.newest_event)
+        self._group = None if writer is None else GroupCommit(writer, self._tail.publish)
 
     async def load(self) -> Saved:
-        return await self._reader.run(reading.saved)
+        found, self._found = self._found, None
+        return await self._reader.run(reading.saved) if found is None else found
 
     async def commit(self, *writes: Write) -> None:
-        if self._closed:
-            raise Unavailable("the store is closed")
+        if self._group is None:
+            raise self._read_only()
         ops = [op for write in writes for op in rows.ops(write)]
-        if not ops:
-            return
-        mine = _Waiting(ops, asyncio.get_running_loop().create_future())
-        self._waiting.append(mine)
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
-        await mine.done
+        if ops:
+            self._found = None
+            await self._group.commit(ops)
 
-    async def _flush(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            outcome = await self._writer.run(write, [one.ops for one in group])
-            self._tail.publish(outcome.events)
-            for one, error in zip(group, outcome.errors, strict=True):
-                if one.done.done():  # cancelled meanwhile; what it asked for is written all the same
-                    continue
-                if error is None:
-                    one.done.set_result(None)
-                else:
-                    one.done.set_exception(error)
-        self._flushing = None
+    async def prune(self, now: datetime, keep: Retention) -> Mapping[str, int]:
+        """Let go of what is older or more than is to be kept; says how many rows of what went."""
+        if self._writer is None:
+            raise self._read_only()
+        return await pruning.prune(self._reader, self._writer, now, keep)
+
+    def _read_only(self) -> Refused:
+        return Refused(f"{self._reader.path} is open for reading only", remedy="to compare is not to change")
 
     async def events(self, after: int, limit: int, only: EventFilter = ALL) -> Sequence[Event]:
         found: list[Event] = []
@@ -100,14 +97,16 @@ class SqliteStore:
     async def _all(self, query: str, *args: JsonValue) -> list[rows.Row]:
         return await self._reader.run(reading.all_of, query, args)
 
-    async def dump(self) -> Mapping[str, Sequence[Any]]:
+    async def dump(self) -> Mapping[str, Sequence[rows.Row]]:
         """All that is kept, for tests that compare."""
         return await self._reader.run(reading.everything)
 
     async def close(self) -> None:
-        self._closed = True
         self._tail.close()
-        if self._flushing is not None:
-            await self._flushing
+        if self._group is not None:
+            await self._group.close()
         await self._reader.close()
-        await self._writer.close()
+        if self._writer is not None:
+            await self._writer.close()
+        if self._after is not None:
+            self._after()

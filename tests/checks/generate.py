@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.runtime.plugins import find_kinds
+from reconciler.store.migrating import schema
 from tests.checks import kind_page, pages, schemas
 
 OWN = "reconciler.kinds."  # a plug-in's kinds are its own to document
@@ -24,7 +25,7 @@ def generated() -> dict[Path, str]:
     kinds = {name: kind for name, kind in found if type(kind).__module__.startswith(OWN)}
     of_kinds = {name: schemas.manifest(name, kind) for name, kind in kinds.items()}
     return {
-        **{Path(f"schemas/{name.lower()}.json"): schemas.text(schema) for name, schema in of_kinds.items()},
+        **{Path(f"schemas/{name.lower()}.json"): schemas.text(of_kind) for name, of_kind in of_kinds.items()},
         Path("schemas/manifest.json"): schemas.text(schemas.any_manifest(of_kinds)),
         **{
             Path(f"docs/reference/kinds/{name.lower()}.md"): kind_page.page(name, kind, of_kinds[name])
@@ -32,6 +33,7 @@ def generated() -> dict[Path, str]:
         },
         Path("docs/reference/settings.md"): pages.settings(),
         Path("docs/reference/errors.md"): pages.errors(),
+        Path("reconciler/store/schema.sql"): schema(),
     }
 
 

@@ -3,11 +3,12 @@
 
 CREATE TABLE migrations (
     number INTEGER PRIMARY KEY CHECK (number > 0),
-    name TEXT NOT NULL
+    name TEXT NOT NULL,
+    seal INTEGER NOT NULL
 ) STRICT;
 
--- What was wanted last of all that is, or may be, really there: the ground for pruning.
 CREATE TABLE inventory (
+    -- What was wanted last of all that is, or may be, really there: the ground for pruning.
     kind TEXT NOT NULL,
     namespace TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -21,8 +22,8 @@ CREATE TABLE inventory (
     PRIMARY KEY (kind, namespace, name)
 ) STRICT;
 
--- Neither memory nor a status hangs on the inventory: what is foreign has a status and is not in it.
 CREATE TABLE memory (
+    -- Neither memory nor a status hangs on the inventory: what is foreign has a status and is not in it.
     kind TEXT NOT NULL,
     namespace TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -56,10 +57,9 @@ CREATE TABLE plans (
     seal INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX plans_of_ref ON plans (kind, namespace, name, id);
-CREATE INDEX plans_by_time ON plans (at);
 
--- AUTOINCREMENT: an id that was ever given is never given again, even after its event was pruned.
 CREATE TABLE events (
+    -- AUTOINCREMENT: an id that was ever given is never given again, even after its event was pruned.
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL CHECK (name <> ''),
     at INTEGER NOT NULL,
@@ -78,8 +78,8 @@ CREATE INDEX events_of_kind ON events (kind, id) WHERE kind IS NOT NULL;
 CREATE INDEX events_by_name ON events (name, id);
 CREATE INDEX events_by_time ON events (at);
 
--- `turn` grows with each record, so that a revision which was returned to counts as the newest again.
 CREATE TABLE revisions (
+    -- `turn` grows with each record, so that a revision which was returned to counts as the newest again.
     source TEXT NOT NULL,
     revision TEXT NOT NULL,
     turn INTEGER NOT NULL UNIQUE,
@@ -92,8 +92,8 @@ CREATE TABLE revisions (
 ) STRICT;
 CREATE INDEX revisions_of_source ON revisions (source, turn);
 
--- Contents stand here once, however many revisions hold them; `body` is compressed.
 CREATE TABLE contents (
+    -- Contents stand here once, however many revisions hold them; `body` is compressed.
     sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
     body BLOB NOT NULL
 ) STRICT;
@@ -155,10 +155,10 @@ SELECT
     i.revision,
     i.generation,
     i.doomed,
-    c.value ->> 1 AS ready,
-    c.value ->> 2 AS reason,
-    c.value ->> 3 AS message,
+    json_extract(c.value, '$[1]') AS ready,
+    json_extract(c.value, '$[2]') AS reason,
+    json_extract(c.value, '$[3]') AS message,
     s.error
 FROM inventory AS i
 LEFT JOIN statuses AS s USING (kind, namespace, name)
-LEFT JOIN json_each(s.judged, '$[0]') AS c ON c.value ->> 0 = 'Ready';
+LEFT JOIN json_each(s.judged, '$[0]') AS c ON json_extract(c.value, '$[0]') = 'Ready';

@@ -1,0 +1,79 @@
+"""What SQLite reports, in the words of Holdfast: the cause, the file, and what a person can do.
+
+Rules: an error of ours passes through; what cannot be told apart from damage is `Corrupt` only while the file
+is opened, when all that is asked of it is known to be right.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from reconciler.errors import Corrupt, Failed, Invalid, NotFound, Problem, Refused, Unavailable
+
+RESTART = "start the node again: it keeps the file aside and builds its state anew"
+
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+FORBIDDEN = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
+HELD = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+UNFIT = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
+# Statements that are known to be right, on a file that may be written: these are then the file's fault.
+# Python gives no code at all when a text in it is no UTF-8.
+DAMAGED_WHEN_OPENED = {*DAMAGED, *UNFIT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY, None}
+
+
+def problem(error: Exception, path: Path) -> Exception:
+    """The error that a caller of the store gets."""
+    match error:
+        case Problem():
+            return error
+        case sqlite3.Error():
+            return _of_sqlite(error, path)
+        case OverflowError() | UnicodeError():
+            return Invalid(f"what is to be stored does not fit into {path}: {error}")
+    return error
+
+
+def on_opening(error: sqlite3.Error | OSError, path: Path) -> Problem:
+    """The same, for a file whose state is what is being asked."""
+    if isinstance(error, OSError):
+        return Unavailable(f"{path}: {error.strerror or error}", remedy=f"see that {path.parent} can be used")
+    if getattr(error, "sqlite_errorcode", None) in DAMAGED_WHEN_OPENED:
+        return Corrupt(f"{path} is damaged: {error}", remedy=RESTART)
+    return _of_sqlite(error, path)
+
+
+def _of_sqlite(error: sqlite3.Error, path: Path) -> Problem:
+    name = getattr(error, "sqlite_errorname", "")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in DAMAGED:
+        return Corrupt(f"{path} is damaged: {error}", remedy=RESTART)
+    if code == sqlite3.SQLITE_FULL:
+        return Unavailable(
+            f"nothing was stored: the disk that holds {path} is full",
+            remedy="make room on it; the node goes on by itself",
+        )
+    if code == sqlite3.SQLITE_IOERR:
+        return Unavailable(
+            f"reading or writing {path} failed: {error} ({name})",
+            remedy=f"see that the disk that holds {path.parent} has room and works",
+        )
+    if code in FORBIDDEN:
+        return Refused(
+            f"{path} cannot be opened and written: {error} ({name})",
+            remedy=f"see that this user owns {path.parent}, and that it is not mounted read-only",
+        )
+    if code in HELD:
+        return Unavailable(
+            f"another program holds {path} locked", remedy="end it: only the node may write to its store"
+        )
+    if code in UNFIT:
+        return Invalid(f"what is to be stored is not allowed by the schema of {path}: {error}")
+    return Failed(f"{path}: {error} {name}".rstrip())
+
+
+def no_files(source: str, revision: str) -> NotFound:
+    return NotFound(
+        f"the contents of revision {revision} of source {source} are not kept",
+        remedy="`holdfast source revisions` lists what is; take them from the source itself",
+    )

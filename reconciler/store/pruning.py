@@ -1,0 +1,115 @@
+"""Retention: what is older, or more, than is to be kept goes, a bite at a time.
+
+Rules: what to take is found by the reader; the writer only ever takes one bite in a transaction, so that a
+commit waits for one bite at most. A source keeps as many revisions that were applied as it keeps others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from reconciler.settings import Retention
+from reconciler.store import queries, reading, rows
+from reconciler.store.lane import Lane
+from reconciler.store.rows import Row
+
+A_BITE = 500
+
+
+async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> Mapping[str, int]:
+    of_events, of_operations = oldest(now, keep.event_days), oldest(now, keep.operation_days)
+    events = partial(_events, of_events, keep.event_rows)
+    operations = partial(_operations, of_operations)
+    return {
+        "events": await _take(reader, writer, events, queries.TAKE_EVENT),
+        "operations": await _take(reader, writer, operations, queries.TAKE_OPERATION),
+        "plans": await _plans(reader, writer, of_events, keep.plans_per_resource),
+        "revisions": await _revisions(reader, writer, keep.revisions_per_source),
+    }
+
+
+def oldest(now: datetime, days: float) -> int:
+    """The moment before which nothing is kept."""
+    return rows.moment(now - timedelta(days=days))
+
+
+def surplus(newest_first: Iterable[tuple[str, str, str]], limit: int) -> Iterator[tuple[str, str]]:
+    """Of revisions as (source, revision, outcome), those to let go of."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    for source, revision, outcome in newest_first:
+        sort = (source, outcome == "applied")
+        seen[sort] += 1
+        if seen[sort] > limit:
+            yield source, revision
+
+
+Find = Callable[[sqlite3.Connection], list[Row]]
+
+
+async def _take(reader: Lane, writer: Lane, find: Find, taking: str) -> int:
+    gone = 0
+    while keys := await reader.run(find):
+        await writer.run(_delete, taking, keys)
+        gone += len(keys)
+    return gone
+
+
+def _delete(connection: sqlite3.Connection, taking: str, keys: Sequence[Row]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(taking, keys)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _events(before: int, rows_kept: int, connection: sqlite3.Connection) -> list[Row]:
+    return (
+        connection.execute(queries.EVENTS_BEFORE, (before, A_BITE)).fetchall()
+        or connection.execute(queries.EVENTS_BEYOND, (rows_kept, A_BITE)).fetchall()
+    )
+
+
+def _operations(before: int, connection: sqlite3.Connection) -> list[Row]:
+    return connection.execute(queries.OPERATIONS_BEFORE, (before, A_BITE)).fetchall()
+
+
+async def _plans(reader: Lane, writer: Lane, before: int, limit: int) -> int:
+    gone, after = 0, ("", "", "")
+    while True:
+        last, keys = await reader.run(_surplus_plans, after, before, limit)
+        for start in range(0, len(keys), A_BITE):
+            await writer.run(_delete, queries.TAKE_PLAN, keys[start : start + A_BITE])
+        gone += len(keys)
+        if last is None:
+            return gone
+        after = last
+
+
+def _surplus_plans(
+    connection: sqlite3.Connection, after: Row, before: int, limit: int
+) -> tuple[Row | None, list[Row]]:
+    """Look at the refs that come next: more plans than are kept, and the old ones of what is gone."""
+    refs = connection.execute(queries.PLANNED_REFS, (*after, A_BITE)).fetchall()
+    keys: set[Row] = set()
+    for *ref, count, there in refs:
+        if count > limit:
+            keys.update(connection.execute(queries.PLANS_BEYOND, (*ref, limit)))
+        if not there:
+            keys.update(connection.execute(queries.PLANS_BEFORE, (*ref, before)))
+    return (refs[-1][:3] if len(refs) == A_BITE else None), sorted(keys)
+
+
+async def _revisions(reader: Lane, writer: Lane, limit: int) -> int:
+    """One at a time, its files with it, unless it was recorded anew meanwhile."""
+    known = await reader.run(reading.all_of, queries.NEWEST_REVISIONS, ())
+    turns = {(source, revision): turn for source, revision, _, turn in known}
+    gone = list(surplus((row[:3] for row in known), limit))
+    for key in gone:
+        await writer.run(_delete, queries.TAKE_REVISION, [(*key, turns[key])])
+    return len(gone)
