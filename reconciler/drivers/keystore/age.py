@@ -45,7 +45,10 @@ def decrypt(armored: str, identities: Sequence[str]) -> bytes:
     try:
         return bytes(pyrage.decrypt(armored.strip().encode(), [_identity(i) for i in identities]))
     except (pyrage.DecryptError, ValueError) as why:
-        raise Undecryptable(f"cannot be decrypted: {why}") from None
+        raise Undecryptable(
+            f"cannot be decrypted: {why}",
+            remedy="it must be encrypted to this node: `holdfast node identity` prints its recipient",
+        ) from None
 
 
 def _identity(text: str) -> Any:  # noqa: ANN401 - pyrage ships no types

@@ -1,0 +1,63 @@
+"""`holdfast node identity`: the one thing to back up.
+
+Rules: the secret half is printed by `export` alone; nothing that can still be needed is dropped
+without being asked twice.
+"""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.keystore import content, in_data, keystore, readable
+
+
+@click.group(invoke_without_command=True)
+@in_data
+@click.pass_context
+def identity(ctx: click.Context, data: str | None) -> None:
+    """Print whom to encrypt to; or back it up, take it in, replace it."""
+    if ctx.invoked_subcommand is None:
+        click.echo(keystore(data).recipient)
+
+
+@identity.command()
+@in_data
+def export(data: str | None) -> None:
+    """Print the backup of this node, secret half and keys included."""
+    click.echo(keystore(data).export(), nl=False)
+
+
+@identity.command(name="import")
+@click.argument("file", type=readable)
+@in_data
+def import_(file: str, data: str | None) -> None:
+    """Take in what `export` printed, from FILE (`-`: standard input). Loses nothing that is here."""
+    store = keystore(data)
+    backup = store.restore(content(file, "").decode(errors="replace"))
+    click.echo(f"this node is {store.recipient}, with {len(backup.keys)} keys from the backup", err=True)
+
+
+@identity.command()
+@in_data
+def rotate(data: str | None) -> None:
+    """Make a new identity. Values that were encrypted to the old one can still be read."""
+    store = keystore(data)
+    click.echo(store.rotate())
+    click.echo(
+        "next: back it up (`holdfast node identity export`), encrypt the repository's values anew "
+        "(`holdfast secret reencrypt FILES`), then drop the old one (`holdfast node identity forget`)",
+        err=True,
+    )
+
+
+@identity.command()
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@in_data
+def forget(yes: bool, data: str | None) -> None:
+    """Drop the earlier identities: what is still encrypted to them cannot be read again."""
+    store = keystore(data)
+    earlier = store.earlier()
+    if earlier and not yes:
+        click.echo("\n".join(earlier), err=True)
+        click.confirm(f"Drop these {len(earlier)}?", abort=True, err=True)
+    click.echo(f"{store.forget()} dropped", err=True)
