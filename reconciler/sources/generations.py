@@ -48,7 +48,7 @@ class Generations:
     def locked(self) -> Iterator[None]:
         """One writer at a time, in this process or another; what it finds is in order."""
         for folder in (_GENERATIONS, _PARTS):
-            (self.root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.root / folder)
         with os.fdopen(os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self.current.is_dir():
@@ -95,7 +95,7 @@ class Generations:
         }
         for path in files:
             target = folder / path.partition("/")[2]
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(target.parent)
             if path in written:
                 write(target, written[path])
             else:
@@ -121,6 +121,13 @@ class Generations:
         for old in (self.root / _PARTS).iterdir():
             if old.name not in parts:
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, that nobody else may enter."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def put_file(path: Path, content: bytes) -> None:

@@ -150,7 +150,7 @@ def _incoming(batch: Batch) -> dict[str, bytes]:
             raise Invalid(f"'{path}' is named as the inbox names its documents", remedy="rename it")
     for document in batch.documents:
         name = "@".join(quote(part, safe="") for part in document.ref) + ".yaml"
-        path = _place(batch.set, f"{document.folder}/{name}")
+        path = _place(batch.set, f"{document.folder or '.'}/{name}")
         if path in found:
             raise Invalid(f"{document.ref} stands twice in what is applied")
         found[path] = document.text.encode()
@@ -159,8 +159,10 @@ def _incoming(batch: Batch) -> dict[str, bytes]:
 
 def _place(name: str, path: str) -> str:
     parts = clean(path).split("/")
-    if "\0" in path or any(len(part.encode()) > LONGEST_NAME for part in parts):
-        raise Invalid(f"'{path[:80]}' is too long for the inbox", remedy="choose a shorter name")
+    if "\0" in path:
+        raise Invalid(f"{path[:80]!r} is no file's name")
+    if any(len(part.encode()) > LONGEST_NAME for part in parts):
+        raise Invalid(f"'{path[:80]}…' is too long for a file's name", remedy="choose a shorter one")
     return "/".join((name, *parts))
 
 
