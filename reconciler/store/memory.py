@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
@@ -76,7 +76,7 @@ class MemoryStore:
         return None
 
     async def events(self, after: int, limit: int, only: EventFilter = ALL) -> Sequence[Event]:
-        return (await self._page(after, limit, only)).events
+        return list((await self._page(after, limit, only)).events)
 
     async def _page(self, after: int, limit: int, only: EventFilter) -> Page:
         start = bisect_right(self._events, after, key=lambda event: event.id)
@@ -88,16 +88,16 @@ class MemoryStore:
     async def event_ids(self) -> tuple[int, int]:
         return (self._events[0].id, self._events[-1].id) if self._events else (0, 0)
 
-    def follow(self, after: int, only: EventFilter = ALL) -> AsyncIterator[Event]:
+    def follow(self, after: int, only: EventFilter = ALL) -> AsyncGenerator[Event, None]:
         return self._tail.follow(after, only)
 
     async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:
         of_ref = (row for row in reversed(self._plans) if row[:3] == ref)
-        return tuple(map(rows.planned, islice(of_ref, limit)))
+        return list(map(rows.planned, islice(of_ref, limit)))
 
     async def revisions(self, source: str, limit: int) -> Sequence[Revision]:
         newest = reversed(self._keyed["revisions"].items())
-        return tuple(islice((rows.revision(row) for key, row in newest if key[0] == source), limit))
+        return list(islice((rows.revision(row) for key, row in newest if key[0] == source), limit))
 
     async def revision_files(self, source: str, revision: str) -> Mapping[str, bytes]:
         try:
@@ -106,7 +106,7 @@ class MemoryStore:
             raise no_files(source, revision) from None
 
     async def operations(self, limit: int) -> Sequence[Operation]:
-        return tuple(map(rows.operation, islice(reversed(self._keyed["operations"].values()), limit)))
+        return list(map(rows.operation, islice(reversed(self._keyed["operations"].values()), limit)))
 
     async def operation(self, id: str) -> Operation | None:
         row = self._keyed["operations"].get((id,))

@@ -1,7 +1,8 @@
 """Retention: what is older, or more, than is to be kept goes, a bite at a time.
 
 Rules: what to take is found by the reader; the writer only ever takes one bite in a transaction, so that a
-commit waits for one bite at most. A source keeps as many revisions that were applied as it keeps others.
+commit waits for one bite at most. Revisions are counted by what came of them, so that however many were
+refused or held since, the one in force and those to go back to stay.
 """
 
 from __future__ import annotations
@@ -39,11 +40,10 @@ def oldest(now: datetime, days: float) -> int:
 
 def surplus(newest_first: Iterable[tuple[str, str, str]], limit: int) -> Iterator[tuple[str, str]]:
     """Of revisions as (source, revision, outcome), those to let go of."""
-    seen: Counter[tuple[str, bool]] = Counter()
+    seen: Counter[tuple[str, str]] = Counter()
     for source, revision, outcome in newest_first:
-        sort = (source, outcome == "applied")
-        seen[sort] += 1
-        if seen[sort] > limit:
+        seen[source, outcome] += 1
+        if seen[source, outcome] > limit:
             yield source, revision
 
 

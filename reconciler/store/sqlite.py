@@ -6,7 +6,7 @@ thread, so that no caller waits for a transaction. Without a writer it is open f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ class SqliteStore:
         ((oldest, newest),) = await self._all(queries.EVENT_IDS)
         return oldest, newest
 
-    def follow(self, after: int, only: EventFilter = ALL) -> AsyncIterator[Event]:
+    def follow(self, after: int, only: EventFilter = ALL) -> AsyncGenerator[Event, None]:
         return self._tail.follow(after, only)
 
     async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
@@ -52,7 +52,7 @@ class Tail:
         self._closed = True
         self._ring()
 
-    async def follow(self, after: int, only: EventFilter) -> AsyncIterator[Event]:
+    async def follow(self, after: int, only: EventFilter) -> AsyncGenerator[Event, None]:
         wanted = matcher(only)
         position = after
         while True:

@@ -1,0 +1,83 @@
+"""Records as the engine writes them, for the store's tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from reconciler.model import Condition, Event, JsonValue, Need, Override, Ref, Status
+from reconciler.ports import Judged, Kept, Note, Operation, Planned, Remembered, Revision, Write
+from reconciler.store import MemoryStore, SqliteStore
+
+AnyStore = SqliteStore | MemoryStore
+
+NOW = datetime(2026, 11, 21, 12, 30, 15, 123456, tzinfo=UTC)
+WEB = Ref("Service", "default", "web")
+DB = Ref("Service", "shop", "db")
+
+
+class FixedClock:
+    """Stands still, so that what a store writes is the same each time."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def kept(ref: Ref = WEB, **spec: JsonValue) -> Kept:
+    return Kept(ref, spec, f"digest of {ref}", 1, source="root", revision="r1")
+
+
+def judged(ref: Ref = WEB, reason: str = "Converged") -> Judged:
+    ready = Condition("Ready", status=True, reason=reason, message="all is well", since=NOW)
+    return Judged(ref, Status((ready,), 1, 1, "r1"))
+
+
+def event(name: str = "reconcile.applied", ref: Ref | None = WEB, **data: JsonValue) -> Event:
+    return Event(name, NOW, ref, data)
+
+
+def planned(ref: Ref = WEB, generation: int = 1, at: datetime = NOW) -> Planned:
+    return Planned(ref, at, generation, ({"path": ["command"], "want": "web"},), ({"step": "Start"},))
+
+
+def operation(id: str, state: str = "running", at: datetime = NOW) -> Operation:
+    return Operation(id, "apply", "alice", at, state, {"files": 3})
+
+
+def one_of_each() -> list[Write]:
+    """Every kind of record, each field filled with something that is easily lost on the way."""
+    odd: dict[str, JsonValue] = {"ä\x00\n": [1, 1.0, True, None, "1", 2**70, {}], "nested": {"deep": [[]]}}
+    held = Condition("Reconciling", status=True, reason="Waits", message="for db\n…", since=NOW)
+    return [
+        Kept(
+            WEB,
+            odd,
+            "d1",
+            7,
+            "root",
+            "r1",
+            {"a": "b"},
+            {"c": "d"},
+            {DB: Need.HEALTHY},
+            parent=DB,
+            doomed=True,
+        ),
+        kept(DB),
+        Remembered(WEB, odd),
+        Judged(WEB, Status((held,), 7, 6, "r1", frozenset({Need.STARTED, Need.HEALTHY}), (DB,), "no route")),
+        judged(DB),
+        planned(WEB),
+        Revision(
+            "root", "r1", NOW, "applied", "first", {"a.yaml": b"kind: Key", "b/ü.bin": bytes(range(256))}
+        ),
+        Revision("root", "r2", NOW, "held", "no signature"),
+        operation("op-1"),
+        Override("ov-1", WEB, {"state": "stopped", "x": None}, "alice", "maintenance", NOW, NOW),
+        Override("ov-2", DB, {}, "bob", "", NOW),
+        Note("node_id", "n-1"),
+        Note("odd", odd),
+        Event("service.started", NOW, WEB, odd, "alice", "req-1", "trace-1"),
+        Event("node.started", NOW),
+    ]
