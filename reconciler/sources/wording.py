@@ -28,10 +28,16 @@ def dotted(path: Path) -> str:
     return "".join(steps).removeprefix(".")
 
 
+def nearest(name: str, known: Collection[str], cutoff: float = _NEAR_ENOUGH) -> str | None:
+    """The known name that was probably meant."""
+    if len(name) > LONGEST:
+        return None
+    spellings = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), spellings, n=1, cutoff=cutoff)
+    return spellings[near[0]] if near else None
+
+
 def meant(name: str, known: Collection[str]) -> str:
     """`, did you mean 'generate'?`, or nothing when no known name is near."""
-    if len(name) > LONGEST:
-        return ""
-    spellings = {each.lower(): each for each in known}
-    near = get_close_matches(name.lower(), spellings, n=1, cutoff=_NEAR_ENOUGH)
-    return f", did you mean '{spellings[near[0]]}'?" if near else ""
+    near = nearest(name, known)
+    return f", did you mean '{near}'?" if near is not None else ""
