@@ -96,6 +96,10 @@ class Kind(ABC, Generic[S, T, A, U]):
     async def act(self, ref: Ref, step: A, uses: U) -> None:
         """Do one step, idempotently; the only place that resolves a secret."""
 
+    async def release(self, ref: Ref, uses: U) -> None:
+        """Take our mark off what stays behind as it is (`deletionPolicy: Orphan`), idempotently."""
+        return
+
     def verdict(self, case: Case[S, T]) -> Verdict:
         """Converged: is it ready? Pure."""
         return Verdict()
@@ -425,7 +429,7 @@ class SourceConfig:
     on_failure: str = "keep"  # keep | rollback
     progress_deadline_s: float = 600.0
     substitute: Mapping[str, str] = EMPTY
-    patches: Sequence[Mapping[str, JsonValue]] = ()
+    patches: tuple[Mapping[str, JsonValue], ...] = ()
     verify: Mapping[str, JsonValue] = EMPTY  # git: {mode: ssh|openpgp, keys: [...], file: ...}
     allow_force: bool = False  # git: history may be rewritten
     auth: Mapping[str, JsonValue] = EMPTY  # git: references to secrets, never their values

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.engine.graph import cycles
-from reconciler.engine.wishes import written
+from reconciler.engine.wishes import Wishes, written
 from reconciler.model import (
     EMPTY,
     JsonValue,
@@ -34,12 +34,21 @@ from reconciler.ports import Kept, Kinds, Saved
 class Entry:
     ref: Ref
     want: Resource[Any] | None = None  # None: wished gone
-    kept: Kept | None = None
+    kept: Kept | None = None  # as the store has it once all that was handed to it is written
+    unsure: bool = False  # a commit has failed: nobody knows what the store has
     memory: Mapping[str, JsonValue] = field(default=EMPTY)
     status: Status | None = None
     seen: Seen[Any] | None = None
+    fault: Exception | None = None  # its kind could not even say what belongs to it
     passed: float = 0.0  # when the last pass ended, on the monotonic clock
-    digest: str = ""  # of the want; empty until it is asked for
+    _digest: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of the want; worked out when it is first asked for."""
+        if not self._digest and self.want is not None:
+            self._digest = digest(self.want)
+        return self._digest
 
     @property
     def generation(self) -> int:
@@ -49,24 +58,42 @@ class Entry:
         moved = self.want is not None and self.kept.digest != self.digest
         return self.kept.generation + moved
 
+    @property
+    def withdrawn(self) -> bool:
+        """Nobody wants it, and nobody has decided that it goes."""
+        return self.want is None and self.kept is not None and not self.kept.doomed
+
+    def wish(self, want: Resource[Any] | None) -> None:
+        self.want, self._digest = want, ""
+
 
 class Book:
-    def __init__(self, kinds: Kinds, saved: Saved) -> None:
+    def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self._entries: dict[Ref, Entry] = {}
-        self._readers: dict[Ref, set[Ref]] = {}
+        self._readers: dict[Ref, dict[Ref, None]] = {}
         self._looks: dict[Ref, frozenset[Ref]] = {}
-        self._parts: dict[Ref, set[Ref]] = {}
+        self._parts: dict[Ref, dict[Ref, None]] = {}
+        self._parents: dict[Ref, Ref] = {}
         self._knots: dict[Ref, tuple[Ref, ...]] = {}
-        for ref, kept in saved.inventory.items():
-            if ref.kind in kinds:
+
+    def load(self, saved: Saved) -> None:
+        """What was known when the last process ended."""
+        for ref in {**saved.inventory, **saved.statuses}:
+            if ref.kind in self._kinds:
                 self._entries[ref] = Entry(
                     ref,
-                    kept=kept,
+                    kept=saved.inventory.get(ref),
                     memory=saved.memory.get(ref, EMPTY),
                     status=saved.statuses.get(ref),
                 )
                 self._index(ref)
+        self._tie_knots()
+
+    def recall(self, rows: Iterable[Kept]) -> None:
+        """What was found to be ours, though nothing was known of it."""
+        for row in rows:
+            self._entries[row.ref] = Entry(row.ref, kept=row)
 
     def __getitem__(self, ref: Ref) -> Entry:
         return self._entries[ref]
@@ -87,55 +114,54 @@ class Book:
     def inventory(self) -> dict[Ref, Kept]:
         return {ref: entry.kept for ref, entry in self._entries.items() if entry.kept is not None}
 
-    def wish(self, wants: Mapping[Ref, Resource[Any]]) -> frozenset[Ref]:
+    def wish(self, wishes: Wishes) -> tuple[Ref, ...]:
         """Take the whole new set of wants; answer the refs whose wish has moved, the vanished included."""
-        moved: set[Ref] = set()
-        for ref, want in wants.items():
+        moved: list[Ref] = []
+        for ref, want in wishes.wants.items():
             entry = self._entries.get(ref)
             if entry is None:
                 entry = self._entries[ref] = Entry(ref)
-            elif entry.want is want:
+            fault = wishes.faults.get(ref)
+            if entry.want is want and entry.fault is fault:
                 continue
-            if entry.want is None or not _same(entry.want, want):
-                moved.add(ref)
-                entry.digest = ""
-            entry.want = want
-            self._index(ref)
-        for ref in [r for r, e in self._entries.items() if e.want is not None and r not in wants]:
-            self._entries[ref].want = None
-            moved.add(ref)
-            self._index(ref)
+            if entry.want is None or not _same(entry.want, want) or entry.fault is not fault:
+                moved.append(ref)
+                entry.wish(want)
+                entry.fault = fault
+                self._index(ref)
+            else:
+                entry.want = want
+        for entry in [e for e in self._entries.values() if e.want is not None and e.ref not in wishes.wants]:
+            entry.wish(None)
+            entry.fault = None
+            moved.append(entry.ref)
+            self._index(entry.ref)
         if moved:
             self._tie_knots()
-        return frozenset(moved)
+        return tuple(moved)
 
-    def as_if(self, wants: Mapping[Ref, Resource[Any]]) -> Book:
+    def as_if(self, wishes: Wishes) -> Book:
         """The book as it would be with other wants; this one stays as it is."""
-        other = Book(self._kinds, Saved())
+        other = Book(self._kinds)
         for ref, entry in self._entries.items():
             other._entries[ref] = replace(entry)
             other._index(ref)
-        other.wish(wants)
+        other.wish(wishes)
         return other
 
     def parts(self, ref: Ref) -> tuple[Ref, ...]:
         return tuple(sorted(self._parts.get(ref, ())))
 
     def drop(self, ref: Ref) -> None:
-        self._entries.pop(ref, None)
+        del self._entries[ref]
         for other in self._looks.pop(ref, ()):
-            self._readers.get(other, set()).discard(ref)
-        for parts in self._parts.values():
-            parts.discard(ref)
+            self._readers[other].pop(ref, None)
+        self._belong(ref, None)
 
     def resource(self, ref: Ref) -> Resource[Any]:
         """The wish for a ref: what is wanted, or the tombstone made from what was."""
         entry = self._entries[ref]
-        if entry.want is not None:
-            if not entry.digest:
-                entry.digest = digest(entry.want)
-            return entry.want
-        return self._tombstone(entry)
+        return entry.want if entry.want is not None else self._tombstone(entry)
 
     def _tombstone(self, entry: Entry) -> Resource[Any]:
         kept = entry.kept
@@ -169,14 +195,17 @@ class Book:
                 found[ref] = Look(self.resource(ref), entry.seen, entry.status)
         return found
 
-    def readers(self, ref: Ref) -> Iterable[Ref]:
+    def readers(self, ref: Ref) -> tuple[Ref, ...]:
         """Those whose pure functions may come to another end when this ref changes."""
         return tuple(self._readers.get(ref, ()))
 
     def dependents(self, ref: Ref) -> tuple[Ref, ...]:
-        """What must be gone before this ref may go: what needs it, and its parts."""
+        """What must be gone before this ref may go: what needs it, and its parts.
+
+        What it needs in turn, through whatever, is no reason to wait: of a knot somebody must go first.
+        """
         needing = (r for r in self._readers.get(ref, ()) if ref in self._needs(r))
-        return tuple(sorted({*needing, *self._parts.get(ref, ())}))
+        return tuple(sorted({*needing, *self._parts.get(ref, ())}.difference(self.knot(ref))))
 
     def knot(self, ref: Ref) -> tuple[Ref, ...]:
         return self._knots.get(ref, ())
@@ -195,22 +224,31 @@ class Book:
     def _index(self, ref: Ref) -> None:
         """Keep who-looks-at-whom and who-is-part-of-whom current for one ref."""
         entry = self._entries[ref]
-        needs = self._needs(ref)
-        looks = frozenset(needs)
+        looks = frozenset(self._needs(ref))
         if entry.want is not None:
-            looks |= self._kinds[ref.kind].looks_at(entry.want)
+            try:
+                looks |= self._kinds[ref.kind].looks_at(entry.want)
+            except Exception as error:  # noqa: BLE001 - a kind's crash is its ref's trouble, and nobody else's
+                entry.fault = error
         before = self._looks.get(ref, frozenset())
         for other in before - looks:
-            self._readers[other].discard(ref)
+            self._readers[other].pop(ref, None)
         for other in looks - before:
-            self._readers.setdefault(other, set()).add(ref)
+            self._readers.setdefault(other, {})[ref] = None
         if looks:
             self._looks[ref] = looks
         else:
             self._looks.pop(ref, None)
-        parent = entry.want.parent if entry.want is not None else entry.kept.parent if entry.kept else None
+        whole = entry.want if entry.want is not None else entry.kept
+        self._belong(ref, whole.parent if whole is not None else None)
+
+    def _belong(self, ref: Ref, parent: Ref | None) -> None:
+        before = self._parents.pop(ref, None)
+        if before is not None:
+            self._parts[before].pop(ref, None)
         if parent is not None:
-            self._parts.setdefault(parent, set()).add(ref)
+            self._parents[ref] = parent
+            self._parts.setdefault(parent, {})[ref] = None
 
     def _tie_knots(self) -> None:
         with_needs = {ref: tuple(needs) for ref in self._entries if (needs := self._needs(ref))}
@@ -219,9 +257,9 @@ class Book:
 
 def digest(want: Resource[Any]) -> str:
     """Tells one wish from another: by what is written in it, not by where."""
-    text = dumps(
-        [written(want.wish), dict(want.labels), dict(want.annotations)], sort_keys=True, separators=(",", ":")
-    )
+    needs = sorted((*ref, how) for ref, how in want.needs.items())
+    parts = [written(want.wish), dict(want.labels), dict(want.annotations), needs, want.parent]
+    text = dumps(parts, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()[:32]
 
 
@@ -232,4 +270,5 @@ def _same(one: Resource[Any], other: Resource[Any]) -> bool:
         and one.annotations == other.annotations
         and one.needs == other.needs
         and one.parent == other.parent
+        and one.origin.source == other.origin.source
     )

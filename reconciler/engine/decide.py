@@ -84,7 +84,7 @@ def _closed(
     elif case.seen.owner is Owner.FOREIGN and not adopts(case.want):
         gate = Gate.FOREIGN
         message = "it is there already and was not made by this node; `adopt: true` takes it over"
-    elif around.cycle:
+    elif around.cycle and case.want.spec is not None:
         gate = Gate.CYCLE
         message = "needs itself: " + " -> ".join(str(ref) for ref in (*around.cycle, around.cycle[0]))
     elif unmet and (found.changes or found.settled is None):
@@ -122,8 +122,8 @@ def _unmet(case: Case[Any, Any]) -> dict[Ref, str]:
 
 
 def adopts(want: Resource[Any]) -> bool:
-    spec = want.spec if want.spec is not None else want.last
-    return spec is not None and spec.adopt
+    """A wish that is gone takes nothing over, whatever it said before."""
+    return want.spec is not None and bool(want.spec.adopt)
 
 
 def _because(status: Status | None) -> str:

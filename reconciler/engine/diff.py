@@ -87,7 +87,7 @@ def plain(value: object) -> JsonValue:
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return [plain(item) for item in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(plain(item) for item in value)
+        return sorted((plain(item) for item in value), key=str)
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     return str(value)

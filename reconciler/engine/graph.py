@@ -62,20 +62,23 @@ def _knots(needs: Needs) -> Iterable[list[Ref]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[ref])
                 if low[ref] == index[ref]:
-                    cut = stack.index(ref)
-                    knot = stack[cut:]
-                    del stack[cut:]
+                    knot = [stack.pop()]
+                    while knot[-1] != ref:
+                        knot.append(stack.pop())
                     on_stack.difference_update(knot)
                     yield knot
 
 
 def _walk(knot: list[Ref], needs: Needs) -> tuple[Ref, ...]:
     """The members in the order in which they need one another, as far as one line can show it."""
-    members = set(knot)
-    line = [min(knot)]
-    while nexts := [n for n in sorted(needs[line[-1]]) if n in members and n not in line]:
-        line.append(nexts[0])
-    return (*line, *sorted(members - set(line)))
+    left = set(knot)
+    at: Ref | None = min(knot)
+    line: list[Ref] = []
+    while at is not None:
+        line.append(at)
+        left.discard(at)
+        at = min((need for need in needs[at] if need in left), default=None)
+    return (*line, *sorted(left))
 
 
 def dependents(ref: Ref, needs: Needs) -> tuple[Ref, ...]:

@@ -33,7 +33,7 @@ class Outcome:
 def judge(outcome: Outcome, last: Status | None, generation: int, revision: str, now: datetime) -> Status:
     ready, because, stalled = _readiness(outcome)
     conditions = [_dated("Ready", because, last, now, status=ready)]
-    if stalled:
+    if stalled and not ready:
         conditions.append(_dated("Stalled", because, last, now, status=True))
     elif not ready and outcome.decision.gate is not Gate.SUSPENDED:
         conditions.append(_dated("Reconciling", because, last, now, status=True))

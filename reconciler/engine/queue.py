@@ -16,6 +16,7 @@ from reconciler.model import Ref
 
 SHORTEST = 0.005
 LONGEST = 1000.0
+SLACK = 64  # overtaken slots that may lie about before they are cleared away
 
 
 class Priority(IntEnum):
@@ -69,6 +70,9 @@ class Queue:
         slot = _Slot(due, ref, priority)
         self._slots[ref] = slot
         heapq.heappush(self._waiting, slot)
+        if len(self._waiting) > 2 * len(self._slots) + SLACK:
+            self._waiting = [slot for slot in self._waiting if slot.live]
+            heapq.heapify(self._waiting)
 
     def take(self, now: float) -> Ref | None:
         """The most urgent ref that is due and that nobody works on; it is busy until `done`."""
@@ -101,6 +105,13 @@ class Queue:
             heapq.heappop(self._waiting)
         return self._waiting[0].due if self._waiting else None
 
+    def is_idle(self, now: float) -> bool:
+        """Nobody works on anything, and nothing is due."""
+        if self._busy or any(ripe.slot.live for ripe in self._ripe):
+            return False
+        due = self.next_due()
+        return due is None or due > now
+
     def done(self, ref: Ref) -> None:
         self._busy.discard(ref)
 
@@ -109,7 +120,7 @@ class Queue:
         count = self._failures.get(ref, 0)
         self._failures[ref] = count + 1
         longest = min(LONGEST, SHORTEST * float(1 << min(count, 30)))
-        return longest * self._random.uniform(0.5, 1.0)
+        return max(SHORTEST, longest * self._random.uniform(0.5, 1.0))
 
     def failures(self, ref: Ref) -> int:
         return self._failures.get(ref, 0)

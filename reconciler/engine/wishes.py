@@ -15,8 +15,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from reconciler.errors import Invalid
+from reconciler.errors import Invalid, Problem
 from reconciler.model import (
+    EMPTY,
     NODE_SOURCE,
     SOURCE_KIND,
     JsonValue,
@@ -31,6 +32,7 @@ from reconciler.model import (
 )
 from reconciler.ports import Kept, Kinds, Submission
 
+NOBODY = ""  # the source of what was found to be ours after the loss of the store
 BUDGET_FROM = 5  # below this many resources, a person oversees what a revision removes
 ALLOWING = "`--allow-prune`, or the trailer `Holdfast-Allow-Prune: yes` in the commit's message"
 PRUNE_DISABLED = "holdfast.dev/prune"
@@ -58,6 +60,7 @@ def _where(origin: Origin) -> str:
 class Wishes:
     wants: Mapping[Ref, Resource[Any]]
     clashes: tuple[Clash, ...] = ()
+    faults: Mapping[Ref, Exception] = EMPTY  # whose parts could not be told
     sources: frozenset[str] = frozenset()  # the sources that count, whether they were read already or not
 
 
@@ -89,8 +92,15 @@ def merge(
                 clashes.append(Clash(ref, keep.origin, refuse.origin))
     for ref in patches.keys() & wants.keys():
         wants[ref] = _patched(wants[ref], patches[ref], kinds)
-    _expand(wants, patches, kinds, clashes)
-    return Wishes(wants, tuple(clashes), frozenset(reached))
+    faults = _expand(wants, patches, kinds, clashes)
+    return Wishes(wants, tuple(clashes), faults, frozenset(reached))
+
+
+def complete(snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
+    """What could not be read this time stays as it was."""
+    if before is None or not snapshot.problems:
+        return snapshot
+    return replace(snapshot, resources={**before.resources, **snapshot.resources})
 
 
 def _alike(one: Resource[Any], other: Resource[Any]) -> bool:
@@ -101,12 +111,17 @@ def _alike(one: Resource[Any], other: Resource[Any]) -> bool:
 
 def _expand(
     wants: dict[Ref, Resource[Any]], patches: Mapping[Ref, Override], kinds: Kinds, clashes: list[Clash]
-) -> None:
+) -> Mapping[Ref, Exception]:
     """Put the parts of every whole beside it; a part that is declared on its own as well is a clash."""
+    faults: dict[Ref, Exception] = {}
     wholes = [want for ref, want in wants.items() if kinds[ref.kind].expands]
-    while wholes:
-        whole = wholes.pop()
-        for part in kinds[whole.ref.kind].parts(whole):
+    for whole in wholes:
+        try:
+            parts = kinds[whole.ref.kind].parts(whole)
+        except Exception as error:  # noqa: BLE001 - a kind's crash is its ref's trouble, and nobody else's
+            faults[whole.ref] = error
+            continue
+        for part in parts:
             taken = wants.get(part.ref)
             if taken is not None:
                 clashes.append(Clash(part.ref, taken.origin, part.origin))
@@ -115,13 +130,14 @@ def _expand(
             wants[part.ref] = _patched(part, override, kinds) if override else part
             if kinds[part.ref.kind].expands:
                 wholes.append(wants[part.ref])
+    return faults
 
 
 def _patched(want: Resource[Any], override: Override, kinds: Kinds) -> Resource[Any]:
     model = kinds[want.ref.kind].spec
     try:
         spec: Spec = model.model_validate(merge_patch(written(want.wish), override.patch))
-    except ValidationError:
+    except (ValidationError, Problem):
         return want  # it was valid when it was made; the manifest has moved on, and the manifest wins
     return replace(want, spec=spec, needs={**want.needs, **kinds.needs(want.ref, spec)})
 
@@ -140,14 +156,36 @@ def check_override(override: Override, want: Resource[Any], kinds: Kinds) -> Non
         raise Invalid(f"the override does not fit {want.ref}: {error.errors()[0]['msg']}") from error
 
 
-def gone(inventory: Mapping[Ref, Kept], wishes: Wishes, snapshots: Mapping[str, Snapshot]) -> frozenset[Ref]:
+def gone(inventory: Mapping[Ref, Kept], wishes: Wishes, snapshots: Mapping[str, Snapshot]) -> tuple[Ref, ...]:
     """What the inventory holds, nobody wants any more, and nothing speaks against taking away."""
-    undecided = {name for name in wishes.sources if name not in snapshots or snapshots[name].problems}
-    return frozenset(
+    unwanted = {ref: kept for ref, kept in inventory.items() if ref not in wishes.wants and not kept.doomed}
+    undecided = _undecided(unwanted, wishes, snapshots)
+    return tuple(
         ref
-        for ref, kept in inventory.items()
-        if ref not in wishes.wants and not kept.doomed and kept.source not in undecided
+        for ref, kept in unwanted.items()
+        if kept.source not in undecided and not _part_of_a_fault(kept, inventory, wishes.faults)
     )
+
+
+def _undecided(
+    unwanted: Mapping[Ref, Kept], wishes: Wishes, snapshots: Mapping[str, Snapshot]
+) -> frozenset[str]:
+    """The sources that nobody can speak for: not read yet, or broken, or declared by one of those."""
+    names = [name for name in wishes.sources if name not in snapshots or snapshots[name].problems]
+    sources = {ref: kept for ref, kept in unwanted.items() if ref.kind == SOURCE_KIND}
+    for name in names:
+        declared = (source_name(ref) for ref, kept in sources.items() if kept.source == name)
+        names.extend(other for other in declared if other not in names)
+    return frozenset([*names, *([NOBODY] if names else [])])
+
+
+def _part_of_a_fault(kept: Kept, inventory: Mapping[Ref, Kept], faults: Mapping[Ref, Exception]) -> bool:
+    """Does it belong to something whose parts could not be told just now?"""
+    parent = kept.parent
+    while parent is not None and parent not in faults:
+        whole = inventory.get(parent)
+        parent = whole.parent if whole is not None else None
+    return parent is not None
 
 
 def weigh(
@@ -160,11 +198,10 @@ def weigh(
         return Submission(accepted=True, removes=named)
     if rebuilt:
         return Submission(
-            accepted=False,
+            accepted=True,
             reason="StoreRebuilt",
             message=f"the store was lost and rebuilt, so {len(named)} of {total} resources are kept until a "
             f"person confirms: {ALLOWING}",
-            removes=named,
         )
     if total >= BUDGET_FROM and len(named) * 2 > total:
         return Submission(

@@ -1,0 +1,152 @@
+"""What the engine writes down: tombstones, plans before acts, outcomes, farewells.
+
+Rules: a row counts from the moment it is handed to the store, which writes in that order, because a pass
+and a submission may write the row of one ref at once. After a commit that failed nobody knows whether it
+was written, so the row is written again. A pass that changes nothing writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from reconciler.engine.book import Entry
+from reconciler.engine.decide import Decision, Gate
+from reconciler.engine.judge import Outcome, judge
+from reconciler.engine.told import described, told
+from reconciler.engine.wishes import written
+from reconciler.model import EMPTY, Event, Resource, Status
+from reconciler.ports import Clock, Drop, Judged, Kept, Planned, Remembered, Store, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One ref, and the wish that this pass is about: it may move meanwhile."""
+
+    entry: Entry
+    want: Resource[Any]
+    digest: str
+    generation: int
+
+    @classmethod
+    def to(cls, entry: Entry, want: Resource[Any]) -> Visit:
+        return cls(entry, want, entry.digest, entry.generation)
+
+
+class Ledger:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def decide(self, doomed: Iterable[Entry], spared: Iterable[Entry], *others: Write) -> None:
+        """Set tombstones and lift them: durable before anything is done about it."""
+        marked = [(entry, True) for entry in doomed] + [(entry, False) for entry in spared]
+        rows: list[Kept] = []
+        for entry, fate in marked:
+            if entry.kept is not None:
+                entry.kept = replace(entry.kept, doomed=fate)
+                rows.append(entry.kept)
+        if not rows and not others:
+            return
+        try:
+            await self._store.commit(*rows, *others)
+        except Exception:
+            for entry, fate in marked:
+                if entry.kept is not None:
+                    entry.kept, entry.unsure = replace(entry.kept, doomed=not fate), True
+            raise
+
+    async def plan(self, visit: Visit, decision: Decision) -> None:
+        """Before the first step: the wish, the plan, and what the steps ask to be remembered."""
+        entry, now = visit.entry, self._clock.now()
+        memory = dict(entry.memory)
+        for step in decision.plan.steps:
+            memory.update(step.remember)
+        memory = {key: value for key, value in memory.items() if value is not None}
+        steps = [told(step) for step in decision.plan.steps]
+        writes: list[Write] = [Remembered(entry.ref, memory)] if memory != entry.memory else []
+        writes.append(
+            Planned(entry.ref, now, visit.generation, [described(c) for c in decision.changes], steps)
+        )
+        writes.append(Event("reconcile.applied", now, entry.ref, {"steps": [step["step"] for step in steps]}))
+        await self._commit(entry, _row(visit), writes)
+        entry.memory = memory
+
+    async def conclude(self, visit: Visit, outcome: Outcome) -> None:
+        """What came of it, if it is news."""
+        entry, now = visit.entry, self._clock.now()
+        row = _row(visit) if outcome.decision.gate is not Gate.FOREIGN else None
+        known = entry.kept if row is None else None
+        revision = known.revision if known is not None else visit.want.origin.revision
+        status = judge(outcome, entry.status, visit.generation, revision, now)
+        writes: list[Write] = []
+        if status != entry.status:
+            writes = [Judged(entry.ref, status), *_news(entry, status, now)]
+        if writes or row is not None:
+            await self._commit(entry, row, writes)
+        entry.status = status
+
+    async def forget(self, entry: Entry, event: str) -> None:
+        """The end of all that is known of a ref."""
+        row, entry.kept = entry.kept, None
+        if row is None and entry.status is None:
+            return
+        try:
+            await self._store.commit(Drop(entry.ref), Event(event, self._clock.now(), entry.ref))
+        except Exception:
+            entry.kept, entry.unsure = row, True
+            raise
+        entry.memory, entry.status, entry.seen, entry.unsure = EMPTY, None, None, False
+
+    async def _commit(self, entry: Entry, row: Kept | None, writes: Sequence[Write]) -> None:
+        if row is None:
+            await self._store.commit(*writes)
+            return
+        entry.kept = row
+        try:
+            await self._store.commit(row, *writes)
+        except Exception:
+            entry.unsure = True
+            raise
+        entry.unsure = False
+
+
+def _row(visit: Visit) -> Kept | None:
+    """The inventory row, when the one that is stored does not say the same."""
+    want, entry = visit.want, visit.entry
+    if want.spec is None:
+        return None
+    known, origin = entry.kept, want.origin
+    overtaken = entry.want is not want
+    doomed = known is not None and known.doomed and overtaken
+    if (
+        known is not None
+        and not entry.unsure
+        and (known.digest, known.source, known.doomed) == (visit.digest, origin.source, doomed)
+    ):
+        return None
+    return Kept(
+        entry.ref,
+        written(want.spec),
+        visit.digest,
+        visit.generation,
+        origin.source,
+        origin.revision,
+        want.labels,
+        want.annotations,
+        want.needs,
+        want.parent,
+        doomed,
+    )
+
+
+def _news(entry: Entry, status: Status, now: datetime) -> Iterator[Event]:
+    before = entry.status
+    if status.error and (before is None or before.error != status.error):
+        yield Event("reconcile.failed", now, entry.ref, {"error": status.error})
+    if status.ready and (before is None or not before.ready):
+        yield Event("resource.ready", now, entry.ref)
+    if status.stalled and (before is None or not before.stalled):
+        yield Event("resource.stalled", now, entry.ref, {"reason": status.conditions[0].reason})

@@ -1,0 +1,141 @@
+"""One pass over one ref: observe, settle, diff, plan, record, act, judge.
+
+Rules: a pass starts from what is wanted and what is seen now, never from what woke it; the plan and
+what is to be remembered are durable before the first step; after acting the outcome is read anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from reconciler.engine.book import Book, Entry
+from reconciler.engine.decide import Decision, Gate, Surroundings, decide
+from reconciler.engine.judge import Outcome
+from reconciler.engine.ledger import Ledger, Visit
+from reconciler.engine.wishes import DISABLED, PRUNE_DISABLED
+from reconciler.engine.world import World
+from reconciler.errors import Failed
+from reconciler.model import Case, DeletionPolicy, Owner, Ref, Resource, Seen, Status, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a pass came to, for those who decide what comes next."""
+
+    error: Exception | None = None
+    unfinished: bool = False  # something was done, and something is left to do
+    again_s: float | None = None
+    news: tuple[Ref, ...] = ()  # whose pure functions may come to another end now
+    gone: bool = False
+
+
+class Passes:
+    def __init__(self, world: World, book: Book, ledger: Ledger, *, living: bool) -> None:
+        self._world = world
+        self._book = book
+        self._ledger = ledger
+        self._living = living
+
+    async def over(self, entry: Entry, failures: int) -> Passed:
+        want = self._book.resource(entry.ref)
+        if want.spec is None:
+            if entry.kept is None:
+                return await self._farewell(entry, "reconcile.withdrawn")
+            if _is_let_go(want):
+                await self._kind(want).release(want.ref, self._uses(want))
+                return await self._farewell(entry, "reconcile.released")
+        visit = Visit.to(entry, want)
+        outcome, seen, acted = await self._try(visit, failures)
+        if outcome.error is None and want.spec is None and _is_gone(seen):
+            return await self._farewell(entry, "reconcile.removed")
+        was, before = entry.seen, entry.status
+        await self._ledger.conclude(visit, outcome)
+        entry.seen, entry.passed = seen, self._world.clock.monotonic()
+        decision = outcome.decision
+        again = decision.plan.again
+        return Passed(
+            error=outcome.error,
+            unfinished=acted and bool(decision.changes) and decision.gate is Gate.OPEN,
+            again_s=None if again is None else again / timedelta(seconds=1),
+            news=self._book.readers(want.ref) if _moved(before, was, entry.status, seen) else (),
+        )
+
+    def _kind(self, want: Resource[Any]) -> Any:  # noqa: ANN401 - each kind has types of its own
+        return self._world.kinds[want.ref.kind]
+
+    def _uses(self, want: Resource[Any]) -> Any:  # noqa: ANN401
+        return self._world.uses[want.ref.kind]
+
+    async def _try(self, visit: Visit, failures: int) -> tuple[Outcome, Seen[Any] | None, bool]:
+        entry, want = visit.entry, visit.want
+        kind, uses = self._kind(want), self._uses(want)
+        seen, acted = entry.seen, False
+        decision = Decision()
+        try:
+            if entry.fault is not None:
+                raise entry.fault
+            seen = await kind.observe(want, entry.memory, uses, fresh=False)
+            decision, verdict = self._decide(entry, want, seen)
+            if decision.plan.steps:
+                await self._ledger.plan(visit, decision)
+                acted = True
+                for step in decision.plan.steps:
+                    await kind.act(want.ref, step, uses)
+                before = decision.changes
+                seen = await kind.observe(want, entry.memory, uses, fresh=True)
+                decision, verdict = self._decide(entry, want, seen)
+                if decision.changes and decision.changes == before:
+                    raise Failed(f"{want.ref}: acting did not change what is there")
+        except Exception as error:  # noqa: BLE001 - one ref's crash must not end the others'
+            return Outcome(decision, Verdict(ready=False), error, failures + 1), seen, acted
+        return Outcome(decision, verdict), seen, acted
+
+    def _decide(self, entry: Entry, want: Resource[Any], seen: Seen[Any]) -> tuple[Decision, Verdict]:
+        kind = self._kind(want)
+        case: Case[Any, Any] = Case(want, seen, self._book.look(want), entry.memory)
+        around = Surroundings(
+            cycle=self._book.knot(want.ref),
+            dependents=self._book.dependents(want.ref) if want.spec is None else (),
+            living=self._living,
+        )
+        decision = decide(kind, case, around)
+        converged = want.spec is not None and not decision.changes
+        return decision, kind.verdict(case) if converged else Verdict(ready=False)
+
+    async def _farewell(self, entry: Entry, event: str) -> Passed:
+        row = entry.kept
+        around = dict.fromkeys(self._book.readers(entry.ref))
+        if row is not None:
+            around |= dict.fromkeys([*row.needs, *([row.parent] if row.parent is not None else [])])
+        await self._ledger.forget(entry, event)
+        if entry.want is not None:  # it is wanted again: begin as if it had never been
+            return Passed(again_s=0.0, news=tuple(around))
+        self._book.drop(entry.ref)
+        return Passed(gone=True, news=tuple(around))
+
+
+def _is_let_go(want: Resource[Any]) -> bool:
+    """Nobody wants it any more, and it stays as it is."""
+    policy = want.last.deletion_policy if want.last is not None else DeletionPolicy.DELETE
+    return policy is DeletionPolicy.ORPHAN or want.annotations.get(PRUNE_DISABLED) == DISABLED
+
+
+def _is_gone(seen: Seen[Any] | None) -> bool:
+    return seen is not None and (seen.actual is None or seen.owner is Owner.FOREIGN)
+
+
+def _moved(
+    before: Status | None, was: Seen[Any] | None, status: Status | None, seen: Seen[Any] | None
+) -> bool:
+    """Would somebody who looks at it see something else? Facts do not count: they move all the time."""
+    if before is None or status is None or was is None or seen is None:
+        return before is not status or was is not seen
+    if seen.actual != was.actual or seen.inputs != was.inputs:
+        return True
+    return before is not status and (before.ready, before.stalled, before.reached) != (
+        status.ready,
+        status.stalled,
+        status.reached,
+    )

@@ -1,0 +1,190 @@
+"""What is wanted: the snapshots of all sources, what people have overridden, and what is to go.
+
+Rules: one decision at a time, and it is durable before it is in force; whatever ends by the clock ends by
+itself, even when the wall clock jumps; after the loss of the store nothing goes away until a person says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from reconciler.engine.book import Book, Entry
+from reconciler.engine.ledger import Ledger
+from reconciler.engine.wishes import Wishes, check_override, complete, gone, merge, weigh
+from reconciler.engine.world import World
+from reconciler.errors import NotFound
+from reconciler.model import EMPTY, Event, Override, Ref, Snapshot
+from reconciler.ports import EndOverride, Kept, Note, Submission, Write
+
+LOOK_AT_THE_CLOCK_S = 10.0  # how late the end of an override is noticed after the wall clock has jumped
+
+Moved = Callable[[Iterable[Ref], Iterable[Ref]], None]
+"""Tells which wishes are new, and which refs have only a reason to look."""
+
+
+class Wanted:
+    def __init__(self, world: World, book: Book, ledger: Ledger, moved: Moved) -> None:
+        self._world = world
+        self._book = book
+        self._ledger = ledger
+        self._moved = moved
+        self._snapshots: Mapping[str, Snapshot] = EMPTY
+        self._overrides: dict[str, Override] = {}
+        self._rebuilt = False
+        self._unasked: list[str] = []  # kinds that have not told yet what of ours there is
+        self._deciding = asyncio.Lock()
+        self._timed = asyncio.Event()
+        self.wishes = Wishes(EMPTY)
+
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        return tuple(self._overrides.values())
+
+    def snapshot(self, source: str) -> Snapshot | None:
+        return self._snapshots.get(source)
+
+    async def load(self) -> None:
+        saved = await self._world.store.load()
+        self._book.load(saved)
+        self._overrides = {o.id: o for o in saved.overrides}
+        self._rebuilt = bool(saved.notes.get("rebuilt"))
+        self._unasked = list(self._world.kinds) if self._rebuilt else []
+        await self._recall()
+
+    # ----------------------------------------------------------------------------------------- sources
+
+    async def submit(self, snapshot: Snapshot) -> Submission:
+        async with self._deciding:
+            await self._recall()
+            wishes, answer = self.weighed(snapshot)
+            if not answer.accepted:
+                return answer
+            confirmed = snapshot.allow_prune and self._rebuilt
+            if confirmed and self._unasked:
+                raise NotFound(
+                    f"what there is of {', '.join(self._unasked)} cannot be told just now, so nothing is "
+                    "removed yet",
+                    remedy="allow it again when their drivers answer",
+                )
+            doomed = [self._book[ref] for ref in answer.removes]
+            await self._ledger.decide(
+                doomed, self._spared(wishes), *([Note("rebuilt", None)] if confirmed else [])
+            )
+            self._rebuilt = self._rebuilt and not confirmed
+            self._snapshots = self._with(snapshot)
+            self._adopt(wishes)
+            return replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
+
+    def weighed(self, snapshot: Snapshot) -> tuple[Wishes, Submission]:
+        """What would be wanted with this, and whether it may be. Changes nothing."""
+        candidate = self._with(snapshot)
+        wishes = self._merge(candidate)
+        inventory = self._book.inventory
+        removes = gone(inventory, wishes, candidate)
+        return wishes, weigh(inventory, removes, allowed=snapshot.allow_prune, rebuilt=self._rebuilt)
+
+    async def forget_source(self, name: str) -> None:
+        async with self._deciding:
+            self._snapshots = {other: one for other, one in self._snapshots.items() if other != name}
+            self._adopt(self._merge(self._snapshots))
+
+    async def give_up(self, entry: Entry) -> bool:
+        """A wish that was withdrawn while it came true was in no inventory yet: decide about it now."""
+        async with self._deciding:
+            if not entry.withdrawn or entry.kept is None:
+                return True
+            if self._rebuilt or not gone({entry.ref: entry.kept}, self.wishes, self._snapshots):
+                return False
+            await self._ledger.decide([entry], [])
+            return True
+
+    def _with(self, snapshot: Snapshot) -> Mapping[str, Snapshot]:
+        before = self._snapshots.get(snapshot.source)
+        return {**self._snapshots, snapshot.source: complete(snapshot, before)}
+
+    def _merge(self, snapshots: Mapping[str, Snapshot]) -> Wishes:
+        world = self._world
+        return merge(snapshots, self.overrides, world.kinds, world.clock.now(), self._in_force)
+
+    def _in_force(self, ref: Ref) -> str | None:
+        entry = self._book.get(ref)
+        return entry.kept.source if entry is not None and entry.kept is not None else None
+
+    def _spared(self, wishes: Wishes) -> list[Entry]:
+        """What was to go, and is wanted again."""
+        doomed = (entry for entry in self._book if entry.kept is not None and entry.kept.doomed)
+        return [entry for entry in doomed if entry.ref in wishes.wants]
+
+    def _adopt(self, wishes: Wishes) -> None:
+        self.wishes = wishes
+        moved = self._book.wish(wishes)
+        self._moved(moved, [entry.ref for entry in self._book if entry.want is None])
+        self._timed.set()
+
+    async def _recall(self) -> None:
+        """After the store was lost: write down again what bears our mark, as soon as it can be told."""
+        for name in list(self._unasked):
+            with suppress(Exception):  # a driver that does not answer is asked again
+                owned = await self._world.kinds[name].owned(self._world.uses[name])
+                rows = [_recalled(ref) for ref in sorted(owned) if ref not in self._book]
+                await self._world.store.commit(*rows)
+                self._book.recall(rows)
+                self._unasked.remove(name)
+
+    # --------------------------------------------------------------------------------------- overrides
+
+    async def override(self, override: Override) -> None:
+        async with self._deciding:
+            entry = self._book.get(override.ref)
+            if entry is None or entry.want is None:
+                raise NotFound(f"{override.ref} is not declared", remedy="`holdfast get` lists what is")
+            check_override(override, entry.want, self._world.kinds)
+            data = {"patch": dict(override.patch), "reason": override.reason}
+            event = Event("override.set", self._world.clock.now(), override.ref, data, actor=override.author)
+            await self._replace([o for o in self.overrides if o.ref == override.ref], override, event)
+
+    async def end_override(self, ref: Ref, actor: str) -> None:
+        async with self._deciding:
+            ended = [o for o in self.overrides if o.ref == ref]
+            if not ended:
+                raise NotFound(f"{ref} has no override", remedy="`holdfast describe` shows what is in force")
+            event = Event("override.ended", self._world.clock.now(), ref, actor=actor)
+            await self._replace(ended, event)
+
+    async def _replace(self, ended: Iterable[Override], *writes: Write) -> None:
+        await self._world.store.commit(*(EndOverride(one.id) for one in ended), *writes)
+        for one in ended:
+            del self._overrides[one.id]
+        self._overrides |= {one.id: one for one in writes if isinstance(one, Override)}
+        self._adopt(self._merge(self._snapshots))
+
+    async def keep_time(self) -> None:
+        """An override that ends changes the wish without anybody saying so."""
+        while True:
+            self._timed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._until_the_next_end()):
+                    await self._timed.wait()
+            with suppress(Exception):  # the store fails: what has ended is out of force all the same
+                await self._expire()
+
+    def _until_the_next_end(self) -> float | None:
+        now = self._world.clock.now()
+        ends = [o.until for o in self.overrides if o.until is not None]
+        return min(LOOK_AT_THE_CLOCK_S, max(0.1, (min(ends) - now).total_seconds())) if ends else None
+
+    async def _expire(self) -> None:
+        async with self._deciding:
+            now = self._world.clock.now()
+            ended = [o for o in self.overrides if not o.in_force(now)]
+            if ended:
+                events = (Event("override.ended", now, one.ref, {"reason": "expired"}) for one in ended)
+                await self._replace(ended, *events)
+
+
+def _recalled(ref: Ref) -> Kept:
+    """A row for what bears our mark, and nobody knows who wanted it."""
+    return Kept(ref, EMPTY, "", 1, source="", revision="")
