@@ -18,6 +18,7 @@ from reconciler.errors import Invalid, Refused
 
 _SCP: Final = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:\[\]]+):(?P<path>.+)")
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:][A-Za-z0-9_.:-]*")
+_SPOKEN: Final = "use https://, ssh:// or a path"
 _PORTS: Final = {"http": 80, "https": 443, "ssh": 22}
 
 
@@ -44,6 +45,8 @@ class Address:
     def parse(cls, location: str) -> Address:
         if not location or not location.isprintable() or location != location.strip():
             raise Invalid(f"{location!r} is no repository's address", remedy="write a path or a URL")
+        if re.match("[a-z0-9+.-]+::", location, re.IGNORECASE):  # git would run a program of that name
+            raise Invalid(f"git over '{location.partition('::')[0]}' is not spoken", remedy=_SPOKEN)
         scheme, separator, rest = location.partition("://")
         if not separator:
             scp = _SCP.fullmatch(location)
@@ -53,7 +56,7 @@ class Address:
         if scheme == "file":
             return cls(Way.PATH, unquote(f"/{rest.partition('/')[2]}"))
         if scheme not in _PORTS:
-            raise Invalid(f"git over '{scheme}' is not spoken", remedy="use https://, ssh:// or a path")
+            raise Invalid(f"git over '{scheme}' is not spoken", remedy=_SPOKEN)
         return cls._remote(scheme, location)
 
     @classmethod

@@ -112,9 +112,7 @@ class GitFeed:
                 try:
                     return await work(mirror)
                 except Corrupt:
-                    self._failures += (
-                        1  # the remote itself is torn: to fetch it all again is not for every day
-                    )
+                    self._failures += 1  # the remote itself is torn: not to be fetched anew each time
                     raise
 
     async def _latest(self, mirror: Mirror, applied: str) -> Fetched:

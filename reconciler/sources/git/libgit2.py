@@ -51,7 +51,9 @@ class Libgit2:
         self._watcher = watcher = _Watcher(self._address, login)
         done: asyncio.Future[Collection[str]] = asyncio.get_running_loop().create_future()
         self._done = done
-        self._thread = threading.Thread(target=self._work, args=(refspecs, watcher, done), daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, args=(refspecs, watcher, done), name="git fetch", daemon=True
+        )
         self._thread.start()
         try:
             await asyncio.wait({done}, timeout=self._patience.answer)
@@ -65,6 +67,7 @@ class Libgit2:
             return done.result()
         finally:
             watcher.over = True
+            done.cancel()  # what comes now is for nobody
 
     def stop(self) -> None:
         self._stopped = True
@@ -169,6 +172,8 @@ def _explained(error: Exception, address: Address) -> Problem:
             f"{address.url} refuses us (http status {status})",
             remedy="see whether the source's token has expired, and may read this repository",
         )
+    if "authentication" in said:
+        return Refused(f"{address.url} lets nobody in with a token: {said}", remedy="fetch over ssh instead")
     if "cannot redirect" in said:
         return Refused(
             f"{address.url} sends us elsewhere: {said}",

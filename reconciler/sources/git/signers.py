@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
-from reconciler.errors import Invalid, Misplaced, Place
+from reconciler.errors import Invalid, Place, Problem
 from reconciler.sources.git.sshsig import Wire
 
 _WORD: Final = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -50,9 +50,9 @@ def _signers(text: str, file: str) -> Iterator[Signer]:
         try:
             signer = _signer(line)
         except ValueError as error:
-            raise Misplaced(Place(file, number), "", f"no line of allowed signers: {error}") from error
-        except Invalid as error:
-            raise Misplaced(Place(file, number), "", error.message, remedy=error.remedy) from error
+            raise Invalid(f"{Place(file, number)}: no line of allowed signers: {error}") from error
+        except Problem as error:
+            raise Invalid(f"{Place(file, number)}: {error.message}", remedy=error.remedy) from error
         if signer is not None:
             yield signer
 

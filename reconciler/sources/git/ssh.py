@@ -12,10 +12,10 @@ import asyncio
 import os
 import re
 import shlex
+import shutil
 import signal
-import tempfile
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -60,6 +60,15 @@ _SIGNS: Final[Sequence[tuple[str, type[Problem], str, str]]] = (
     ("repository not found", NotFound, "is not to be seen", "correct the address"),
     ("timed out", TimedOut, "does not answer", "it is tried again; see whether it is up"),
 )
+_NOISE: Final = (
+    "debug1:",
+    "Authenticated to ",
+    "Transferred: ",
+    "Bytes per second: ",
+    "fatal: Could not read from remote",
+    "Please make sure",
+    "and the repository exists",
+)
 PASSED: Final = ("PATH", "HOME", "SSH_AUTH_SOCK", "TMPDIR")
 
 _HOST_KEY: Final = re.compile(r"Server host key: (\S+) (SHA256:\S+)")
@@ -76,8 +85,8 @@ class OpenSsh:
         self._stopped = False
 
     async def fetch(self, refspecs: Sequence[str], login: Login) -> Collection[str]:
-        with tempfile.TemporaryDirectory(prefix="holdfast-ssh-") as scratch, in_memory(login.key) as key:
-            config = write_config(Path(scratch), self._address, login, self._patience, key)
+        with self._scratch() as scratch, in_memory(login.key) as key:
+            config = write_config(scratch, self._address, login, self._patience, key)
             status, said = await self._git(config, *FETCH, "--progress", "--", self._address.url, *refspecs)
             if status == 0:
                 return {spec.removeprefix("+").partition(":")[0] for spec in refspecs}
@@ -89,6 +98,17 @@ class OpenSsh:
     def stop(self) -> None:
         self._stopped = True
         self._kill()
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A folder beside the mirror, for one fetch; what a killed node left there goes first."""
+        folder = self._mirror.with_name("ssh")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def _git(self, config: Path, *command: str) -> tuple[int, str]:
         """Run git, and say how it ended and what it wrote, the last of it."""
@@ -176,6 +196,5 @@ def _unknown_host(said: str, address: Address) -> Refused:
 
 def _last(said: str) -> str:
     """The line that tells most: the last one that is no part of the farewell, nor of ssh's diary."""
-    noise = ("debug1:", "Please make sure", "and the repository exists", "fatal: Could not read from remote")
-    lines = [line for line in said.replace("\r", "\n").splitlines() if line and not line.startswith(noise)]
+    lines = [line for line in said.replace("\r", "\n").splitlines() if line and not line.startswith(_NOISE)]
     return cleaned(lines[-1]) if lines else "no reason given"

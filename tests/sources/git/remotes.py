@@ -123,10 +123,23 @@ def serve(server: GitServer) -> Iterator[GitServer]:
             thread.join()
 
 
+@dataclass(frozen=True)
+class Raw:
+    """A server that speaks no git."""
+
+    port: int
+    heard: threading.Event  # somebody has connected
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/repo.git"
+
+
 @contextmanager
-def raw(first: bytes = b"", drip: bytes = b"") -> Iterator[str]:
+def raw(first: bytes = b"", drip: bytes = b"") -> Iterator[Raw]:
     """A server that accepts, sends `first`, then `drip` again and again (or nothing), and never ends."""
     over = threading.Event()
+    heard = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.05)
 
@@ -149,12 +162,13 @@ def raw(first: bytes = b"", drip: bytes = b"") -> Iterator[str]:
                     connection, _ = listener.accept()
                 except TimeoutError:
                     continue
+                heard.set()
                 threading.Thread(target=guarded, args=(connection,), daemon=True).start()
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/repo.git"
+            yield Raw(listener.getsockname()[1], heard)
         finally:
             over.set()
             thread.join()

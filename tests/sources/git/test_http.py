@@ -1,0 +1,143 @@
+"""Fetch over http: tokens, redirects, and servers that do not do what they should."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from reconciler.drivers.keystore.fake import FakeSecrets, encrypt
+from reconciler.errors import NotFound, Problem, Refused, TimedOut, Unavailable
+from reconciler.model import Ref
+from reconciler.sources.git import Access
+from tests.sources.git.conftest import FeedMaker
+from tests.sources.git.remotes import GitServer, raw, serve
+from tests.sources.git.repository import Repository
+
+pytestmark = [pytest.mark.req("CORE-04"), pytest.mark.needs("git")]
+
+TOKEN = "glpat-7hTq-open-sesame"
+AUTH = {"token": {"secret": "git", "key": "token"}}
+
+
+@pytest.fixture
+async def token(access: Access) -> None:
+    assert isinstance(access.secrets, FakeSecrets)
+    await access.secrets.put(Ref("Secret", "default", "git"), {"token": encrypt(f"{TOKEN}\n")})
+
+
+async def test_a_public_repository(repository: Repository, feed: FeedMaker) -> None:
+    first = repository.commit({"a.yaml": "a"})
+    with serve(GitServer(repository.folder)) as server:
+        follow = feed(location=f"{server.url}/.git", branch="main")
+        assert (await follow.latest()).revision == first
+        second = repository.commit({"a.yaml": "b"})
+        fetched = await follow.latest(first)
+        assert (fetched.revision, fetched.tree.read("a.yaml")) == (second, b"b")
+
+
+@pytest.mark.usefixtures("token")
+async def test_a_token_opens_a_private_one(repository: Repository, feed: FeedMaker, tmp_path: Path) -> None:
+    repository.commit({"a.yaml": "a"})
+    with serve(GitServer(repository.folder, token=TOKEN)) as server:
+        fetched = await feed(location=f"{server.url}/.git", auth=AUTH).latest()
+        assert fetched.paths.keys() == {"a.yaml"}
+        with pytest.raises(Refused, match="wants credentials, and the source has none"):
+            await feed(name="other", location=f"{server.url}/.git").latest()
+    kept = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if TOKEN.encode() in path.read_bytes()]
+
+
+@pytest.mark.usefixtures("token")
+async def test_a_token_that_does_not_open_is_not_shown(repository: Repository, feed: FeedMaker) -> None:
+    repository.commit({"a.yaml": "a"})
+    with serve(GitServer(repository.folder, token="another")) as server:
+        with pytest.raises(Refused, match="does not accept the source's token") as failure:
+            await feed(location=f"{server.url}/.git", auth=AUTH).latest()
+        assert TOKEN not in f"{failure.value}{failure.value!r}{failure.value.__cause__!r}"
+        assert len(server.seen) <= 4
+
+
+@pytest.mark.usefixtures("token")
+async def test_a_token_does_not_follow_to_another_host(repository: Repository, feed: FeedMaker) -> None:
+    repository.commit({"a.yaml": "a"})
+    with (
+        serve(GitServer(repository.folder, token=TOKEN)) as thief,
+        serve(GitServer(repository.folder, redirect=thief.url.replace("127.0.0.1", "localhost"))) as server,
+    ):
+        with pytest.raises(Refused, match=r"sends us elsewhere.*localhost"):
+            await feed(location=f"{server.url}/.git", auth=AUTH).latest()
+        server.redirect = thief.url  # the same host, another port
+        with pytest.raises(Problem, match=r"another server, which wants our credentials|sends us elsewhere"):
+            await feed(location=f"{server.url}/.git", auth=AUTH).latest()
+        assert not [authorization for _, authorization in thief.seen if authorization]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 429, 500, 503])
+async def test_what_a_server_answers_is_told(feed: FeedMaker, repository: Repository, status: int) -> None:
+    expected = {401: Refused, 403: Refused, 404: NotFound, 410: NotFound}.get(status, Unavailable)
+    with serve(GitServer(repository.folder, status=status)) as server:
+        with pytest.raises(expected, match=f"source 'shop': {server.url}/x.git") as failure:
+            await feed(location=f"{server.url}/x.git").latest()
+        assert failure.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        pytest.param(b"", b"", id="accepts and says nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-up", b"", id="stops half-way"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"X-Header: 1\r\n", id="never comes to the point"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n"
+            b"001e# service=git-upload-pack\n0000",
+            b"003d" + b"a" * 40 + b" refs/heads/main\n",
+            id="lists branches for ever",
+        ),
+    ],
+)
+async def test_a_server_that_hangs_is_given_up(feed: FeedMaker, first: bytes, drip: bytes) -> None:
+    with raw(first, drip) as server:
+        follow = feed(location=server.url)
+        async with asyncio.timeout(10):
+            with pytest.raises((TimedOut, Unavailable)):
+                await follow.latest()
+
+
+async def test_no_second_fetch_while_the_first_one_is_held(feed: FeedMaker) -> None:
+    with raw(b"HTTP/1.1 200 OK\r\n", b"X-Header: 1\r\n") as server:
+        follow = feed(location=server.url)
+        with pytest.raises(TimedOut):
+            await follow.latest()
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="still holds on to an earlier fetch"):
+                await follow.latest()
+        assert [thread.name for thread in threading.enumerate()].count("git fetch") == 1
+
+
+async def test_close_ends_a_fetch_that_hangs(feed: FeedMaker) -> None:
+    with raw() as server:
+        follow = feed(location=server.url)
+        waiting = asyncio.create_task(follow.latest())
+        assert await asyncio.to_thread(server.heard.wait, 5)
+        await follow.close()
+        async with asyncio.timeout(1):
+            with pytest.raises(Unavailable, match="was ended"):
+                await waiting
+            with pytest.raises(Unavailable, match="was ended"):
+                await follow.latest()
+
+
+@pytest.mark.usefixtures("token")
+async def test_a_token_is_not_sent_in_the_clear(feed: FeedMaker) -> None:
+    with pytest.raises(Refused, match=r"could be read by all on the way(?s:.*)https"):
+        await feed(location="http://git.example.org/x.git", auth=AUTH).latest()
+
+
+async def test_a_password_in_the_address_is_refused_and_not_repeated(feed: FeedMaker) -> None:
+    with pytest.raises(Refused, match="holds a password") as failure:
+        feed(location=f"https://me:{TOKEN}@git.example.org/x.git")
+    assert TOKEN not in str(failure.value)
