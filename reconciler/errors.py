@@ -3,7 +3,8 @@
     Problem
     ├── Invalid            the input is wrong; the same input fails again
     │   ├── Missing        a field or file that must be there is not
-    │   └── Misplaced      an error with file, line and column (manifests)
+    │   ├── Misplaced      an error with file, line and column (manifests)
+    │   └── Rejected       several of these at once
     ├── NotFound           no such thing
     ├── Conflict           it is there already, declared elsewhere, or has moved on
     ├── Refused            understood and not allowed (a foreign object, a policy, a permission)
@@ -21,6 +22,7 @@ the same act is worth trying again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -74,6 +76,14 @@ class Misplaced(Invalid):
         self.place = place
         self.path = path
         self.reason = reason
+
+
+class Rejected(Invalid):
+    """Manifests with errors: all of them at once, each with its place."""
+
+    def __init__(self, problems: Sequence[Misplaced]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
 
 
 class NotFound(Problem):

@@ -7,7 +7,7 @@ wish cannot be settled before others are there; what is named as affected is wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from json import dumps
 from typing import Any
@@ -17,19 +17,18 @@ from reconciler.engine.decide import Gate, Surroundings, decide
 from reconciler.engine.graph import dependents
 from reconciler.engine.told import described
 from reconciler.engine.world import World
-from reconciler.errors import Problem
+from reconciler.errors import Place, Problem
 from reconciler.model import Case, Change, Ref
 from reconciler.ports import Submission
-
-ACTIONS = ("add", "change", "recreate", "remove", "none")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     ref: Ref
-    action: str
+    action: str  # add | change | recreate | remove | none
     changes: tuple[Change, ...] = ()
-    reason: str = ""
+    reason: str = ""  # why nothing can be done about it now
+    place: Place | None = None
     affects: tuple[Ref, ...] = ()
 
 
@@ -53,31 +52,27 @@ async def preview(
     found: list[Difference] = []
     for ref in refs:
         difference = await _differ(world, book, ref, living=living)
+        affects: tuple[Ref, ...] = ()
         if difference.action in {"recreate", "remove"}:
-            difference = Difference(
-                ref,
-                difference.action,
-                difference.changes,
-                difference.reason,
-                tuple(r for r in dependents(ref, needs) if r not in submission.removes),
-            )
-        found.append(difference)
+            affects = tuple(r for r in dependents(ref, needs) if r not in submission.removes)
+        place = book.resource(ref).origin.place
+        found.append(replace(difference, place=place, affects=affects))
     return Preview(tuple(found), submission)
 
 
 async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> Difference:
     kind, uses = world.kinds[ref.kind], world.uses[ref.kind]
-    want = book.resource(ref)
-    entry = book[ref]
-    seen = await kind.observe(want, entry.memory, uses, fresh=False)
-    case: Case[Any, Any] = Case(want, seen, book.look(want), entry.memory)
+    want, memory = book.resource(ref), book[ref].memory
+    present = False
     try:
+        seen = await kind.observe(want, memory, uses, fresh=False)
+        present = seen.actual is not None
+        case: Case[Any, Any] = Case(want, seen, book.look(want), memory)
         decision = decide(kind, case, Surroundings(cycle=book.knot(ref), living=living))
     except Problem as problem:
-        action = "add" if seen.actual is None else "change"
-        return Difference(ref, action, reason=problem.message)
+        return Difference(ref, "change" if present else "add", reason=problem.message)
     if not decision.changes:
-        waits = decision.settled is None and want.spec is not None and seen.actual is None
+        waits = decision.settled is None and want.spec is not None and not present
         return Difference(ref, "add" if waits else "none", reason=decision.message)
     reason = decision.message if decision.gate is not Gate.OPEN else ""
     return Difference(ref, _action(decision.changes), decision.changes, reason)

@@ -1,0 +1,107 @@
+"""What a client hands in: manifests, and the files that they refer to, as one bundle.
+
+Rules: read by the same reader as every source, so that an error reads the same wherever a manifest
+comes from; all errors are told at once; a bundle without a manifest is a mistake, not an empty wish.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.errors import Invalid, Misplaced, Rejected
+from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
+from reconciler.ports import Kinds
+from reconciler.sources.inbox import Batch, Document
+from reconciler.sources.manifest import Setting, read, twice
+
+INBOX = "inbox"
+DEFAULT_SET = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    manifests: Mapping[str, str]  # path -> text
+    files: Mapping[str, bytes] = field(default=EMPTY)  # path -> content, beside the manifests
+    set: str = DEFAULT_SET
+    prune: bool = False  # it is the whole of its set
+    allow_prune: bool = False
+    expect: str = ""  # the digest of the preview that was agreed to
+
+    def to_json(self) -> dict[str, JsonValue]:
+        return {
+            "manifests": dict(self.manifests),
+            "files": {path: base64.b64encode(content).decode() for path, content in self.files.items()},
+            "set": self.set,
+            "prune": self.prune,
+            "allow_prune": self.allow_prune,
+            "expect": self.expect,
+        }
+
+    @classmethod
+    def from_json(cls, data: JsonValue) -> Bundle:
+        """As `to_json` wrote it, or a program in its stead: checked field by field."""
+        if not isinstance(data, dict):
+            raise Invalid("the body must be an object with `manifests`")
+        unknown = data.keys() - {"manifests", "files", "set", "prune", "allow_prune", "expect"}
+        if unknown:
+            raise Invalid(f"unknown field '{min(unknown)}'")
+        return cls(
+            _texts(data.get("manifests"), "manifests"),
+            {path: _decoded(path, text) for path, text in _texts(data.get("files", {}), "files").items()},
+            str(data.get("set") or DEFAULT_SET),
+            bool(data.get("prune", False)),
+            bool(data.get("allow_prune", False)),
+            str(data.get("expect") or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A bundle as it was understood."""
+
+    resources: Mapping[Ref, Resource[Any]]
+    documents: Mapping[Ref, Document]
+
+    def batch(self, bundle: Bundle, wanted: frozenset[Ref]) -> Batch:
+        """What goes into the inbox."""
+        documents = [document for ref, document in self.documents.items() if ref in wanted]
+        return Batch(bundle.set, documents, bundle.files, bundle.prune, bundle.allow_prune)
+
+
+def unpack(bundle: Bundle, kinds: Kinds, tree: Tree) -> Unpacked:
+    """Read all of it, or raise all that is wrong with it. `tree` holds the bundle's files."""
+    resources: dict[Ref, Resource[Any]] = {}
+    documents: dict[Ref, Document] = {}
+    problems: list[Misplaced] = []
+    for path, text in bundle.manifests.items():
+        reading = read(text, path, kinds, Setting(source=INBOX))
+        problems.extend(reading.problems)
+        folder = path.rpartition("/")[0]
+        for resource in reading.resources:
+            ref = resource.ref
+            if ref in resources:
+                problems.append(twice(resource.origin.place, ref, resources[ref].origin.place))
+            resources[ref] = replace(resource, origin=replace(resource.origin, tree=tree))
+            documents[ref] = Document(ref, reading.texts[ref], folder)
+    if problems:
+        raise Rejected(problems)
+    if not resources:
+        raise Invalid("there is no manifest in it", remedy="name files with `apiVersion: holdfast.dev/v1`")
+    return Unpacked(resources, documents)
+
+
+def _texts(data: JsonValue, name: str) -> dict[str, str]:
+    if not isinstance(data, dict) or not all(isinstance(text, str) for text in data.values()):
+        raise Invalid(f"`{name}` must be an object from paths to texts")
+    return data
+
+
+def _decoded(path: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise Invalid(f"files['{path}'] is not base64: {error}") from error

@@ -1,0 +1,304 @@
+"""What one may ask of a node: the verbs behind the API and behind a command without a node alike.
+
+Rules: every answer is a view; every request names who asks; what would change the world goes through
+the inbox, an override or a wake, never past the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from reconciler.engine.book import Entry
+from reconciler.engine.graph import order
+from reconciler.engine.preview import Preview
+from reconciler.errors import Conflict, Invalid, NotFound, Refused
+from reconciler.model import (
+    EMPTY,
+    NODE_SOURCE,
+    SOURCE_KIND,
+    Event,
+    JsonValue,
+    Override,
+    Ref,
+    Resource,
+    Snapshot,
+    source_name,
+)
+from reconciler.ports import EventFilter, Operation
+from reconciler.runtime import present
+from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
+from reconciler.sources.history import IN_FORCE
+from reconciler.sources.stored_tree import StoredTree
+from reconciler.views import (
+    CauseView,
+    EventView,
+    NodeView,
+    OperationView,
+    OverrideView,
+    PlannedView,
+    PreviewView,
+    ResourceView,
+    RevisionView,
+    SourceView,
+    StatusView,
+)
+
+if TYPE_CHECKING:
+    from reconciler.runtime.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which resources are meant; a field left empty takes all."""
+
+    kind: str = ""
+    namespace: str = ""
+    names: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default=EMPTY)
+
+
+class Desk:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    def node(self) -> NodeView:
+        return self._node.overview()
+
+    def statuses(self, selection: Selection) -> list[StatusView]:
+        book, now = self._node.engine.book, self._node.clock.monotonic()
+        return [present.of_status(entry, book, now) for entry in self._selected(selection)]
+
+    def resources(self, selection: Selection) -> list[ResourceView]:
+        return [self._view(entry) for entry in self._selected(selection)]
+
+    def resource(self, ref: Ref) -> ResourceView:
+        return self._view(self._entry(ref))
+
+    def ref(self, text: str) -> Ref:
+        """`kind/name` in any spelling of the kind."""
+        return self._node.kinds.ref(text)
+
+    def why(self, ref: Ref) -> list[CauseView]:
+        """The chain of causes from a resource down to the root; empty when it is ready."""
+        self._entry(ref)
+        return present.causes(ref, self._node.engine.book)
+
+    def graph(self) -> dict[str, list[str]]:
+        """Every ref with those that it needs, in an order in which they can be made."""
+        needs = self._node.engine.book.needs()
+        return {str(ref): [str(need) for need in needs[ref]] for ref in order(needs)}
+
+    def sources(self) -> list[SourceView]:
+        sources = self._node.sources
+        found = ((name, sources.state(name)) for name in sorted(sources.names()))
+        return [present.of_source(name, state) for name, state in found if state is not None]
+
+    async def plans(self, ref: Ref, limit: int = 20) -> list[PlannedView]:
+        return [present.of_planned(planned) for planned in await self._node.store.plans(ref, limit)]
+
+    async def revisions(self, source: str, limit: int = 20) -> list[RevisionView]:
+        return [present.of_revision(one) for one in await self._node.store.revisions(source, limit)]
+
+    async def events(self, after: int, limit: int, only: EventFilter) -> list[EventView]:
+        return [present.of_event(event) for event in await self._node.store.events(after, limit, only)]
+
+    async def event_ids(self) -> tuple[int, int]:
+        return await self._node.store.event_ids()
+
+    async def follow(self, after: int, only: EventFilter) -> AsyncIterator[EventView]:
+        async for event in self._node.store.follow(after, only):
+            yield present.of_event(event)
+
+    async def operation(self, name: str) -> OperationView:
+        operation = await self._node.store.operation(name)
+        if operation is None:
+            raise NotFound(f"there is no operation {name}")
+        return _of_operation(operation)
+
+    # ----------------------------------------------------------------------------------------- changing
+
+    async def diff(self, bundle: Bundle) -> PreviewView:
+        """What `apply` of the same would do. Writes nothing."""
+        return present.of_preview(await self._preview(bundle, self._unpacked(bundle)))
+
+    async def apply(self, bundle: Bundle, actor: str) -> OperationView:
+        """Put the manifests into the inbox; the loop does the rest."""
+        unpacked = self._unpacked(bundle)
+        preview = await self._preview(bundle, unpacked)
+        if bundle.expect and bundle.expect != preview.digest:
+            raise Conflict(
+                f"the changes are no longer those of the saved plan; now they are: {_told(preview)}",
+                remedy="look at them with `holdfast diff`, save a new plan, and apply that one",
+            )
+        if not preview.submission.accepted:
+            raise Refused(preview.submission.message)
+        own = frozenset(r.ref for r in unpacked.resources.values() if not self._declared_elsewhere(r))
+        removed = await self._node.inbox.put(unpacked.batch(bundle, own))
+        await self._node.read_inbox()
+        return await self._operated("apply", actor, [*unpacked.resources, *sorted(removed)])
+
+    async def delete(self, refs: Sequence[Ref], actor: str, *, allow_prune: bool = False) -> OperationView:
+        """Take wishes out of the inbox; what another source declares is to be taken out there."""
+        for ref in refs:
+            self._deletable(ref, frozenset(refs))
+        await self._node.inbox.delete(refs, allow_prune=allow_prune)
+        await self._node.read_inbox()
+        return await self._operated("delete", actor, refs)
+
+    async def override(
+        self, ref: Ref, patch: Mapping[str, JsonValue], actor: str, reason: str, last: timedelta | None
+    ) -> OverrideView:
+        """Patch a wish for a while: a suspension, a stop, a hold."""
+        now = self._node.clock.now()
+        until = now + last if last is not None else None
+        override = Override(uuid4().hex[:12], ref, patch, actor, reason, now, until)
+        await self._node.engine.override(override)
+        return present.of_override(override)
+
+    async def end_override(self, ref: Ref, actor: str) -> None:
+        await self._node.engine.end_override(ref, actor)
+
+    def overrides(self) -> list[OverrideView]:
+        return [present.of_override(override) for override in self._node.engine.overrides]
+
+    async def reconcile(self, refs: Sequence[Ref], actor: str) -> OperationView:
+        """Look now: fetch the sources among them, begin the tries anew for all."""
+        for ref in refs:
+            self._entry(ref)
+            if ref.kind == SOURCE_KIND:
+                self._node.sources.poke(source_name(ref))
+            self._node.engine.request(ref)
+        return await self._operated("reconcile", actor, refs)
+
+    async def rollback(self, source: str, revision: str, actor: str, reason: str) -> OverrideView:
+        """Take a source back to an earlier revision, and hold it there."""
+        ref = self.ref(f"{SOURCE_KIND}/{source}")
+        self._entry(ref)
+        kept = await self._node.store.revisions(source, 200)
+        applied = [one.revision for one in kept if one.outcome in IN_FORCE]
+        chosen = _choose(revision, applied, source)
+        return await self.override(ref, {"hold": chosen}, actor, reason or f"rollback to {chosen[:12]}", None)
+
+    # ------------------------------------------------------------------------------------------- inside
+
+    def _entry(self, ref: Ref) -> Entry:
+        entry = self._node.engine.book.get(ref)
+        if entry is None:
+            raise NotFound(f"{ref} does not exist", remedy="`holdfast get` lists what does")
+        return entry
+
+    def _view(self, entry: Entry) -> ResourceView:
+        node = self._node
+        return present.of_resource(
+            entry, node.engine.book, node.kinds, node.engine.overrides, node.clock.monotonic()
+        )
+
+    def _selected(self, selection: Selection) -> list[Entry]:
+        kind = self._node.kinds.canonical(selection.kind) if selection.kind else ""
+        book = self._node.engine.book
+        found = [
+            entry
+            for entry in book
+            if (not kind or entry.ref.kind == kind)
+            and (not selection.namespace or entry.ref.namespace == selection.namespace)
+            and (not selection.names or entry.ref.name in selection.names)
+            and selection.labels.items() <= book.resource(entry.ref).labels.items()
+        ]
+        return sorted(found, key=lambda entry: entry.ref)
+
+    def _unpacked(self, bundle: Bundle) -> Unpacked:
+        tree = StoredTree(bundle.files, self._node.settings.data / "exports")
+        return unpack(bundle, self._node.kinds, tree)
+
+    async def _preview(self, bundle: Bundle, unpacked: Unpacked) -> Preview:
+        """The inbox as it would be, against what is."""
+        current = self._node.engine.snapshot(INBOX)
+        held = dict(current.resources) if current is not None else {}
+        if bundle.prune:
+            for ref in self._node.inbox.members(bundle.set) - unpacked.resources.keys():
+                held.pop(ref, None)
+        for ref, resource in unpacked.resources.items():
+            if not self._declared_elsewhere(resource):
+                held[ref] = resource
+        snapshot = Snapshot(INBOX, "preview", held, allow_prune=bundle.allow_prune)
+        return await self._node.engine.preview(snapshot, tuple(unpacked.resources))
+
+    def _declared_elsewhere(self, resource: Resource[Any]) -> bool:
+        """Another source declares just this; declares it differently: a conflict that names the place."""
+        entry = self._node.engine.book.get(resource.ref)
+        want = entry.want if entry is not None else None
+        if want is None or want.origin.source == INBOX:
+            return False
+        if want.origin.source == NODE_SOURCE or want.parent is not None or want.spec != resource.spec:
+            raise Conflict(
+                f"{resource.ref} is declared differently at {want.origin.place}"
+                f" (source {want.origin.source})",
+                remedy="change it there: what a source declares, only that source changes",
+            )
+        return True
+
+    def _deletable(self, ref: Ref, together: frozenset[Ref]) -> None:
+        entry = self._entry(ref)
+        want = entry.want
+        if want is None:
+            return
+        if want.origin.source != INBOX or want.parent is not None:
+            owner = f"{want.parent}" if want.parent is not None else f"source {want.origin.source}"
+            raise Conflict(
+                f"{ref} is declared at {want.origin.place} ({owner})",
+                remedy="take it out there; the loop removes it",
+            )
+        needed = [one for one in self._node.engine.book.dependents(ref) if one not in together]
+        needed = [one for one in needed if self._node.engine.book[one].want is not None and one.name]
+        parts = set(self._node.engine.book.parts(ref))
+        if still := [str(one) for one in needed if one not in parts]:
+            raise Conflict(
+                f"{ref} is still needed by {', '.join(still)}", remedy="delete those first, or with it"
+            )
+
+    async def _operated(self, kind: str, actor: str, refs: Sequence[Ref]) -> OperationView:
+        now = self._node.clock.now()
+        names = [str(ref) for ref in refs]
+        operation = Operation(f"op-{uuid4().hex[:12]}", kind, actor, now, "done", {"refs": names})
+        event = Event(f"operation.{kind}", now, None, {"operation": operation.id, "refs": names}, actor=actor)
+        await self._node.store.commit(operation, event)
+        return _of_operation(operation)
+
+
+def _of_operation(operation: Operation) -> OperationView:
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "actor": operation.actor,
+        "at": present.stamp(operation.at),
+        "state": operation.state,
+        "refs": list(operation.data.get("refs", [])),
+    }
+
+
+def _told(preview: Preview) -> str:
+    told = [f"{one.ref} ({one.action})" for one in preview.differences if one.action != "none"]
+    return ", ".join(told) or "none"
+
+
+def _choose(revision: str, applied: Sequence[str], source: str) -> str:
+    """The revision that is meant: by its beginning, or the one before the present one."""
+    if not revision:
+        if len(applied) < 2:  # noqa: PLR2004 - the present one and one before it
+            raise NotFound(
+                f"source {source} has no earlier revision", remedy="`holdfast source show` lists them"
+            )
+        return applied[1]
+    found = [one for one in dict.fromkeys(applied) if one.startswith(revision)]
+    if len(found) != 1:
+        what = "no revision" if not found else "more than one revision"
+        raise Invalid(
+            f"{what} of source {source} begins with '{revision}'", remedy="`holdfast source show` lists them"
+        )
+    return found[0]

@@ -1,0 +1,39 @@
+"""One node a data folder, by a lock that dies with its process.
+
+Rules: the lock file names its holder, so that whoever is refused can say whom to ask; it is never
+deleted, because a lock on a deleted file locks nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from reconciler.errors import Conflict
+
+
+class Lock:
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "another process"
+            os.close(descriptor)
+            raise Conflict(
+                f"{self._path.parent} is in use by process {holder}",
+                remedy="talk to that node, stop it with `holdfast down`, or use another --data folder",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

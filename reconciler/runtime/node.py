@@ -1,0 +1,276 @@
+"""One node: everything wired together, started in order, stopped in reverse.
+
+Rules: the one place that knows which driver stands behind a port; owns the one TaskGroup; a service
+plug-in that crashes is reported and started again, and the node goes on. `living` false is a command
+without a node: the same engine, for as long as there is something that it can bring about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import EntryPoint, version
+from random import Random
+from typing import Any, Protocol, get_type_hints
+from uuid import uuid4
+
+from reconciler.drivers.keystore import Keystore
+from reconciler.drivers.processes import Processes
+from reconciler.engine.loop import Engine, Pace
+from reconciler.engine.world import World
+from reconciler.errors import Failed
+from reconciler.kinds.source.spec import SourceSpec
+from reconciler.model import NODE_SOURCE, SOURCE_KIND, Event, JsonValue, Origin, Ref, Resource, Snapshot
+from reconciler.ports import Clock, Feed, Keys, Kinds, Note, Secrets, SecretStore, SourceConfig, Sources
+from reconciler.ports import Processes as ProcessesPort
+from reconciler.runtime import present
+from reconciler.runtime.bundle import INBOX
+from reconciler.runtime.clock import SystemClock
+from reconciler.runtime.desk import Desk
+from reconciler.runtime.lock import Lock
+from reconciler.runtime.plugins import Broken, find_kinds, services
+from reconciler.settings import Settings
+from reconciler.sources.directory import DirectoryFeed
+from reconciler.sources.history import Memory
+from reconciler.sources.inbox import Inbox, InboxFeed
+from reconciler.sources.reader import Reader
+from reconciler.sources.supervisor import FeedFactory, Supervisor
+from reconciler.sources.uptake import Means
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
+from reconciler.views import NodeView
+
+ROOT = "root"
+HEARTBEAT_S = 10.0
+RESTART_S = 1.0  # before a crashed service plug-in is started again; each time twice as long
+LONGEST_RESTART_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Service(Protocol):
+    """What an entry point of `holdfast.services` is: runs beside the engine until it is cancelled."""
+
+    def __init__(self, node: Node) -> None: ...
+    async def run(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """The real things behind the ports."""
+
+    keystore: Keystore
+    processes: Processes
+    sources: Supervisor
+
+
+class Node:
+    def __init__(self, settings: Settings, store: SqliteStore, clock: Clock, *, living: bool) -> None:
+        found = find_kinds()
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.living = living
+        self.kinds: Kinds = found.kinds
+        self.broken: tuple[Broken, ...] = found.broken
+        self.inbox = Inbox(settings.data / "inbox")
+        self.started_at = clock.now()
+        self.stopping = asyncio.Event()
+        self._began = clock.monotonic()
+        self._notes: Mapping[str, JsonValue] = {}
+        keystore = Keystore(settings.data / "keystore")
+        processes = Processes(settings.data / "processes", clock)
+        uses: dict[str, Any] = {}
+        pace = Pace(settings.reconcile.workers, settings.reconcile.interval_s)
+        world = World(self.kinds, uses, store, clock, Random())  # noqa: S311 - only spreads the load
+        self.engine = Engine(world, pace, living=living)
+        memory = Memory(store, clock, settings.data / "exports")
+        self._reader = Reader(self.kinds)
+        sources = Supervisor(self._feeds(keystore), Means(memory, self.engine, self._reader.snapshot))
+        self.drivers = Drivers(keystore, processes, sources)
+        uses |= _uses(self.kinds, self._ports())
+        self.desk = Desk(self)
+
+    @property
+    def sources(self) -> Supervisor:
+        return self.drivers.sources
+
+    @property
+    def node_id(self) -> str:
+        return str(self._notes.get("node_id", ""))
+
+    def _feeds(self, keystore: Keystore) -> dict[str, FeedFactory]:
+        def git(config: SourceConfig) -> Feed:
+            from reconciler.sources.git import Access, GitFeed
+
+            return GitFeed(config, self.settings.data, Access(keystore.secrets, keystore.keys), self.clock)
+
+        return {
+            "git": git,
+            "directory": lambda config: DirectoryFeed(config, self.clock),
+            "inbox": lambda config: InboxFeed(config, self.clock),
+        }
+
+    def _ports(self) -> dict[Any, Any]:
+        keystore = self.drivers.keystore
+        return {
+            Clock: self.clock,
+            Keys: keystore.keys,
+            Secrets: keystore.secrets,
+            SecretStore: keystore.secrets,
+            ProcessesPort: self.drivers.processes,
+            Sources: self.drivers.sources,
+        }
+
+    # ------------------------------------------------------------------------------------------ its life
+
+    async def start(self, root: Mapping[str, JsonValue] | None = None) -> None:
+        """Read what was, and declare the node's own sources. `root` is the spec of the root source."""
+        saved = await self.store.load()
+        self._notes = dict(saved.notes)
+        await self._remember(root)
+        await self.drivers.processes.open()
+        await self.engine.start()
+        await self.engine.submit(self._own_snapshot())
+        if not self.living:
+            await self.read_inbox()
+
+    async def _remember(self, root: Mapping[str, JsonValue] | None) -> None:
+        notes: dict[str, JsonValue] = {}
+        if "node_id" not in self._notes:
+            notes["node_id"] = uuid4().hex
+        if root is not None and root != self._notes.get(ROOT):
+            notes[ROOT] = dict(root)
+        if notes:
+            await self.store.commit(*(Note(key, value) for key, value in notes.items()))
+            self._notes = {**self._notes, **notes}
+
+    def _own_snapshot(self) -> Snapshot:
+        """What the node declares by itself: its inbox, and the root that it was started with."""
+        specs: dict[str, Mapping[str, JsonValue]] = {
+            INBOX: {"inbox": {"path": str(self.settings.data / "inbox")}}
+        }
+        if root := self._notes.get(ROOT):
+            specs[ROOT] = root
+        resources: dict[Ref, Resource[Any]] = {}
+        for name, spec in specs.items():
+            ref = Ref(SOURCE_KIND, "default", name)
+            model = SourceSpec.model_validate(spec)
+            resources[ref] = Resource(ref, model, Origin(NODE_SOURCE), needs=self.kinds.needs(ref, model))
+        return Snapshot(NODE_SOURCE, "", resources)
+
+    async def run(self) -> None:
+        """Converge and serve until `stopping` is set."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self.engine.run(), name="engine"),
+                group.create_task(self._beat(), name="heartbeat"),
+                group.create_task(self._retain(), name="retention"),
+                *(group.create_task(self._serve(entry), name=entry.name) for entry in services()),
+            ]
+            await self.stopping.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _serve(self, entry: EntryPoint) -> None:
+        """A service plug-in, started again when it crashes."""
+        pause = RESTART_S
+        while True:
+            try:
+                await entry.load()(self).run()
+                return
+            except Exception as error:
+                log.exception("service %s", entry.name)
+                data = {"plugin": entry.name, "error": f"{type(error).__name__}: {error}"}
+                await self.store.commit(Event("plugin.failed", self.clock.now(), None, data))
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_RESTART_S, pause * 2)
+
+    async def _beat(self) -> None:
+        while True:
+            await self.store.commit(Note("heartbeat", present.stamp(self.clock.now())))
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _retain(self) -> None:
+        """Let go of what is older than anybody wants to know."""
+        while True:
+            await self.store.prune(self.clock.now(), self.settings.retention)
+            await asyncio.sleep(3600)
+
+    async def read_inbox(self) -> None:
+        """Take what was just written there into force, and say what speaks against it."""
+        if self.living:
+            state = await self.sources.read(INBOX)
+            trouble = state.error or (state.held and f"{state.held}: {'; '.join(state.problems)}")
+            if trouble:
+                raise Failed(f"the inbox was written, but is not in force: {trouble}")
+            return
+        config = SourceConfig(INBOX, "inbox", str(self.settings.data / "inbox"))
+        fetched = await InboxFeed(config, self.clock).latest()
+        snapshot = replace(self._reader.snapshot(config, fetched), allow_prune=fetched.allow_prune)
+        await self.engine.submit(snapshot)
+
+    async def close(self) -> None:
+        await self.drivers.sources.close()
+        await self.drivers.processes.close()
+
+    # ------------------------------------------------------------------------------------- at a glance
+
+    def overview(self) -> NodeView:
+        kinds: dict[str, dict[str, int]] = {}
+        totals = {"ready": 0, "not_ready": 0, "stalled": 0}
+        for entry in self.engine.book:
+            status = entry.status
+            word = "ready" if status is not None and status.ready else "not_ready"
+            if status is not None and status.stalled:
+                word = "stalled"
+            totals[word] += 1
+            row = kinds.setdefault(entry.ref.kind, {"ready": 0, "not_ready": 0, "stalled": 0})
+            row[word] += 1
+        last = self.engine.last_pass
+        now = self.clock.monotonic()
+        return {
+            "node_id": self.node_id,
+            "version": version("holdfast"),
+            "started_at": present.stamp(self.started_at),
+            "uptime_s": round(now - self._began, 3),
+            "last_pass_age_s": round(now - last, 3) if last is not None else None,
+            "resources": len(self.engine.book),
+            "ready": totals["ready"],
+            "not_ready": totals["not_ready"],
+            "stalled": totals["stalled"],
+            "kinds": dict(sorted(kinds.items())),
+            "sources": self.desk.sources(),
+            "warnings": [f"plug-in {one.name} could not be loaded: {one.reason}" for one in self.broken],
+        }
+
+
+def _uses(kinds: Kinds, ports: Mapping[Any, Any]) -> dict[str, Any]:
+    """For each kind the ports that its `uses` names, by their types."""
+    found: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        hints = get_type_hints(kind.uses)
+        found[name] = kind.uses(**{field.name: ports[hints[field.name]] for field in fields(kind.uses)})
+    return found
+
+
+@asynccontextmanager
+async def open_node(
+    settings: Settings, root: Mapping[str, JsonValue] | None = None, *, living: bool
+) -> AsyncIterator[Node]:
+    """A node on its data folder, started; closed in reverse however it ends."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        lock = Lock(settings.data)
+        lock.acquire()
+        stack.callback(lock.release)
+        clock = SystemClock()
+        store = await open_store(settings.store, clock)
+        stack.push_async_callback(store.close)
+        node = Node(settings, store, clock, living=living)
+        stack.push_async_callback(node.close)
+        await node.start(root)
+        yield node
