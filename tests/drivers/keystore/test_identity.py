@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.drivers.keystore import Keystore, age
+from reconciler.drivers.keystore import Keystore, age, ed25519
+from reconciler.drivers.keystore.backup import Backup
 from reconciler.errors import Corrupt, Invalid, Missing, Refused
 from reconciler.model import Ref
 
@@ -24,6 +25,14 @@ async def filled(folder: Path) -> Keystore:
     await keystore.keys.generate(RELEASE, "creator", "a")
     await keystore.secrets.put(SHOP, {"password": encrypted(keystore, "hunter2")})
     return keystore
+
+
+def every_pair_is_readable(keystore: Keystore) -> None:
+    """The retired ones, too, and by the present identity alone."""
+    backup = Backup.parse(keystore.export())
+    for record in backup.keys.values():
+        for pair in record.made:
+            assert ed25519.public_of(age.decrypt(pair.private, backup.identities[:1])) == pair.public
 
 
 def test_looking_makes_no_identity(keystore: Keystore, folder: Path) -> None:
@@ -108,6 +117,7 @@ def test_a_group_may_read_it_as_kubernetes_has_it(keystore: Keystore, folder: Pa
 async def test_after_a_rotation_all_is_encrypted_to_the_new_identity(folder: Path) -> None:
     keystore = await filled(folder)
     old_recipient, old_text = keystore.recipient, encrypted(keystore, "from the repository")
+    await keystore.keys.generate(RELEASE, "creator", "b")
     public, versions = keystore.keys.get(RELEASE), keystore.secrets.versions(SHOP)
     assert keystore.rotate() == keystore.recipient != old_recipient
     assert keystore.keys.get(RELEASE) == public
@@ -118,6 +128,7 @@ async def test_after_a_rotation_all_is_encrypted_to_the_new_identity(folder: Pat
     assert keystore.secrets.resolve(SHOP, "password") == "hunter2"
     with pytest.raises(age.Undecryptable):
         keystore.decrypt(old_text)
+    every_pair_is_readable(keystore)
     await keystore.secrets.put(SHOP, {"password": encrypted(keystore, "hunter2")})
     assert keystore.secrets.versions(SHOP) == versions, "the digest key came along"
 
@@ -141,6 +152,7 @@ async def test_rotating_a_pair_after_an_interrupted_rotation_loses_none(folder: 
     assert known is not None
     assert known.readable
     assert [old.rotation for old in known.retired] == ["a"]
+    every_pair_is_readable(keystore)
 
 
 async def test_taking_a_set_aside_pair_back_after_an_interrupted_rotation_keeps_it_readable(
