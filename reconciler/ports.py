@@ -104,6 +104,12 @@ class Kind(ABC, Generic[S, T, A, U]):
         """Converged: is it ready? Pure."""
         return Verdict()
 
+    def log(
+        self, ref: Ref, uses: U, *, tail: int | None, follow: bool, since: datetime | None
+    ) -> AsyncIterator[LogLine]:
+        """What it prints; most kinds print nothing."""
+        raise Invalid(f"{ref} keeps no log", remedy="services do: `holdfast get service` lists them")
+
     def watch(self, uses: U, wake: Wake) -> None:
         """Subscribe to the drivers' events once, and wake the refs that they concern."""
 

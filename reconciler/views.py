@@ -156,6 +156,46 @@ class OperationView(TypedDict):
     message: NotRequired[str]
 
 
+class KindView(TypedDict):
+    name: str
+    api_version: str
+    columns: list[str]  # beside those that every kind has
+    expands: bool  # it has parts
+    lives: bool  # it needs a living node
+
+
+class LogLineView(TypedDict):
+    at: str
+    stream: str  # stdout | stderr
+    text: str
+
+
+class HealthView(TypedDict):
+    status: str  # running | stalled | stopping
+    version: str
+    uptime_s: float
+    last_pass_age_s: float | None
+
+
+class DaemonView(HealthView):
+    """The node as a running thing."""
+
+    node_id: str
+    pid: int
+    started_at: str
+    resources: int
+    warnings: list[str]
+
+
+class StatsView(TypedDict):
+    uptime_s: float
+    memory_bytes: int
+    cpu_s: float
+    resources: int
+    oldest_event: int
+    newest_event: int
+
+
 class NodeView(TypedDict):
     """The whole node at a glance."""
 

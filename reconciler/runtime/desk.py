@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -31,11 +31,14 @@ from reconciler.model import (
 from reconciler.ports import EventFilter, Operation
 from reconciler.runtime import present
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
+from reconciler.runtime.daemon import Daemon
 from reconciler.sources.history import IN_FORCE
 from reconciler.sources.stored_tree import StoredTree
 from reconciler.views import (
     CauseView,
     EventView,
+    KindView,
+    LogLineView,
     NodeView,
     OperationView,
     OverrideView,
@@ -64,6 +67,7 @@ class Selection:
 class Desk:
     def __init__(self, node: Node) -> None:
         self._node = node
+        self.daemon = Daemon(node)
 
     # ------------------------------------------------------------------------------------------ looking
 
@@ -77,12 +81,26 @@ class Desk:
     def resources(self, selection: Selection) -> list[ResourceView]:
         return [self._view(entry) for entry in self._selected(selection)]
 
+    def refs(self, selection: Selection) -> list[Ref]:
+        """Which they are, in order: for who shows them in pieces."""
+        return [entry.ref for entry in self._selected(selection)]
+
     def resource(self, ref: Ref) -> ResourceView:
         return self._view(self._entry(ref))
+
+    def status(self, ref: Ref) -> StatusView:
+        return present.of_status(self._entry(ref), self._node.engine.book, self._node.clock.monotonic())
 
     def ref(self, text: str) -> Ref:
         """`kind/name` in any spelling of the kind."""
         return self._node.kinds.ref(text)
+
+    def kind(self, text: str) -> str:
+        """The kind's own spelling."""
+        return self._node.kinds.canonical(text)
+
+    def kinds(self) -> list[KindView]:
+        return [present.of_kind(name, kind) for name, kind in sorted(self._node.kinds.items())]
 
     def why(self, ref: Ref) -> list[CauseView]:
         """The chain of causes from a resource down to the root; empty when it is ready."""
@@ -98,6 +116,12 @@ class Desk:
         sources = self._node.sources
         found = ((name, sources.state(name)) for name in sorted(sources.names()))
         return [present.of_source(name, state) for name, state in found if state is not None]
+
+    def source(self, name: str) -> SourceView:
+        state = self._node.sources.state(name)
+        if state is None:
+            raise NotFound(f"there is no source {name}", remedy="`holdfast source ls` lists them")
+        return present.of_source(name, state)
 
     async def plans(self, ref: Ref, limit: int = 20) -> list[PlannedView]:
         return [present.of_planned(planned) for planned in await self._node.store.plans(ref, limit)]
@@ -115,11 +139,21 @@ class Desk:
         async for event in self._node.store.follow(after, only):
             yield present.of_event(event)
 
+    async def logs(
+        self, ref: Ref, *, tail: int | None, follow: bool, since: datetime | None
+    ) -> AsyncIterator[LogLineView]:
+        """What it prints."""
+        self._entry(ref)
+        uses = self._node.uses[ref.kind]
+        lines = self._node.kinds[ref.kind].log(ref, uses, tail=tail, follow=follow, since=since)
+        async for line in lines:
+            yield present.of_log_line(line)
+
     async def operation(self, name: str) -> OperationView:
         operation = await self._node.store.operation(name)
         if operation is None:
             raise NotFound(f"there is no operation {name}")
-        return _of_operation(operation)
+        return present.of_operation(operation)
 
     # ----------------------------------------------------------------------------------------- changing
 
@@ -175,6 +209,11 @@ class Desk:
                 self._node.sources.poke(source_name(ref))
             self._node.engine.request(ref)
         return await self._operated("reconcile", actor, refs)
+
+    async def push(self, source: str, actor: str) -> OperationView:
+        """Something was pushed there: fetch at once."""
+        self._node.sources.poke(self.source(source)["name"])
+        return await self._operated("push", actor, [self.ref(f"{SOURCE_KIND}/{source}")])
 
     async def rollback(self, source: str, revision: str, actor: str, reason: str) -> OverrideView:
         """Take a source back to an earlier revision, and hold it there."""
@@ -268,18 +307,7 @@ class Desk:
         operation = Operation(f"op-{uuid4().hex[:12]}", kind, actor, now, "done", {"refs": names})
         event = Event(f"operation.{kind}", now, None, {"operation": operation.id, "refs": names}, actor=actor)
         await self._node.store.commit(operation, event)
-        return _of_operation(operation)
-
-
-def _of_operation(operation: Operation) -> OperationView:
-    return {
-        "id": operation.id,
-        "kind": operation.kind,
-        "actor": operation.actor,
-        "at": present.stamp(operation.at),
-        "state": operation.state,
-        "refs": list(operation.data.get("refs", [])),
-    }
+        return present.of_operation(operation)
 
 
 def _told(preview: Preview) -> str:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
-from importlib.metadata import EntryPoint, version
+from importlib.metadata import EntryPoint
 from random import Random
 from typing import Any, Protocol, get_type_hints
 from uuid import uuid4
@@ -79,7 +79,6 @@ class Node:
         self.inbox = Inbox(settings.data / "inbox")
         self.started_at = clock.now()
         self.stopping = asyncio.Event()
-        self._began = clock.monotonic()
         self._notes: Mapping[str, JsonValue] = {}
         keystore = Keystore(settings.data / "keystore")
         processes = Processes(settings.data / "processes", clock)
@@ -92,6 +91,7 @@ class Node:
         sources = Supervisor(self._feeds(keystore), Means(memory, self.engine, self._reader.snapshot))
         self.drivers = Drivers(keystore, processes, sources)
         uses |= _uses(self.kinds, self._ports())
+        self.uses: Mapping[str, Any] = uses
         self.desk = Desk(self)
 
     @property
@@ -215,6 +215,8 @@ class Node:
 
     async def close(self) -> None:
         await self.drivers.sources.close()
+        if self.desk.daemon.ends_services:
+            await self.drivers.processes.shutdown()
         await self.drivers.processes.close()
 
     # ------------------------------------------------------------------------------------- at a glance
@@ -230,21 +232,19 @@ class Node:
             totals[word] += 1
             row = kinds.setdefault(entry.ref.kind, {"ready": 0, "not_ready": 0, "stalled": 0})
             row[word] += 1
-        last = self.engine.last_pass
-        now = self.clock.monotonic()
         return {
             "node_id": self.node_id,
-            "version": version("holdfast"),
+            "version": self.desk.daemon.version,
             "started_at": present.stamp(self.started_at),
-            "uptime_s": round(now - self._began, 3),
-            "last_pass_age_s": round(now - last, 3) if last is not None else None,
+            "uptime_s": self.desk.daemon.uptime_s,
+            "last_pass_age_s": self.desk.daemon.last_pass_age_s,
             "resources": len(self.engine.book),
             "ready": totals["ready"],
             "not_ready": totals["not_ready"],
             "stalled": totals["stalled"],
             "kinds": dict(sorted(kinds.items())),
             "sources": self.desk.sources(),
-            "warnings": [f"plug-in {one.name} could not be loaded: {one.reason}" for one in self.broken],
+            "warnings": self.desk.daemon.warnings,
         }
 
 

@@ -23,12 +23,15 @@ from reconciler.model import (
     Resource,
     Status,
 )
-from reconciler.ports import Kinds, Planned, Revision, SourceState
+from reconciler.ports import Kind, Kinds, LogLine, Operation, Planned, Revision, SourceState
 from reconciler.views import (
     CauseView,
     ConditionView,
     DifferenceView,
     EventView,
+    KindView,
+    LogLineView,
+    OperationView,
     OriginView,
     OverrideView,
     PlannedView,
@@ -230,6 +233,31 @@ def of_revision(revision: Revision) -> RevisionView:
         "outcome": revision.outcome,
         "message": revision.message,
     }
+
+
+def of_operation(operation: Operation) -> OperationView:
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "actor": operation.actor,
+        "at": stamp(operation.at),
+        "state": operation.state,
+        "refs": list(operation.data.get("refs", [])),
+    }
+
+
+def of_kind(name: str, kind: Kind[Any, Any, Any, Any]) -> KindView:
+    return {
+        "name": name,
+        "api_version": api_version(name),
+        "columns": list(kind.columns),
+        "expands": kind.expands,
+        "lives": kind.lives,
+    }
+
+
+def of_log_line(line: LogLine) -> LogLineView:
+    return {"at": stamp(line.at), "stream": line.stream, "text": line.text}
 
 
 def of_source(name: str, state: SourceState) -> SourceView:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -38,6 +38,7 @@ from reconciler.ports import (
     HealthState,
     HttpCheck,
     Kind,
+    LogLine,
     Process,
     Processes,
     ProcessState,
@@ -136,6 +137,11 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         if health is not None:
             facts |= {"health": health.state, "health_message": health.message}
         return Seen(actual, Owner.OURS, now, inputs, facts)
+
+    def log(
+        self, ref: Ref, uses: Uses, *, tail: int | None, follow: bool, since: datetime | None
+    ) -> AsyncIterator[LogLine]:
+        return uses.processes.logs(_id(ref), tail=tail, follow=follow, since=since)
 
     async def owned(self, uses: Uses) -> frozenset[Ref]:
         return frozenset(_ref(id_) for id_ in await uses.processes.fresh())
