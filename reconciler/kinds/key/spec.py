@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from reconciler.errors import Invalid
 from reconciler.model import PublicKey, Spec
@@ -17,18 +17,30 @@ ROLES = {
     "committer": "signs commits, so that a git source accepts them",
     "ssh": "opens a git source's ssh connection",
 }
-OWN_ROLE = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+OWN_ROLE = r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
+PUBLIC = r"^(ssh-ed25519 AAAA|ed25519:[0-9a-fA-F]{64}$)"
 
 
 class KeySpec(Spec):
     """A key, which signs or is trusted to have signed: `generate` it, or give its `publicKey`."""
 
-    role: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["generate"], "properties": {"generate": {"enum": [True]}}},
+                {"required": ["publicKey"]},
+            ]
+        }
+    )
+
+    role: str = Field(
+        json_schema_extra={"anyOf": [{"enum": list(ROLES)}, {"type": "string", "pattern": rf"^{OWN_ROLE}$"}]}
+    )
     """What it is for. `creator` signs packages, `maintainer` approves them, `committer` signs commits, `ssh`
     opens connections to git. A plug-in's own roles have a dot: `deployer.example.com`."""
     generate: bool = False
     """Make a pair in the node's keystore. The private part stays there, encrypted."""
-    public_key: str | None = None
+    public_key: Annotated[str, Field(json_schema_extra={"pattern": PUBLIC})] | None = None
     """A public key to trust: a line of a `.pub` file (`ssh-ed25519 …`), or `ed25519:` and 64 hex digits."""
     rotate: str = Field(default="", max_length=128, examples=["2026-07"])
     """Any word. A new one makes a new pair, and the old one signs no more; one that was done does nothing."""
@@ -36,7 +48,7 @@ class KeySpec(Spec):
     @field_validator("role")
     @classmethod
     def _known_role(cls, role: str) -> str:
-        if role not in ROLES and not OWN_ROLE.fullmatch(role):
+        if role not in ROLES and not re.fullmatch(OWN_ROLE, role):
             near = get_close_matches(role, ROLES, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(ROLES)}"
             raise ValueError(f"unknown role, {hint} (a plug-in's role has a dot)")

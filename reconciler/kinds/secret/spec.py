@@ -47,7 +47,7 @@ def armored(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-Armored = Annotated[str, AfterValidator(armored)]
+Armored = Annotated[str, AfterValidator(armored), Field(json_schema_extra={"pattern": rf"^\s*{BEGIN}"})]
 
 
 class SecretSpec(Spec):
