@@ -114,6 +114,15 @@ class Book:
     def inventory(self) -> dict[Ref, Kept]:
         return {ref: entry.kept for ref, entry in self._entries.items() if entry.kept is not None}
 
+    def line(self, ref: Ref) -> dict[Ref, Kept]:
+        """The row of a ref, and those of the wholes that it is a part of."""
+        rows: dict[Ref, Kept] = {}
+        at: Ref | None = ref
+        while at is not None and at not in rows and (entry := self._entries.get(at)) and entry.kept:
+            rows[at] = entry.kept
+            at = entry.kept.parent
+        return rows
+
     def wish(self, wishes: Wishes) -> tuple[Ref, ...]:
         """Take the whole new set of wants; answer the refs whose wish has moved, the vanished included."""
         moved: list[Ref] = []

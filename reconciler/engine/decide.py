@@ -8,7 +8,7 @@ while its needs are unmet is waiting, not broken.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +47,7 @@ class Decision:
     message: str = ""
     waits_for: tuple[Ref, ...] = ()
     settled: object = None
+    unsettled: bool = False  # what is wanted cannot be told before its needs are met
     changes: tuple[Change, ...] = ()
     plan: Plan[Any] = Plan()  # noqa: RUF009 - frozen, so one serves all
 
@@ -59,7 +60,7 @@ def decide(kind: Kind[Any, Any, Any, Any], case: Case[Any, Any], around: Surroun
     except Problem:
         if not unmet:
             raise
-        return _closed(kind, case, around, unmet, Decision())
+        return _closed(kind, case, around, unmet, Decision(unsettled=True))
     changes = diff(settled, case.seen.actual)
     found = Decision(settled=settled, changes=changes)
     shut = _closed(kind, case, around, unmet, found)
@@ -87,7 +88,7 @@ def _closed(
     elif around.cycle and case.want.spec is not None:
         gate = Gate.CYCLE
         message = "needs itself: " + " -> ".join(str(ref) for ref in (*around.cycle, around.cycle[0]))
-    elif unmet and (found.changes or found.settled is None):
+    elif unmet and (found.changes or found.unsettled):
         gate = (
             Gate.UNDECLARED if any(case.look[r].want is None for r in unmet if r in case.look) else Gate.WAITS
         )
@@ -98,7 +99,7 @@ def _closed(
         waits_for = tuple(around.dependents)
     elif found.changes and kind.lives and not around.living:
         gate, message = Gate.NODE, "recorded; it is brought about once `holdfast up` runs"
-    return Decision(gate, message, waits_for, found.settled, found.changes)
+    return replace(found, gate=gate, message=message, waits_for=waits_for)
 
 
 def is_suspended(want: Resource[Any]) -> bool:

@@ -37,7 +37,7 @@ def judge(outcome: Outcome, last: Status | None, generation: int, revision: str,
         conditions.append(_dated("Stalled", because, last, now, status=True))
     elif not ready and outcome.decision.gate is not Gate.SUSPENDED:
         conditions.append(_dated("Reconciling", because, last, now, status=True))
-    acted = outcome.error is None and not outcome.decision.changes
+    acted = outcome.error is None and not outcome.decision.changes and not outcome.decision.unsettled
     return Status(
         conditions=tuple(conditions),
         generation=generation,
@@ -61,7 +61,7 @@ def _readiness(outcome: Outcome) -> tuple[bool, tuple[str, str], bool]:
         stalled = not retriable or outcome.failures >= STALLS_AFTER
         return False, (_word(outcome.error), _said(outcome.error)), stalled
     if decision.gate is Gate.SUSPENDED:
-        ready = verdict.ready and not decision.changes
+        ready = verdict.ready and not decision.changes and not decision.unsettled
         return ready, (decision.gate, decision.message), False
     if decision.gate is not Gate.OPEN:
         return False, (decision.gate, decision.message), decision.gate in STUCK

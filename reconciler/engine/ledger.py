@@ -2,7 +2,7 @@
 
 Rules: a row counts from the moment it is handed to the store, which writes in that order, because a pass
 and a submission may write the row of one ref at once. After a commit that failed nobody knows whether it
-was written, so the row is written again. A pass that changes nothing writes nothing.
+was written, so all that is known of its ref is written again. A pass that changes nothing writes nothing.
 """
 
 from __future__ import annotations
@@ -66,11 +66,13 @@ class Ledger:
             memory.update(step.remember)
         memory = {key: value for key, value in memory.items() if value is not None}
         steps = [told(step) for step in decision.plan.steps]
-        writes: list[Write] = [Remembered(entry.ref, memory)] if memory != entry.memory else []
-        writes.append(
-            Planned(entry.ref, now, visit.generation, [described(c) for c in decision.changes], steps)
-        )
-        writes.append(Event("reconcile.applied", now, entry.ref, {"steps": [step["step"] for step in steps]}))
+        changes = [described(change) for change in decision.changes]
+        writes: list[Write] = [
+            Planned(entry.ref, now, visit.generation, changes, steps),
+            Event("reconcile.applied", now, entry.ref, {"steps": [step["step"] for step in steps]}),
+        ]
+        if entry.unsure or memory != entry.memory:
+            writes.insert(0, Remembered(entry.ref, memory))
         await self._commit(entry, _row(visit), writes)
         entry.memory = memory
 
@@ -84,8 +86,13 @@ class Ledger:
         writes: list[Write] = []
         if status != entry.status:
             writes = [Judged(entry.ref, status), *_news(entry, status, now)]
+        elif entry.unsure:
+            writes = [Judged(entry.ref, status)]
+        if entry.unsure:
+            writes.append(Remembered(entry.ref, entry.memory))
         if writes or row is not None:
             await self._commit(entry, row, writes)
+            entry.unsure = False
         entry.status = status
 
     async def forget(self, entry: Entry, event: str) -> None:
@@ -101,26 +108,24 @@ class Ledger:
         entry.memory, entry.status, entry.seen, entry.unsure = EMPTY, None, None, False
 
     async def _commit(self, entry: Entry, row: Kept | None, writes: Sequence[Write]) -> None:
-        if row is None:
-            await self._store.commit(*writes)
-            return
-        entry.kept = row
+        rows: list[Write] = []
+        if row is not None:
+            entry.kept = row
+            rows.append(row)
         try:
-            await self._store.commit(row, *writes)
+            await self._store.commit(*rows, *writes)
         except Exception:
             entry.unsure = True
             raise
-        entry.unsure = False
 
 
 def _row(visit: Visit) -> Kept | None:
     """The inventory row, when the one that is stored does not say the same."""
     want, entry = visit.want, visit.entry
     if want.spec is None:
-        return None
+        return entry.kept if entry.unsure else None
     known, origin = entry.kept, want.origin
-    overtaken = entry.want is not want
-    doomed = known is not None and known.doomed and overtaken
+    doomed = known is not None and known.doomed  # only a decision sets a tombstone, or lifts it
     if (
         known is not None
         and not entry.unsure

@@ -101,7 +101,7 @@ class Passes:
             living=self._living,
         )
         decision = decide(kind, case, around)
-        converged = want.spec is not None and not decision.changes
+        converged = want.spec is not None and not decision.changes and not decision.unsettled
         return decision, kind.verdict(case) if converged else Verdict(ready=False)
 
     async def _farewell(self, entry: Entry, event: str) -> Passed:
@@ -134,8 +134,9 @@ def _moved(
         return before is not status or was is not seen
     if seen.actual != was.actual or seen.inputs != was.inputs:
         return True
-    return before is not status and (before.ready, before.stalled, before.reached) != (
-        status.ready,
-        status.stalled,
-        status.reached,
-    )
+    return before is not status and _word(before) != _word(status)
+
+
+def _word(status: Status) -> tuple[object, ...]:
+    """What others repeat of it."""
+    return status.reached, tuple((c.type, c.status, c.reason) for c in status.conditions)

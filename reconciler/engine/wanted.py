@@ -7,13 +7,13 @@ itself, even when the wall clock jumps; after the loss of the store nothing goes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.engine.book import Book, Entry
 from reconciler.engine.ledger import Ledger
-from reconciler.engine.wishes import Wishes, check_override, complete, gone, merge, weigh
+from reconciler.engine.wishes import Wishes, check_override, complete, gone, merge, undecided, weigh
 from reconciler.engine.world import World
 from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Event, Override, Ref, Snapshot
@@ -34,6 +34,7 @@ class Wanted:
         self._snapshots: Mapping[str, Snapshot] = EMPTY
         self._overrides: dict[str, Override] = {}
         self._rebuilt = False
+        self._undecided: frozenset[str] = frozenset()
         self._unasked: list[str] = []  # kinds that have not told yet what of ours there is
         self._deciding = asyncio.Lock()
         self._timed = asyncio.Event()
@@ -70,9 +71,7 @@ class Wanted:
                     remedy="allow it again when their drivers answer",
                 )
             doomed = [self._book[ref] for ref in answer.removes]
-            await self._ledger.decide(
-                doomed, self._spared(wishes), *([Note("rebuilt", None)] if confirmed else [])
-            )
+            await self._decide(wishes, doomed, *([Note("rebuilt", None)] if confirmed else []))
             self._rebuilt = self._rebuilt and not confirmed
             self._snapshots = self._with(snapshot)
             self._adopt(wishes)
@@ -81,22 +80,25 @@ class Wanted:
     def weighed(self, snapshot: Snapshot) -> tuple[Wishes, Submission]:
         """What would be wanted with this, and whether it may be. Changes nothing."""
         candidate = self._with(snapshot)
-        wishes = self._merge(candidate)
+        wishes = self._merge(candidate, self.overrides)
         inventory = self._book.inventory
-        removes = gone(inventory, wishes, candidate)
+        removes = gone(inventory, wishes, undecided(inventory, wishes, candidate))
         return wishes, weigh(inventory, removes, allowed=snapshot.allow_prune, rebuilt=self._rebuilt)
 
     async def forget_source(self, name: str) -> None:
         async with self._deciding:
-            self._snapshots = {other: one for other, one in self._snapshots.items() if other != name}
-            self._adopt(self._merge(self._snapshots))
+            left = {other: one for other, one in self._snapshots.items() if other != name}
+            wishes = self._merge(left, self.overrides)
+            await self._decide(wishes)
+            self._snapshots = left
+            self._adopt(wishes)
 
     async def give_up(self, entry: Entry) -> bool:
         """A wish that was withdrawn while it came true was in no inventory yet: decide about it now."""
         async with self._deciding:
             if not entry.withdrawn or entry.kept is None:
                 return True
-            if self._rebuilt or not gone({entry.ref: entry.kept}, self.wishes, self._snapshots):
+            if self._rebuilt or not gone(self._book.line(entry.ref), self.wishes, self._undecided):
                 return False
             await self._ledger.decide([entry], [])
             return True
@@ -105,21 +107,26 @@ class Wanted:
         before = self._snapshots.get(snapshot.source)
         return {**self._snapshots, snapshot.source: complete(snapshot, before)}
 
-    def _merge(self, snapshots: Mapping[str, Snapshot]) -> Wishes:
+    def _merge(self, snapshots: Mapping[str, Snapshot], overrides: Sequence[Override]) -> Wishes:
         world = self._world
-        return merge(snapshots, self.overrides, world.kinds, world.clock.now(), self._in_force)
+        return merge(snapshots, overrides, world.kinds, world.clock.now(), self._in_force)
 
     def _in_force(self, ref: Ref) -> str | None:
         entry = self._book.get(ref)
         return entry.kept.source if entry is not None and entry.kept is not None else None
 
-    def _spared(self, wishes: Wishes) -> list[Entry]:
-        """What was to go, and is wanted again."""
-        doomed = (entry for entry in self._book if entry.kept is not None and entry.kept.doomed)
-        return [entry for entry in doomed if entry.ref in wishes.wants]
+    async def _decide(self, wishes: Wishes, doomed: Sequence[Entry] = (), *others: Write) -> None:
+        """Make durable what these wishes mean for the inventory."""
+        spared = [
+            entry
+            for entry in self._book
+            if entry.kept is not None and entry.kept.doomed and entry.ref in wishes.wants
+        ]
+        await self._ledger.decide(doomed, spared, *others)
 
     def _adopt(self, wishes: Wishes) -> None:
         self.wishes = wishes
+        self._undecided = undecided(self._book.inventory, wishes, self._snapshots)
         moved = self._book.wish(wishes)
         self._moved(moved, [entry.ref for entry in self._book if entry.want is None])
         self._timed.set()
@@ -154,12 +161,13 @@ class Wanted:
             event = Event("override.ended", self._world.clock.now(), ref, actor=actor)
             await self._replace(ended, event)
 
-    async def _replace(self, ended: Iterable[Override], *writes: Write) -> None:
-        await self._world.store.commit(*(EndOverride(one.id) for one in ended), *writes)
-        for one in ended:
-            del self._overrides[one.id]
-        self._overrides |= {one.id: one for one in writes if isinstance(one, Override)}
-        self._adopt(self._merge(self._snapshots))
+    async def _replace(self, ended: Sequence[Override], *writes: Write) -> None:
+        left = {one.id: one for one in self.overrides if one not in ended}
+        left |= {one.id: one for one in writes if isinstance(one, Override)}
+        wishes = self._merge(self._snapshots, tuple(left.values()))
+        await self._decide(wishes, (), *(EndOverride(one.id) for one in ended), *writes)
+        self._overrides = left
+        self._adopt(wishes)
 
     async def keep_time(self) -> None:
         """An override that ends changes the wish without anybody saying so."""

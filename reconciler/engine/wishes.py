@@ -156,27 +156,31 @@ def check_override(override: Override, want: Resource[Any], kinds: Kinds) -> Non
         raise Invalid(f"the override does not fit {want.ref}: {error.errors()[0]['msg']}") from error
 
 
-def gone(inventory: Mapping[Ref, Kept], wishes: Wishes, snapshots: Mapping[str, Snapshot]) -> tuple[Ref, ...]:
-    """What the inventory holds, nobody wants any more, and nothing speaks against taking away."""
-    unwanted = {ref: kept for ref, kept in inventory.items() if ref not in wishes.wants and not kept.doomed}
-    undecided = _undecided(unwanted, wishes, snapshots)
-    return tuple(
-        ref
-        for ref, kept in unwanted.items()
-        if kept.source not in undecided and not _part_of_a_fault(kept, inventory, wishes.faults)
-    )
-
-
-def _undecided(
-    unwanted: Mapping[Ref, Kept], wishes: Wishes, snapshots: Mapping[str, Snapshot]
+def undecided(
+    inventory: Mapping[Ref, Kept], wishes: Wishes, snapshots: Mapping[str, Snapshot]
 ) -> frozenset[str]:
     """The sources that nobody can speak for: not read yet, or broken, or declared by one of those."""
     names = [name for name in wishes.sources if name not in snapshots or snapshots[name].problems]
-    sources = {ref: kept for ref, kept in unwanted.items() if ref.kind == SOURCE_KIND}
+    sources = [
+        (source_name(ref), kept.source)
+        for ref, kept in inventory.items()
+        if ref.kind == SOURCE_KIND and ref not in wishes.wants and not kept.doomed
+    ]
     for name in names:
-        declared = (source_name(ref) for ref, kept in sources.items() if kept.source == name)
-        names.extend(other for other in declared if other not in names)
+        names.extend(child for child, by in sources if by == name and child not in names)
     return frozenset([*names, *([NOBODY] if names else [])])
+
+
+def gone(inventory: Mapping[Ref, Kept], wishes: Wishes, undecided: Collection[str]) -> tuple[Ref, ...]:
+    """What the inventory holds, nobody wants any more, and nothing speaks against taking away."""
+    return tuple(
+        ref
+        for ref, kept in inventory.items()
+        if ref not in wishes.wants
+        and not kept.doomed
+        and kept.source not in undecided
+        and not _part_of_a_fault(kept, inventory, wishes.faults)
+    )
 
 
 def _part_of_a_fault(kept: Kept, inventory: Mapping[Ref, Kept], faults: Mapping[Ref, Exception]) -> bool:

@@ -1,0 +1,22 @@
+"""Replays one seed and prints its diary: `python -m tests.simulation SEED`."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.simulation.simulation import Simulation
+
+
+def main(arguments: list[str]) -> int:
+    simulation = Simulation(int(arguments[0]))
+    try:
+        diary = simulation.run()
+    except BaseException:
+        print(*simulation.node.witness.log, sep="\n")
+        raise
+    print(*diary.lines, f"digest {diary.digest}", sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

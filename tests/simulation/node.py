@@ -1,0 +1,220 @@
+"""One simulated node: a process that lives, crashes and starts again, and all that outlives it.
+
+Rules: the engine, its feeds and its door to the store die together; the store, the repositories, the
+outside and the witness go on. What a submission was answered is what the oracle believes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from random import Random
+
+from reconciler.engine.loop import Engine, Pace
+from reconciler.engine.world import World
+from reconciler.errors import NotFound, Problem, Unavailable
+from reconciler.model import NODE_SOURCE, Override, Ref, Snapshot
+from reconciler.ports import Note, Submission
+from reconciler.store.memory import MemoryStore
+from tests.simulation.durable import Door
+from tests.simulation.faults import Faults
+from tests.simulation.history import Committer
+from tests.simulation.kinds import KINDS, FeedUses, Uses
+from tests.simulation.oracle import Accepted, Wants, in_doubt, wanted
+from tests.simulation.outside import Outside
+from tests.simulation.virtual_time import VirtualClock
+from tests.simulation.witness import Submitting, Witness
+
+MakeEngine = Callable[[World, Pace], Engine]
+PACE = Pace(workers=4, resync_s=60.0)
+POLL_S = 20.0
+
+
+class Node:
+    def __init__(self, random: Random, make_engine: MakeEngine = Engine) -> None:
+        self._random = random
+        self._make_engine = make_engine
+        self.clock = VirtualClock()
+        self.accepted = Accepted()
+        self.overrides: dict[Ref, Override] = {}
+        self.witness = Witness(self.wants)
+        self.faults = Faults(Random(random.random()))
+        self.outside = Outside(Random(random.random()), self.witness)
+        self.witness.bodies = self.outside.bodies
+        self.committer = Committer(Random(random.random()))
+        self.store = MemoryStore()
+        self.life: Life | None = None
+
+    def wants(self) -> Wants:
+        return wanted(self.accepted, self.overrides.values(), self.clock.now())
+
+    # ------------------------------------------------------------------------------------------- its life
+
+    async def start(self) -> None:
+        self.outside.restarted()
+        self.life = Life(self, self._make_engine)
+        await self.life.begin()
+
+    async def crash(self, *, lose_store: bool = False) -> None:
+        """All that was in memory is gone, whatever was under way is not finished."""
+        if self.life is not None:
+            await self.life.end()
+        self.witness.crashed()
+        if lose_store:
+            self.store = MemoryStore()
+            await self.store.commit(Note("rebuilt", True))
+            self.witness.store_lost()
+            self.witness.notes["rebuilt"] = True
+            self.overrides.clear()
+        await self.start()
+
+    # ------------------------------------------------------------------------------------------- people
+
+    async def override(self, override: Override) -> str:
+        """Somebody who is not answered asks again."""
+        while True:
+            try:
+                await self._running().override(override)
+            except NotFound:
+                return "not declared"
+            except (Problem, OSError, RuntimeError):
+                await asyncio.sleep(1.0)
+            else:
+                self.overrides[override.ref] = override
+                return "taken"
+
+    async def end_override(self, ref: Ref) -> str:
+        while True:
+            try:
+                await self._running().end_override(ref, "bob")
+            except NotFound:
+                break
+            except (Problem, OSError, RuntimeError):
+                await asyncio.sleep(1.0)
+        self.overrides.pop(ref, None)
+        return "ended"
+
+    def _running(self) -> Engine:
+        if self.life is None or self.life.engine is None:
+            raise Unavailable("the node is not up")
+        return self.life.engine
+
+    def request(self, ref: Ref) -> None:
+        if self.life is not None and self.life.engine is not None:
+            self.life.engine.request(ref)
+
+    # ------------------------------------------------------------------------------------- what it hears
+
+    def submitting(self, snapshot: Snapshot) -> Submitting:
+        candidate = wanted(self.accepted.with_(snapshot), self.overrides.values(), self.clock.now())
+        rows = self.witness.rows
+        submission = Submitting(
+            frozenset(candidate) - in_doubt(candidate),
+            frozenset(ref for ref, row in rows.items() if not row.doomed),
+            snapshot.allow_prune,
+        )
+        self.witness.submitting.append(submission)
+        return submission
+
+    def submitted(self, snapshot: Snapshot, answer: Submission, *, read_before: bool) -> None:
+        self.witness.note(f"submitted {snapshot.revision}: {answer}")
+        if answer.accepted:
+            self.accepted.take(snapshot, read_before=read_before)
+
+
+class Life:
+    """One process, from its start to its end."""
+
+    def __init__(self, node: Node, make_engine: MakeEngine) -> None:
+        self._node = node
+        self._make_engine = make_engine
+        self._feeds: dict[str, asyncio.Task[None]] = {}
+        self._repos: dict[str, str] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.engine: Engine | None = None
+
+    async def begin(self) -> None:
+        self._tasks.append(asyncio.create_task(self._run()))
+
+    async def end(self) -> None:
+        tasks = [*self._tasks, *self._feeds.values()]
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    def check(self) -> None:
+        """Nothing but a crash ends a process."""
+        for task in (*self._tasks, *self._feeds.values()):
+            if task.done() and not task.cancelled():
+                task.result()
+                raise AssertionError("the engine has come to an end by itself")
+
+    async def _run(self) -> None:
+        node = self._node
+        store = Door(node.store, node.faults, node.witness)
+        uses = Uses(node.outside, node.faults, node.clock, node.witness)
+        world = World(
+            KINDS,
+            {
+                "Thing": uses,
+                "Plain": uses,
+                "Crowd": uses,
+                "Source": FeedUses(self, node.faults, node.clock, node.witness),
+            },
+            store,  # type: ignore[arg-type]  # the engine commits and loads, and reads nothing else
+            node.clock,
+            Random(node._random.random()),
+        )
+        while True:
+            engine = self._make_engine(world, PACE)
+            try:
+                await engine.start()
+                break
+            except (Problem, OSError, RuntimeError):
+                await asyncio.sleep(1.0)
+        self.engine = engine
+        await self.configure(NODE_SOURCE, NODE_SOURCE)
+        await engine.run()
+
+    # ------------------------------------------------------------------------------------------ its feeds
+
+    def configured(self) -> Mapping[str, str]:
+        return self._repos
+
+    async def configure(self, name: str, repo: str) -> None:
+        if self._repos.get(name) != repo:
+            await self.remove(name)
+            self._repos[name] = repo
+            self._feeds[name] = asyncio.create_task(self._feed(name))
+
+    async def remove(self, name: str) -> None:
+        self._repos.pop(name, None)
+        task = self._feeds.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert self.engine is not None
+            await self.engine.forget_source(name)
+
+    async def _feed(self, name: str) -> None:
+        """Fetch, submit, wait for the next revision; a fault is a reason to try again."""
+        node, engine = self._node, self.engine
+        assert engine is not None
+        repo, last = node.committer.repos[name], -1
+        while True:
+            if repo.readable and repo.revision != last:
+                snapshot = repo.snapshot()
+                submission = node.submitting(snapshot)
+                try:
+                    answer = await engine.submit(snapshot)
+                except (Problem, OSError, RuntimeError) as error:
+                    node.witness.note(f"submission of {snapshot.revision} failed: {error!r}")
+                else:
+                    node.submitted(snapshot, answer, read_before=last >= 0)
+                    last = int(snapshot.revision.rpartition("@")[2])
+                finally:
+                    if submission in node.witness.submitting:
+                        node.witness.submitting.remove(submission)
+            await asyncio.sleep(node._random.uniform(0.5, 1.0) * (POLL_S if repo.revision == last else 2.0))

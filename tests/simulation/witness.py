@@ -1,0 +1,230 @@
+"""Sees every call of every port, and says at once when one should not have been made.
+
+Rules: it knows the store's rows because it saw every commit, and judges by them and by the oracle alone;
+an effect is judged by what was true at some moment since its pass began, since a pass takes time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.engine.told import told
+from reconciler.model import Need, Ref, Resource, Status, Step
+from reconciler.ports import Drop, Judged, Kept, Note, Planned, Remembered, Write
+from tests.simulation.oracle import Wants, in_doubt, needs_of
+from tests.simulation.outside import Body
+
+BUDGET_FROM = 5
+
+
+class Violation(AssertionError):
+    """Something happened that must never happen."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """What was so when a pass over a ref began."""
+
+    want: Resource[Any]
+    rows: dict[Ref, Kept]
+    statuses: dict[Ref, Status]
+
+
+@dataclass(slots=True)
+class Submitting:
+    """A submission that is under way: what may be doomed because of it."""
+
+    wanted: frozenset[Ref]
+    inventory: frozenset[Ref]
+    allowed: bool
+    doomed: set[Ref] = field(default_factory=set)
+
+
+class Witness:
+    def __init__(self, standing: Callable[[], Wants]) -> None:
+        self._standing = standing  # what is wanted, as far as submissions were answered
+        self.log: list[str] = []
+        self.rows: dict[Ref, Kept] = {}
+        self.memory: dict[Ref, dict[str, Any]] = {}
+        self.statuses: dict[Ref, Status] = {}
+        self.notes: dict[str, Any] = {}
+        self.released: dict[Ref, int] = {}  # uid of what was left as it is
+        self.bodies: dict[Ref, Body] = {}
+        self.commits = 0
+        self.violation: Violation | None = None
+        self._plans: dict[Ref, Planned] = {}
+        self._passes: dict[Ref, Pass] = {}
+        self._busy: dict[Ref, str] = {}
+        self._acting: dict[Ref, Step] = {}
+        self.submitting: list[Submitting] = []
+
+    def note(self, text: str) -> None:
+        self.log.append(f"{asyncio.get_running_loop().time():.6f} {text}")
+
+    def crashed(self) -> None:
+        """Whatever was under way is no more."""
+        self._busy.clear()
+        self._acting.clear()
+        self.submitting.clear()
+
+    def store_lost(self) -> None:
+        for kept in (self.rows, self.memory, self.statuses, self.notes, self._plans, self.released):
+            kept.clear()
+
+    def fail(self, text: str) -> None:
+        """The engine survives what a kind raises, so the verdict must not be lost on the way."""
+        self.note(f"VIOLATION {text}")
+        self.violation = self.violation or Violation(text)
+        raise self.violation
+
+    # ------------------------------------------------------------------------------------------ the kinds
+
+    def looking(self, want: Resource[Any], *, fresh: bool) -> None:
+        ref = want.ref
+        self._enter(ref, "observe")
+        self.note(f"observe {ref} {'fresh' if fresh else ''}")
+        if not fresh:
+            self._passes[ref] = Pass(want, dict(self.rows), dict(self.statuses))
+
+    def looked(self, ref: Ref) -> None:
+        self._busy.pop(ref, None)
+
+    def acting(self, ref: Ref, step: Step) -> None:
+        self._enter(ref, "act")
+        self._acting[ref] = step
+        self.note(f"act {ref} {step}")
+        plan = self._plans.get(ref)
+        if plan is None or told(step) not in plan.steps:
+            self.fail(f"{ref}: {step} stands in no recorded plan")
+        remembered = self.memory.get(ref, {})
+        for key, value in step.remember.items():
+            if remembered.get(key) != value:
+                self.fail(f"{ref}: {step} acts before {key} is remembered")
+        self._gate(ref)
+
+    def acted(self, ref: Ref) -> None:
+        self._busy.pop(ref, None)
+        self._acting.pop(ref, None)
+
+    def _enter(self, ref: Ref, what: str) -> None:
+        if ref in self._busy:
+            self.fail(f"{ref}: {what} while another pass has it in {self._busy[ref]}")
+        self._busy[ref] = what
+
+    def _gate(self, ref: Ref) -> None:
+        """What is made or changed has its needs met; what is removed is needed no more."""
+        begun = self._passes[ref]
+        if begun.want.spec is not None:
+            for need, how in begun.want.needs.items():
+                if not any(_meets(known.get(need), how) for known in (begun.statuses, self.statuses)):
+                    self.fail(f"{ref} acts while {need} is not {how}")
+            return
+        wants = self._standing()
+        for other, row in begun.rows.items():
+            now = self.rows.get(other)
+            if ref not in row.needs or now is None or ref not in now.needs or other not in self.bodies:
+                continue
+            if other in wants and any(ref not in needs_of(want) for want in wants[other]):
+                continue
+            if not self._knotted(other, ref):
+                self.fail(f"{ref} is removed while {other} still needs it")
+
+    def _knotted(self, one: Ref, other: Ref) -> bool:
+        """Do both need each other, through whatever? Then no order would do."""
+        todo, seen = [other], set[Ref]()
+        while todo:
+            row = self.rows.get(todo.pop())
+            for need in row.needs if row is not None else ():
+                if need == one:
+                    return True
+                if need not in seen:
+                    seen.add(need)
+                    todo.append(need)
+        return False
+
+    # ------------------------------------------------------------------------------------------ the world
+
+    def effect(self, ref: Ref, before: Body | None, after: Body | None) -> None:
+        self.note(f"effect {ref} {before} -> {after}")
+        begun, step = self._passes[ref], self._acting[ref]
+        spec = begun.want.spec
+        if before is not None and not self._ours(ref, before) and not (spec is not None and spec.adopt):
+            self.fail(f"{ref} is foreign, and {step} touches it")
+        if before is not None and after is None:
+            if spec is None:
+                doomed = [known.get(ref) for known in (begun.rows, self.rows)]
+                if not any(row is not None and row.doomed for row in doomed):
+                    self.fail(f"{ref} is removed without a decision")
+                if self.released.get(ref) == before.uid:
+                    self.fail(f"{ref} was to be left as it is")
+            elif spec.size == before.size:
+                self.fail(f"{ref} is made anew, and nothing forces that")
+
+    def _ours(self, ref: Ref, body: Body) -> bool:
+        return body.mark or self.memory.get(ref, {}).get("token") == body.token
+
+    # ------------------------------------------------------------------------------------------ the store
+
+    def committing(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            self.note(f"commit {write}")
+        dooms = {
+            write.ref
+            for write in writes
+            if isinstance(write, Kept)
+            and write.doomed
+            and not ((row := self.rows.get(write.ref)) is not None and row.doomed)
+        }
+        if dooms:
+            self._may_doom(dooms)
+
+    def _may_doom(self, refs: set[Ref]) -> None:
+        wants = self._standing()
+        standing = wants.keys() - in_doubt(wants)
+        by = [s for s in self.submitting if not refs & s.wanted]
+        still = refs & standing if not by else refs & frozenset.intersection(*(s.wanted for s in by))
+        if still:
+            self.fail(f"doomed though wanted: {sorted(still)}")
+        if self.notes.get("rebuilt") and not any(s.allowed for s in by):
+            self.fail(f"doomed after the loss of the store, and nobody has confirmed: {sorted(refs)}")
+        for submission in by:
+            submission.doomed |= refs & submission.inventory
+            total, gone = len(submission.inventory), len(submission.doomed)
+            if total >= BUDGET_FROM and gone * 2 > total and not submission.allowed:
+                self.fail(f"over the prune budget: {gone} of {total}")
+
+    def committed(self, writes: Sequence[Write]) -> None:
+        self.commits += 1
+        for write in writes:
+            match write:
+                case Kept(ref=ref):
+                    self.rows[ref] = write
+                case Remembered(ref=ref, memory=memory):
+                    self.memory[ref] = dict(memory)
+                case Judged(ref=ref, status=status):
+                    self.statuses[ref] = status
+                case Planned(ref=ref):
+                    self._plans[ref] = write
+                case Note(key=key, value=value):
+                    self.notes[key] = value
+                case Drop(ref=ref):
+                    self._dropped(ref)
+                case _:
+                    pass
+
+    def _dropped(self, ref: Ref) -> None:
+        row, body = self.rows.pop(ref, None), self.bodies.get(ref)
+        if row is not None and body is not None and self._ours(ref, body):
+            leave = row.spec.get("deletionPolicy") == "Orphan"
+            if not leave and row.annotations.get("holdfast.dev/prune") != "disabled":
+                self.fail(f"{ref} is forgotten, and is still there")
+            self.released[ref] = body.uid
+        self.memory.pop(ref, None)
+        self.statuses.pop(ref, None)
+
+
+def _meets(status: Status | None, how: Need) -> bool:
+    return status is not None and status.meets(how)
