@@ -15,12 +15,13 @@ from math import inf
 from typing import Any, Final
 
 from reconciler.errors import Problem, Refused
-from reconciler.ports import Feed, SourceConfig, SourceState
+from reconciler.ports import Feed, Fetched, SourceConfig, SourceState
 from reconciler.sources.uptake import Means, Uptake
 
 RETRY_S: Final = 1.0  # the first pause after something went wrong; each one more doubles it
 LONGEST_S: Final = 60.0
 REFUSED: Final = "Refused"
+GRACE_S: Final = 5.0
 TICK_S: Final = 1.0  # how often the statuses are looked at while a revision is being judged
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Follower:
         self._awake = asyncio.Event()
         self._changed: asyncio.Task[None] | None = None
         self._failures = 0  # in a row
+        self._patient = False  # nothing is in force yet, so a slow source is not waited for
         self._asked: list[asyncio.Future[SourceState]] = []
         self._old_feeds: list[Feed] = []
 
@@ -78,10 +80,10 @@ class Follower:
 
     # ----------------------------------------------------------------------------------------- one round
 
-    async def _guarded(self, act: Awaitable[bool]) -> bool:
+    async def _guarded(self, act: Awaitable[object]) -> bool:
         """Do it; a crash is an error like any other: shown, and tried again."""
         try:
-            return await act
+            return bool(await act)
         except Problem as error:
             self._tell(error=str(error))
         except Exception as error:
@@ -97,16 +99,29 @@ class Follower:
             await self._uptake.restore(self._feed)
             return True
         try:
-            latest = await self._feed.latest(self._uptake.revision)
+            latest = await self._latest()
         except Problem as error:
             # The feed itself knows when to ask again: it is the one who knows what it asks.
             self._tell(error=str(error), held=REFUSED if isinstance(error, Refused) else "")
             await self._uptake.restore(self._feed)
             return False
+        self._patient = True
         settled = await self._uptake.consider(latest, self._feed)
         self._failures = 0 if settled else self._failures + 1
         await self._feed.collect({self._uptake.revision, latest.revision})
         return settled
+
+    async def _latest(self) -> Fetched:
+        """The newest revision; if that takes long, what was in force before is so again meanwhile."""
+        if self._patient:
+            return await self._feed.latest(self._uptake.revision)
+        try:
+            async with asyncio.timeout(GRACE_S):
+                return await self._feed.latest(self._uptake.revision)
+        except TimeoutError:
+            self._patient = True
+            await self._guarded(self._uptake.restore(self._feed))
+            return await self._feed.latest(self._uptake.revision)
 
     # ------------------------------------------------------------------------------------------- waiting
 

@@ -16,7 +16,6 @@ from reconciler.errors import Conflict
 from reconciler.model import EMPTY, Ref, Snapshot, Status
 from reconciler.ports import Feed, Fetched, OnInvalid, SourceConfig, Submission
 from reconciler.sources.history import APPLIED, FAILED, HELD, READY, REFUSED, History, Memory
-from reconciler.sources.partial import carry
 from reconciler.sources.rollout import Outcome, Rollout, advance, begin, decides_at, judge
 from reconciler.sources.tree_in_force import TreeInForce
 
@@ -241,3 +240,8 @@ class Uptake:
         await self._history.go_back(bad, good, why)
         self._returned = good
         return True
+
+
+def carry(last: Snapshot, new: Snapshot) -> Snapshot:
+    """What is broken in a revision stays as it was, and so does what it does not name any more."""
+    return replace(new, resources={**last.resources, **new.resources}) if new.problems else new

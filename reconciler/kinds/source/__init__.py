@@ -23,7 +23,6 @@ from reconciler.model import (
     Case,
     Change,
     JsonValue,
-    Look,
     Need,
     Owner,
     Plan,
@@ -80,9 +79,9 @@ class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
         if spec.git is None:
             return EMPTY
         auth, verify = spec.git.auth, spec.git.verify
-        secrets = [auth.token.secret] if auth.token is not None else []
-        keys = [*([auth.ssh_key] if auth.ssh_key else []), *(verify.keys if verify is not None else ())]
-        needed = [Ref("Secret", ref.namespace, name) for name in secrets]
+        values = [value.secret for value in (auth.token, auth.private_key) if value is not None]
+        keys = [*filter(None, [auth.key]), *(verify.keys if verify is not None else ())]
+        needed = [Ref("Secret", ref.namespace, name) for name in values]
         needed += [Ref("Key", ref.namespace, name) for name in keys]
         return dict.fromkeys(needed, Need.READY)
 
@@ -126,6 +125,9 @@ class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
             case RemoveSource(name=name):
                 await uses.sources.remove(name)
 
+    async def release(self, ref: Ref, uses: Uses) -> None:
+        await uses.sources.remove(source_name(ref))
+
     def verdict(self, case: Case[SourceSpec, SourceConfig]) -> Verdict:
         config, facts = case.seen.actual, case.seen.facts
         if config is None:
@@ -142,18 +144,18 @@ class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
 
 def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
     """How far the source has come, by what is known of it."""
-    problems, held = tuple(facts["problems"]), str(facts["held"])
-    told = str(facts["error"]) or "; ".join(problems[:NAMED_PROBLEMS])
-    if len(problems) > NAMED_PROBLEMS and not facts["error"]:
+    problems, held, error = facts.get("problems", ()), str(facts.get("held", "")), str(facts.get("error", ""))
+    told = error or "; ".join(problems[:NAMED_PROBLEMS])
+    if len(problems) > NAMED_PROBLEMS and not error:
         told += f"; and {len(problems) - NAMED_PROBLEMS} more"
     if held:
         message = ": ".join(filter(None, (MESSAGES.get(held, ""), told)))
         return Verdict(ready=False, reason=held, message=message, stalled=held != "Hold")
-    if facts["error"]:
+    if error:
         return Verdict(ready=False, reason="FetchFailed", message=told)
     if config.suspended:
         return Verdict(ready=False, reason="Suspended", message="it is not read until it is resumed")
-    if not facts["revision"]:
+    if not facts.get("revision"):
         return Verdict(ready=False, reason="Fetching", message="its first revision is being read")
     if problems:
         return Verdict(ready=False, reason="Incomplete", message=told, stalled=True)
@@ -187,9 +189,9 @@ def _parent(want: Resource[SourceSpec]) -> Ref | None:
 def _above(case: Case[SourceSpec, SourceConfig]) -> SourceConfig | None:
     """The parent as it is configured, with what it has inherited itself."""
     parent = _parent(case.want)
-    if parent is None:
+    if parent is None or parent not in case.look:  # the engine gives a look at all that `looks_at` names
         return None
-    look: Look = case.look.get(parent, Look(None, None, None))
+    look = case.look[parent]
     above = look.seen.actual if look.seen is not None else None
     if not isinstance(above, SourceConfig):
         raise Unavailable(f"{parent}, which declares it, is not followed yet")

@@ -6,11 +6,9 @@ whoever may write to a repository could bring in another one that nobody checks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.kinds.source.spec import OnFailure, SourceSpec
-from reconciler.model import JsonValue
 from reconciler.ports import OnInvalid, SourceConfig
 
 
@@ -22,7 +20,7 @@ def inherited(config: SourceConfig, spec: SourceSpec, parent: SourceConfig | Non
         config = replace(config, on_invalid=OnInvalid.HOLD)
     if spec.on_failure is None:
         config = replace(config, on_failure=parent.on_failure)
-    if spec.git is not None and spec.git.verify is None:
+    if spec.git is not None and spec.git.verify is None and _keys_reach(parent, config):
         config = replace(config, verify=parent.verify)
     return config
 
@@ -32,7 +30,7 @@ def weaker(config: SourceConfig, parent: SourceConfig | None) -> str:
     if parent is None:
         return ""
     found = []
-    if parent.verify and not _as_strict(config, parent.verify):
+    if parent.verify and not _as_strict(config, parent):
         found.append("`verify` accepts revisions that the parent would not")
     if config.allow_force and parent.type == "git" and not parent.allow_force:
         found.append("`allowForce` is true")
@@ -43,9 +41,19 @@ def weaker(config: SourceConfig, parent: SourceConfig | None) -> str:
     return " and ".join(found)
 
 
-def _as_strict(config: SourceConfig, verify: Mapping[str, JsonValue]) -> bool:
+def _as_strict(config: SourceConfig, parent: SourceConfig) -> bool:
     """Whether everything that the child accepts is signed by somebody whom the parent accepts too."""
-    own = config.verify
-    if config.type != "git" or own.get("mode") != verify["mode"]:
+    own, above = config.verify, parent.verify
+    if config.type != "git" or not own or own["mode"] != above["mode"]:
         return False
-    return own["file"] in {"", verify["file"]} and all(key in verify["keys"] for key in own["keys"])
+    known = own["file"] in {"", above["file"]} and set(own["keys"]) <= set(above["keys"])
+    return known and (not own["keys"] or _keys_reach(parent, config))
+
+
+def _keys_reach(parent: SourceConfig, config: SourceConfig) -> bool:
+    """A key's name means the same to both: keys belong to a namespace."""
+    return not parent.verify.get("keys") or _namespace(parent) == _namespace(config)
+
+
+def _namespace(config: SourceConfig) -> str:
+    return config.name.rpartition("/")[0]

@@ -6,12 +6,11 @@ without errors; secrets and keys stay references, and only the feed resolves the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from reconciler.kinds.source.spec import Git, OnFailure, SourceSpec
-from reconciler.model import EMPTY, NODE_SOURCE, JsonValue, Resource, source_name
+from reconciler.model import NODE_SOURCE, Resource, source_name
 from reconciler.ports import OnInvalid, SourceConfig
 
 GIT_INTERVAL_S: Final = 60.0
@@ -37,7 +36,7 @@ def settled(want: Resource[SourceSpec]) -> SourceConfig:
         parent="" if want.origin.source == NODE_SOURCE else want.origin.source,
     )
     if spec.git is not None:
-        config = _from_git(config, spec.git, want.ref.namespace)
+        config = _from_git(config, spec.git)
     elif spec.directory is not None:
         config = replace(config, type="directory", location=spec.directory.path)
     elif spec.inbox is not None:
@@ -49,7 +48,7 @@ def settled(want: Resource[SourceSpec]) -> SourceConfig:
     return config
 
 
-def _from_git(config: SourceConfig, git: Git, namespace: str) -> SourceConfig:
+def _from_git(config: SourceConfig, git: Git) -> SourceConfig:
     return replace(
         config,
         type="git",
@@ -59,32 +58,9 @@ def _from_git(config: SourceConfig, git: Git, namespace: str) -> SourceConfig:
         commit=git.commit,
         interval_s=GIT_INTERVAL_S,
         on_invalid=OnInvalid.HOLD,
-        verify=_verify(git, namespace),
+        verify=git.verify.model_dump(mode="json") if git.verify is not None else {},
         allow_force=git.allow_force,
-        auth=_auth(git, namespace),
+        auth={
+            name: value for name, value in git.auth.model_dump(mode="json", by_alias=True).items() if value
+        },
     )
-
-
-def _verify(git: Git, namespace: str) -> Mapping[str, JsonValue]:
-    if git.verify is None:
-        return EMPTY
-    keys = [_named(namespace, name) for name in git.verify.keys]
-    return {"mode": git.verify.mode, "keys": keys, "file": git.verify.file}
-
-
-def _auth(git: Git, namespace: str) -> Mapping[str, JsonValue]:
-    """References only: the feed resolves them when it connects."""
-    auth: dict[str, JsonValue] = {}
-    if git.auth.user:
-        auth["user"] = git.auth.user
-    if git.auth.token is not None:
-        auth["token"] = _named(namespace, git.auth.token.secret) | {"key": git.auth.token.key}
-    if git.auth.ssh_key:
-        auth["sshKey"] = _named(namespace, git.auth.ssh_key)
-    if git.auth.host_keys:
-        auth["hostKeys"] = list(git.auth.host_keys)
-    return auth
-
-
-def _named(namespace: str, name: str) -> dict[str, JsonValue]:
-    return {"namespace": namespace, "name": name}

@@ -36,21 +36,29 @@ class SecretValue(Part):
 
     secret: str = Field(min_length=1)
     """The name of the `Secret`, in the same namespace."""
-    key: str = Field(default="token", min_length=1)
+    key: str = Field(min_length=1)
     """Which of its values."""
 
 
 class GitAuth(Part):
     """How to log in. Nothing is needed for what everybody may read, nor where an ssh agent has the key."""
 
-    user: str = ""
+    username: str = ""
     """Who logs in; by default `git` over ssh, and what the token alone implies over http."""
     token: SecretValue | None = None
     """A token or password for http(s)."""
-    ssh_key: str | None = None
+    key: str = ""
     """The name of a `Key` with the role `ssh`, for ssh."""
+    private_key: SecretValue | None = None
+    """A private key from elsewhere, for ssh."""
     host_keys: tuple[str, ...] = ()
     """Whom to take for the ssh server, as lines of `known_hosts`; by default whom this machine knows."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.key and self.private_key is not None:
+            raise ValueError("`key` and `privateKey` are given together: name one of them")
+        return self
 
 
 class Verify(Part):
