@@ -123,6 +123,8 @@ HOT: Mapping[str, str] = MappingProxyType(
     {
         **{f"put {table}": text for table, text in PUT.items()},
         **{f"take {table}": text for table, text in TAKE.items()},
+        "last event": LAST_EVENT,
+        "go on above": GO_ON_ABOVE,
         "has files": HAS_FILES,
         "mark files": MARK_FILES,
         "has content": HAS_CONTENT,
@@ -155,7 +157,7 @@ HOT: Mapping[str, str] = MappingProxyType(
 
 NEWEST_REVISIONS = "SELECT source, revision, outcome, turn FROM revisions ORDER BY turn DESC"
 _KEPT = _INVENTORY.replace(" ", ", ")
-WHOLE: Mapping[str, str] = MappingProxyType(
+TABLES: Mapping[str, str] = MappingProxyType(
     {
         "inventory": f"SELECT {_KEPT} FROM inventory",
         "memory": "SELECT kind, namespace, name, facts, seal FROM memory",
@@ -169,3 +171,4 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "operations": f"SELECT {_OPERATION} FROM operations ORDER BY number",
     }
 )
+WHOLE: Mapping[str, str] = MappingProxyType({**TABLES, "newest revisions": NEWEST_REVISIONS})

@@ -36,7 +36,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 def saved(connection: sqlite3.Connection) -> Saved:
     def table(name: str) -> sqlite3.Cursor:
-        return connection.execute(queries.WHOLE[name])
+        return connection.execute(queries.TABLES[name])
 
     with snapshot(connection):
         return Saved(
@@ -130,5 +130,5 @@ def everything(connection: sqlite3.Connection) -> Mapping[str, Sequence[Row]]:
     """The logical content of every table, for tests that compare."""
     in_order = ("events", "operations", "plans", "revisions")
     with snapshot(connection):
-        tables = {name: all_of(connection, query, ()) for name, query in queries.WHOLE.items()}
+        tables = {name: all_of(connection, query, ()) for name, query in queries.TABLES.items()}
     return {name: found if name in in_order else sorted(found) for name, found in tables.items()}

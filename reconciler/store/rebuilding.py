@@ -114,8 +114,8 @@ def salvaged(path: Path) -> Salvage:
     with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
         connection = sqlite3.connect(copy(path, Path(folder)), isolation_level=None)
         try:
-            notes = _readable(connection, queries.WHOLE["notes"], lambda row: Note(*rows.note(row)))
-            overrides = _readable(connection, queries.WHOLE["overrides"], rows.override)
+            notes = _readable(connection, queries.TABLES["notes"], lambda row: Note(*rows.note(row)))
+            overrides = _readable(connection, queries.TABLES["overrides"], rows.override)
             last = _readable(connection, queries.LAST_EVENT, lambda row: int(row[0]))
             return Salvage([*notes, *overrides], max(last, default=0))
         finally:
