@@ -59,7 +59,8 @@ def _apply(connection: sqlite3.Connection, ops: Iterable[Op]) -> list[Row]:
             added[op.table].append(op.row)
         else:
             table = keyed.setdefault(op.table, {})
-            table.pop(op.key, None)  # to its end, so that the order of the last words is kept
+            if op.table == "revisions":  # the last to be recorded is the newest
+                table.pop(op.key, None)
             table[op.key] = op.row
     for name, table in keyed.items():
         gone = [key for key, row in table.items() if row is None]
