@@ -58,11 +58,10 @@ class GitFeed:
             self._auth = Auth.read(config.auth)
             self._verify = Verify.read(config.verify)
         self._namespace = config.name.rpartition("/")[0] or DEFAULT_NAMESPACE
-        folder = data / "git" / _folder_name(config)
-        self._exports = Exports(folder / "exports")
-        self._mirror_at = folder / "mirror"
+        self._home = data / "git" / _folder_name(config)
+        self._exports = Exports(self._home / "exports")
         transport = OpenSsh if self._address.way is Way.SSH else Libgit2
-        self._transport: Transport = transport(self._mirror_at, self._address, patience)
+        self._transport: Transport = transport(self._address, patience)
         self._mirror: Mirror | None = None
         self._listing = Listing()
         self._turn = asyncio.Lock()
@@ -117,12 +116,12 @@ class GitFeed:
 
     async def _latest(self, mirror: Mirror, applied: str) -> Fetched:
         if self._selection.kind != "commit" or not mirror.expand(self._selection.name):
-            await self._fetch()
+            await self._fetch(mirror)
         return await asyncio.to_thread(self._newest, mirror, self._trust(), applied)
 
     async def _at(self, mirror: Mirror, revision: str) -> Fetched:
         if not mirror.expand(revision):
-            await self._fetch()
+            await self._fetch(mirror)
         commit = mirror.expand(revision)
         if not commit:
             raise NotFound(
@@ -131,11 +130,11 @@ class GitFeed:
             )
         return await asyncio.to_thread(self._given, mirror, self._trust(), commit, "")
 
-    async def _fetch(self) -> None:
+    async def _fetch(self, mirror: Mirror) -> None:
         self._fetched_at = asyncio.get_running_loop().time()
         self._failures += 1  # until it is known to have worked
         who = await login(self._auth, self._address, self._namespace, self._access)
-        offered = await self._transport.fetch(self._selection.refspecs, who)
+        offered = await self._transport.fetch(mirror.folder, self._selection.refspecs, who)
         self._selection.check_offered(offered)
         self._failures = 0
 
@@ -146,7 +145,9 @@ class GitFeed:
         if not self._config.allow_force:
             check_history(mirror, self._selection, head, applied)
         fetched = self._given(mirror, trust, head, applied)
-        mirror.mark(self._selection.mark, head)
+        if mirror.target(self._selection.mark) != head:
+            mirror.mark(self._selection.mark, head)
+            mirror.tidy()
         return fetched
 
     def _given(self, mirror: Mirror, trust: Trust | None, id: str, applied: str) -> Fetched:
@@ -176,7 +177,7 @@ class GitFeed:
 
     async def _opened(self) -> Mirror:
         if self._mirror is None:
-            self._mirror = await asyncio.to_thread(Mirror, self._mirror_at)
+            self._mirror = await asyncio.to_thread(Mirror, self._home)
         return self._mirror
 
     @contextmanager

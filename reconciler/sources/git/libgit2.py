@@ -29,21 +29,20 @@ _FORBIDDEN: Final = {"401", "403"}
 
 
 class Libgit2:
-    """Fetches one address into one mirror."""
+    """Fetches one address."""
 
-    def __init__(self, mirror: Path, address: Address, patience: Patience) -> None:
-        self._mirror = mirror
+    def __init__(self, address: Address, patience: Patience) -> None:
         self._address = address
         self._patience = patience
-        self._thread = threading.Thread()
+        self._held: threading.Thread | None = None  # one that was given up
         self._watcher = _Watcher(address, Login())
         self._stopped = False
         self._done: asyncio.Future[Collection[str]] | None = None
 
-    async def fetch(self, refspecs: Sequence[str], login: Login) -> Collection[str]:
+    async def fetch(self, mirror: Path, refspecs: Sequence[str], login: Login) -> Collection[str]:
         if self._stopped:
             raise Unavailable(f"fetching {self._address.url} was ended")
-        if self._thread.is_alive():
+        if self._held is not None and self._held.is_alive():
             raise Unavailable(
                 f"{self._address.url} still holds on to an earlier fetch",
                 remedy="it is tried again when that has ended; see what the server is doing",
@@ -51,10 +50,10 @@ class Libgit2:
         self._watcher = watcher = _Watcher(self._address, login)
         done: asyncio.Future[Collection[str]] = asyncio.get_running_loop().create_future()
         self._done = done
-        self._thread = threading.Thread(
-            target=self._work, args=(refspecs, watcher, done), name="git fetch", daemon=True
+        thread = threading.Thread(
+            target=self._work, args=(mirror, refspecs, watcher, done), name="git fetch", daemon=True
         )
-        self._thread.start()
+        thread.start()
         try:
             await asyncio.wait({done}, timeout=self._patience.answer)
             if not done.done() and watcher.heard:
@@ -67,7 +66,8 @@ class Libgit2:
             return done.result()
         finally:
             watcher.over = True
-            done.cancel()  # what comes now is for nobody
+            if done.cancel():  # what comes now is for nobody
+                self._held = thread
 
     def stop(self) -> None:
         self._stopped = True
@@ -76,12 +76,16 @@ class Libgit2:
             self._done.set_exception(Unavailable(f"fetching {self._address.url} was ended"))
 
     def _work(
-        self, refspecs: Sequence[str], watcher: _Watcher, done: asyncio.Future[Collection[str]]
+        self,
+        mirror: Path,
+        refspecs: Sequence[str],
+        watcher: _Watcher,
+        done: asyncio.Future[Collection[str]],
     ) -> None:
         result: Collection[str] = ()
         error: Exception | None = None
         try:
-            result = self._fetch(refspecs, watcher)
+            result = self._fetch(mirror, refspecs, watcher)
         except Problem as failure:
             error = failure
         except (pygit2.GitError, OSError, ValueError) as failure:
@@ -98,13 +102,13 @@ class Libgit2:
         with suppress(RuntimeError):  # the loop has ended, and the node with it
             done.get_loop().call_soon_threadsafe(settle)
 
-    def _fetch(self, refspecs: Sequence[str], watcher: _Watcher) -> Collection[str]:
+    def _fetch(self, mirror: Path, refspecs: Sequence[str], watcher: _Watcher) -> Collection[str]:
         if self._address.way is Way.PATH and not Path(self._address.url).is_dir():
             raise NotFound(f"{self._address.url} does not exist", remedy="correct the path to the repository")
         pygit2.settings.server_connect_timeout = int(self._patience.connect * 1000)
         pygit2.settings.server_timeout = int(self._patience.silence * 1000)
         # A handle of its own: that of the mirror is being read from meanwhile.
-        remote = pygit2.Repository(str(self._mirror)).remotes.create_anonymous(self._address.url)
+        remote = pygit2.Repository(str(mirror)).remotes.create_anonymous(self._address.url)
         remote.fetch(list(refspecs), callbacks=watcher)
         return {head.name for head in remote.list_heads(connect=False) if head.name}
 

@@ -8,6 +8,8 @@ read: `insteadOf` could send a token elsewhere.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import tempfile
 import threading
@@ -16,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
@@ -23,7 +26,18 @@ from pygit2.enums import ConfigLevel, ObjectType
 from reconciler.errors import Corrupt, Invalid, Refused, TooLarge
 from reconciler.sources.git.objects import Entry, parse_tree
 
-STALE = ("**/*.lock", "objects/pack/pack_git2_*", "objects/pack/tmp_*", "objects/**/tmp_obj_*")
+MAX_PACKS: Final = 64
+KEPT_ENTRIES: Final = 30_000  # of folders, in memory
+DIGEST: Final = 20  # bytes, of git's SHA-1
+PREFIX: Final = "mirror-"
+NEW: Final = ".new-"
+LEFT_BY_A_KILL: Final = (
+    f"objects/pack/{NEW}*",
+    "objects/pack/pack_git2_*",
+    "objects/pack/tmp_*",
+    "objects/**/tmp_obj_*",
+    "**/*.lock",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +52,45 @@ class Commit:
 
 
 class Mirror:
-    """A bare repository, opened or made anew."""
+    """A bare repository in a source's folder, opened or made anew."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, home: Path) -> None:
+        self._home = home
         self.torn = False  # something that should be here was not
         self._lock = threading.Lock()
-        self._repository = _open(folder)
+        self._folders: dict[str, Mapping[str, Entry]] = {}  # their contents never change
+        self._room = KEPT_ENTRIES
+        self._repository = _open(home)
+
+    @property
+    def folder(self) -> Path:
+        """Where it is just now; it moves when it is renewed."""
+        return Path(self._repository.path)
 
     def renew(self) -> None:
         """Begin with nothing; who reads through this mirror goes on when it is filled again."""
         with self._lock:
             shutil.rmtree(self.folder)
-            self._repository = _open(self.folder)
+            self._repository = _make(self._home)
             self.torn = False
+
+    def tidy(self, at_most: int = MAX_PACKS) -> None:
+        """Make one pack of many: each fetch leaves one. Nobody may fetch meanwhile."""
+        packs = self.folder / "objects" / "pack"
+        old = {path.name for path in packs.glob("pack-*.pack")}
+        if len(old) <= at_most:
+            return
+        with tempfile.TemporaryDirectory(prefix=NEW, dir=packs) as scratch:
+            pygit2.Repository(str(self.folder)).pack(scratch, n_threads=1)
+            with self._lock:
+                # A pack is seen by its index: the new one's comes last, the old ones' go first.
+                for made in sorted(Path(scratch).iterdir(), reverse=True):
+                    made.rename(packs / made.name)
+                    old.discard(made.name)
+                for name in old:
+                    (packs / name).with_suffix(".idx").unlink(missing_ok=True)
+                    (packs / name).unlink(missing_ok=True)
+                self._repository = pygit2.Repository(str(self.folder))
 
     @contextmanager
     def _reading(self) -> Iterator[pygit2.Repository]:
@@ -65,13 +104,20 @@ class Mirror:
     # -------------------------------------------------------------------------------------- objects
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
+        known = self._folders.get(tree)
+        if known is not None:
+            return known
         with self._reading() as repository:
             kind, raw = repository.odb.read(tree)
         if kind != ObjectType.TREE:
             raise Refused(
                 f"object {tree} of the repository is no folder", remedy="find out who made this commit"
             )
-        return parse_tree(tree, raw)
+        self._folders[tree] = found = parse_tree(tree, raw)
+        self._room -= len(found)
+        if self._room < 0:
+            self._folders, self._room = {}, KEPT_ENTRIES
+        return found
 
     def size(self, blob: str) -> int:
         with self._reading() as repository:
@@ -151,24 +197,59 @@ class Mirror:
             return [name for name in repository.references if name.startswith(prefix)]
 
 
-def _open(folder: Path) -> pygit2.Repository:
+def _open(home: Path) -> pygit2.Repository:
+    """The one that is there and sound, or a new one; whatever else a kill left is removed."""
     _isolate()
-    if folder.is_dir():
-        try:
-            repository = pygit2.Repository(str(folder))
-        except pygit2.GitError:
-            shutil.rmtree(folder)
-        else:
-            for left in (path for pattern in STALE for path in folder.glob(pattern)):
-                left.unlink()
-            return repository
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
-        made = Path(scratch) / "mirror"
-        repository = pygit2.init_repository(str(made), bare=True)
-        repository.config["http.followRedirects"] = "false"  # only within the same host, then
-        made.rename(folder)
-    return pygit2.Repository(str(folder))
+    found: pygit2.Repository | None = None
+    for path in sorted(home.glob("*")) if home.is_dir() else ():
+        if path.name.startswith(PREFIX) and found is None and _sound(path):
+            for left in [each for pattern in LEFT_BY_A_KILL for each in path.glob(pattern)]:
+                _remove(left)
+            found = pygit2.Repository(str(path))
+        elif path.name.startswith((PREFIX, NEW)):
+            _remove(path)
+    return found or _make(home)
+
+
+def _make(home: Path) -> pygit2.Repository:
+    """Under a name that was never used: libgit2 keeps open packs in mind by their path."""
+    home.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=NEW, dir=home))
+    repository = pygit2.init_repository(str(made), bare=True)
+    repository.config["http.followRedirects"] = "false"  # only within the same host, then
+    return pygit2.Repository(str(made.rename(made.with_name(made.name.replace(NEW, PREFIX)))))
+
+
+def _sound(folder: Path) -> bool:
+    """Whether a kill or a power cut has left it whole, as far as can be told without reading all of it.
+
+    libgit2 does not survive every index that is torn, so it may not see one.
+    """
+    try:
+        for pack in (folder / "objects" / "pack").glob("pack-*.pack"):
+            index = pack.with_suffix(".idx").read_bytes()
+            with pack.open("rb") as opened:
+                opened.seek(-DIGEST, os.SEEK_END)
+                ends_as_indexed = opened.read() == index[-2 * DIGEST : -DIGEST]
+            if not ends_as_indexed or _sha1(index[:-DIGEST]) != index[-DIGEST:]:
+                return False
+        repository = pygit2.Repository(str(folder))
+        # By file: libgit2 does not list what it cannot read.
+        marks = [path for path in (folder / "refs").rglob("*") if path.is_file() and path.suffix != ".lock"]
+        return all(repository[path.read_text().strip()].id for path in marks)
+    except (OSError, KeyError, ValueError, pygit2.GitError):
+        return False
+
+
+def _sha1(content: bytes) -> bytes:
+    return hashlib.sha1(content, usedforsecurity=False).digest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _isolate() -> None:

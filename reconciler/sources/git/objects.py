@@ -6,6 +6,7 @@ repository and refused where it leaves it. A name that no file may have refuses 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
@@ -20,8 +21,10 @@ FOLDER: Final = 0o040000
 LINK: Final = 0o120000
 SUBMODULE: Final = 0o160000
 EXECUTABLE: Final = 0o100755
-ID_BYTES: Final = 20
 
+_RECORD: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_FRAME: Final = len(b" \0") + 20
+_NO_NAMES: Final = {".", "..", ".git", ".GIT", ".Git"}
 _WHO: Final = "git itself writes no such folder: find out who made this commit"
 
 
@@ -50,22 +53,17 @@ Difference = tuple[str, Entry | None, Entry | None]
 
 def parse_tree(id: str, raw: bytes) -> dict[str, Entry]:
     """Read git's records `mode name NUL id`. Bytes that are no UTF-8 stay in a name, as surrogates."""
-    found: dict[str, Entry] = {}
-    at = 0
-    while at < len(raw):
-        space = raw.find(b" ", at)
-        zero = raw.find(b"\0", space)
-        end = zero + 1 + ID_BYTES
-        if space < 0 or zero < 0 or end > len(raw) or not raw[at:space].isdigit():
-            raise Refused(f"folder {id} of the repository cannot be read", remedy=_WHO)
-        name = raw[space + 1 : zero].decode("utf-8", "surrogateescape")
-        if name in found or name in {"", ".", ".."} or "/" in name or name.lower() == ".git":
-            raise Refused(
-                f"folder {id} of the repository holds {name!r}, twice or where no such name may be",
-                remedy=_WHO,
-            )
-        found[name] = Entry(int(raw[at:space], 8), raw[zero + 1 : end].hex())
-        at = end
+    records = _RECORD.findall(raw)
+    if sum(len(mode) + len(name) for mode, name, _ in records) + _FRAME * len(records) != len(raw):
+        raise Refused(f"folder {id} of the repository cannot be read", remedy=_WHO)
+    found = {
+        name.decode("utf-8", "surrogateescape"): Entry(int(mode, 8), raw_id.hex())
+        for mode, name, raw_id in records
+    }
+    wrong = [name for name in found if name in _NO_NAMES or "/" in name]
+    if wrong or len(found) != len(records):
+        which = f"a name that no file may have: {wrong[0]!r}" if wrong else "a name twice"
+        raise Refused(f"folder {id} of the repository holds {which}", remedy=_WHO)
     return found
 
 
@@ -85,7 +83,7 @@ def differences(
             raise TooLarge(f"the repository's folders are more than {MAX_DEPTH} deep")
         was = objects.entries(old_tree) if old_tree else EMPTY
         now = objects.entries(new_tree) if new_tree else EMPTY
-        for name in was.keys() | now.keys():
+        for name in {name for name, _ in was.items() ^ now.items()}:
             below = f"{path}/{name}" if path else name
             skipped = name.startswith(".") and not hidden
             yield from differences(

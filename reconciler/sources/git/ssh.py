@@ -30,6 +30,7 @@ CONFIG: Final = (
     "core.hooksPath=/dev/null",
     "credential.helper=",
     "gc.auto=0",
+    "fetch.unpackLimit=1",  # one file a fetch, as libgit2 does
     "maintenance.auto=false",
     "protocol.allow=never",
     "protocol.ssh.allow=always",
@@ -75,47 +76,36 @@ _HOST_KEY: Final = re.compile(r"Server host key: (\S+) (SHA256:\S+)")
 
 
 class OpenSsh:
-    """Fetches one address into one mirror."""
+    """Fetches one address."""
 
-    def __init__(self, mirror: Path, address: Address, patience: Patience) -> None:
-        self._mirror = mirror
+    def __init__(self, address: Address, patience: Patience) -> None:
         self._address = address
         self._patience = patience
         self._running: asyncio.subprocess.Process | None = None
         self._stopped = False
 
-    async def fetch(self, refspecs: Sequence[str], login: Login) -> Collection[str]:
-        with self._scratch() as scratch, in_memory(login.key) as key:
+    async def fetch(self, mirror: Path, refspecs: Sequence[str], login: Login) -> Collection[str]:
+        with _scratch(mirror) as scratch, in_memory(login.key) as key:
             config = write_config(scratch, self._address, login, self._patience, key)
-            status, said = await self._git(config, *FETCH, "--progress", "--", self._address.url, *refspecs)
+            command = (*FETCH, "--progress", "--", self._address.url, *refspecs)
+            status, said = await self._git(config, mirror, *command)
             if status == 0:
                 return {spec.removeprefix("+").partition(":")[0] for spec in refspecs}
             if "couldn't find remote ref" not in said:
                 raise _explained(said, self._address)
-            status, said = await self._git(config, "ls-remote", "--", self._address.url)
+            status, said = await self._git(config, mirror, "ls-remote", "--", self._address.url)
             return {line.partition("\t")[2] for line in said.splitlines() if "\t" in line}
 
     def stop(self) -> None:
         self._stopped = True
         self._kill()
 
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """A folder beside the mirror, for one fetch; what a killed node left there goes first."""
-        folder = self._mirror.with_name("ssh")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    async def _git(self, config: Path, *command: str) -> tuple[int, str]:
+    async def _git(self, config: Path, mirror: Path, *command: str) -> tuple[int, str]:
         """Run git, and say how it ended and what it wrote, the last of it."""
         if self._stopped:
             raise Unavailable(f"fetching {self._address.url} was ended")
         settings = [part for setting in CONFIG for part in ("-c", setting)]
-        argv = ["git", f"--git-dir={self._mirror}", *settings, *command]
+        argv = ["git", f"--git-dir={mirror}", *settings, *command]
         try:
             self._running = process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -160,6 +150,18 @@ class OpenSsh:
         if self._running is not None and self._running.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._running.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _scratch(mirror: Path) -> Iterator[Path]:
+    """A folder beside the mirror, for one fetch; what a killed node left there goes first."""
+    folder = mirror.with_name("ssh")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(config: Path) -> dict[str, str]:

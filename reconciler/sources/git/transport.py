@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol
 
 MAX_SAID: Final = 300
@@ -39,7 +40,7 @@ class Login:
 class Transport(Protocol):
     """One way to fetch."""
 
-    async def fetch(self, refspecs: Sequence[str], login: Login) -> Collection[str]:
+    async def fetch(self, mirror: Path, refspecs: Sequence[str], login: Login) -> Collection[str]:
         """Bring what the refspecs name into the mirror; the names of those that the remote offers."""
         ...
 
