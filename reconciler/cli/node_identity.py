@@ -38,11 +38,12 @@ def import_(file: str, data: str | None) -> None:
 
 
 @identity.command()
+@click.option("--lost", is_flag=True, help="The old one is lost for good: give up what only it can open.")
 @in_data
-def rotate(data: str | None) -> None:
+def rotate(lost: bool, data: str | None) -> None:
     """Make a new identity. Values that were encrypted to the old one can still be read."""
     store = keystore(data)
-    click.echo(store.rotate())
+    click.echo(store.rotate(lost=lost))
     click.echo(
         "next: back it up (`holdfast node identity export`), encrypt the repository's values anew "
         "(`holdfast secret reencrypt FILES`), then drop the old one (`holdfast node identity forget`)",

@@ -53,17 +53,21 @@ class Keystore:
         """Take a backup in. Nothing that is here is lost: this node's identity stays, as an earlier one."""
         backup = Backup.parse(text)
         with self._folder.locked():
-            here = self._identity.texts() if self._identity.recipients else ()
-            self._identity.replace(tuple(dict.fromkeys((*backup.identities, *here))))
+            self._identity.replace(tuple(dict.fromkeys((*backup.identities, *self._identity.found()))))
             for ref, record in backup.keys.items():
                 self.keys.restore(ref, record)
             self._reencrypt()
         return backup
 
-    def rotate(self) -> str:
-        """A new identity from now on; the earlier ones go on opening what the repository holds."""
+    def rotate(self, *, lost: bool = False) -> str:
+        """A new identity from now on; the earlier ones go on opening what the repository holds.
+
+        `lost`: there is no earlier one any more, and what only it could open is given up.
+        """
         with self._folder.locked():
-            earlier = self._identity.texts() if self._identity.recipients or self._encrypted() else ()
+            if not lost:
+                self._identity.ensure()
+            earlier = self._identity.found()
             # First both are there, then all is encrypted anew: at each moment between, all can be read.
             self._identity.replace((age.new_identity(), *earlier))
             self._reencrypt()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reconciler.drivers.keystore import age
 from reconciler.drivers.keystore.folder import Folder, Stamp
-from reconciler.errors import Corrupt, Missing, Refused
+from reconciler.errors import Corrupt, Invalid, Missing, Refused
 
 FILE = "identity"
 OTHERS = 0o007
@@ -61,6 +61,15 @@ class Identity:
         if found is None:
             raise self._lost()
         return found.identities
+
+    def found(self) -> tuple[str, ...]:
+        """Those that are there; one that is damaged is kept aside. The lock must be held."""
+        try:
+            found = self._load()
+        except (Corrupt, Invalid):
+            self._folder.write(f"{FILE}.damaged", self._folder.read(FILE) or b"")
+            return ()
+        return found.identities if found else ()
 
     def ensure(self) -> _Read:
         """What is there, or made now. The lock must be held."""
@@ -111,7 +120,8 @@ class Identity:
     def _lost(self) -> Missing:
         return Missing(
             f"the node's identity {self._folder.path / FILE} is missing",
-            remedy="restore it: `holdfast node identity import` with the backup",
+            remedy="restore it: `holdfast node identity import` with the backup; "
+            "if there is none, `holdfast node identity rotate --lost` begins anew",
         )
 
 

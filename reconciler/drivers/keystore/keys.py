@@ -11,7 +11,7 @@ from functools import partial
 from secrets import token_bytes
 from typing import Any
 
-from reconciler.drivers.keystore import ed25519
+from reconciler.drivers.keystore import age, ed25519
 from reconciler.drivers.keystore.folder import Folder
 from reconciler.drivers.keystore.identity import Identity
 from reconciler.drivers.keystore.shelf import Record, Shelf
@@ -23,13 +23,13 @@ from reconciler.ports import KnownKey, RetiredKey, Standing
 class Pair(Record):
     public: str  # in hex
     private: str = ""  # the 32 bytes, age-encrypted; empty for a public key that is only trusted
+    recipient: str = ""  # whom it is encrypted to
     rotation: str = ""
 
 
 class KeyRecord(Record):
     role: str
     standing: Standing = Standing.OURS
-    recipient: str = ""  # whom the private parts are encrypted to
     pair: Pair
     retired: tuple[Pair, ...] = ()
 
@@ -77,15 +77,13 @@ class KeyRing:
             made = old.made if old else ()
             if old and made and rotation in ("", *(pair.rotation for pair in made)):
                 return old.with_(pair=made[0], retired=made[1:], role=role, standing=Standing.OURS)
-            new, retired = self._new_pair(rotation), self._anew(made)
-            return KeyRecord(role=role, recipient=self._identity.recipient, pair=new, retired=retired)
+            return KeyRecord(role=role, pair=self._new_pair(rotation), retired=made)
 
         await self._change(key, generated)
 
     async def trust(self, key: Ref, role: str, public: PublicKey) -> None:
         def trusted(old: KeyRecord | None) -> KeyRecord:
-            made, recipient = (old.made, old.recipient) if old else ((), "")
-            return KeyRecord(role=role, recipient=recipient, pair=Pair(public=public.hex), retired=made)
+            return KeyRecord(role=role, pair=Pair(public=public.hex), retired=old.made if old else ())
 
         await self._change(key, trusted)
 
@@ -106,8 +104,7 @@ class KeyRing:
         def taken(old: KeyRecord | None) -> KeyRecord:
             pair = self._sealed(Pair(public=ed25519.public_of(seed)), seed)
             if old is None:
-                recipient = self._identity.recipient
-                return KeyRecord(role="", standing=Standing.FOREIGN, recipient=recipient, pair=pair)
+                return KeyRecord(role="", standing=Standing.FOREIGN, pair=pair)
             if old.pair.public != pair.public:
                 raise Conflict(
                     f"{key} is there already, with the fingerprint ed25519:{old.pair.public}",
@@ -130,25 +127,27 @@ class KeyRing:
     def restore(self, key: Ref, backup: KeyRecord) -> None:
         """Take a record of a backup in, and keep what is here as well. The lock must be held."""
         here = self._shelf.get(key, fresh=True)
-        self._shelf.put(key, self._current(backup if here is None else merged(here, backup)))
+        self._shelf.put(key, backup if here is None else merged(here, backup))
 
     def reencrypt(self) -> None:
-        """All private parts, to the present identity. The lock must be held."""
-        present = self._identity.recipient
+        """All private parts that can be read, to the present identity. The lock must be held."""
         for ref, record in self._shelf.all():
-            if record.made and record.recipient != present:
-                self._shelf.put(ref, self._current(record))
+            pair, *retired = map(self._anew, record.pairs)
+            new = record.with_(pair=pair, retired=tuple(retired))
+            if new != record:
+                self._shelf.put(ref, new)
 
-    def _current(self, record: KeyRecord) -> KeyRecord:
-        pair, *retired = self._anew(record.pairs)
-        return record.with_(recipient=self._identity.recipient, pair=pair, retired=tuple(retired))
-
-    def _anew(self, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-        """The same pairs, encrypted to the present identity."""
-        return tuple(self._sealed(p, self._identity.decrypt(p.private)) if p.private else p for p in pairs)
+    def _anew(self, pair: Pair) -> Pair:
+        if not pair.private or pair.recipient == self._identity.recipient:
+            return pair
+        try:
+            return self._sealed(pair, self._identity.decrypt(pair.private))
+        except age.Undecryptable:
+            return pair  # its identity is lost, and may be found
 
     def _sealed(self, pair: Pair, seed: bytes) -> Pair:
-        return Pair(public=pair.public, private=self._identity.encrypt(seed), rotation=pair.rotation)
+        private, recipient = self._identity.encrypt(seed), self._identity.recipient
+        return Pair(public=pair.public, private=private, recipient=recipient, rotation=pair.rotation)
 
     def _new_pair(self, rotation: str) -> Pair:
         seed = token_bytes(ed25519.SEED_BYTES)
@@ -193,5 +192,5 @@ def known(record: KeyRecord, recipients: Sequence[str]) -> KnownKey:
         rotation=record.made[0].rotation if record.made else "",
         standing=record.standing,
         retired=tuple(RetiredKey(PublicKey(pair.public), pair.rotation) for pair in record.retired),
-        readable=not record.made or record.recipient in recipients,
+        readable=not record.pair.private or record.pair.recipient in recipients,
     )

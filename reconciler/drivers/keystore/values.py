@@ -76,13 +76,13 @@ class SecretBox:
         await self._folder.write_aside(partial(self._drop, secret))
 
     def reencrypt(self) -> None:
-        """All values, to the present identity. The lock must be held."""
+        """All values that can be read, to the present identity. The lock must be held."""
         present = self._identity.recipient
         for ref, record in self._shelf.all():
             if record.recipient != present:
-                values = {key: self._anew(value) for key, value in record.values.items()}
-                new = {"recipient": present, "values": values}
-                self._shelf.put(ref, record.model_copy(update=new))
+                with suppress(age.Undecryptable):  # its identity is lost, and may be found
+                    values = {key: self._anew(value) for key, value in record.values.items()}
+                    self._shelf.put(ref, SecretRecord(recipient=present, values=values))
         if self._folder.stamp(DIGEST_KEY) is not None:
             self._write_digest_key(self._digest_key())
 

@@ -142,8 +142,8 @@ class Key(Kind[KeySpec, KeyState, KeyStep, Uses]):
         return Verdict(
             ready=False,
             reason="Undecryptable",
-            message="its private part is encrypted to an identity that this node does not have; "
-            "restore it: `holdfast node identity import` with the backup",
+            message="its private part is encrypted to an identity that this node does not have: "
+            "`holdfast node identity import` the backup, or if there is none, `rotate` the key",
             stalled=True,
         )
 

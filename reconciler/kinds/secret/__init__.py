@@ -88,8 +88,8 @@ class Secret(Kind[SecretSpec, SecretState, SecretStep, Uses]):
         return Verdict(
             ready=False,
             reason="Undecryptable",
-            message="its values are encrypted to an identity that this node does not have; "
-            "restore it: `holdfast node identity import` with the backup",
+            message="its values are encrypted to an identity that this node does not have: "
+            "`holdfast node identity import` the backup, or if there is none, encrypt the values anew",
             stalled=True,
         )
 

@@ -166,9 +166,43 @@ async def test_taking_a_set_aside_pair_back_after_an_interrupted_rotation_keeps_
     assert await keystore.keys.sign(RELEASE, b"x")
 
 
-def test_rotating_a_new_node_makes_its_first_identity(keystore: Keystore) -> None:
+def test_rotating_a_new_node_replaces_what_it_would_have_had(keystore: Keystore) -> None:
     assert keystore.rotate() == keystore.recipient
-    assert keystore.earlier() == ()
+    assert len(keystore.earlier()) == 1
+
+
+async def test_an_identity_that_is_lost_for_good_is_followed_by_another(folder: Path) -> None:
+    keystore = await filled(folder)
+    lost = keystore.export()
+    (folder / "identity").unlink()
+    keystore.rotate(lost=True)
+    known = keystore.keys.get(RELEASE)
+    assert known is not None
+    assert not known.readable
+    with pytest.raises(age.Undecryptable):
+        await keystore.keys.sign(RELEASE, b"x")
+    await keystore.keys.generate(RELEASE, "creator", "b")
+    assert await keystore.keys.sign(RELEASE, b"x")
+    await keystore.secrets.put(SHOP, {"password": encrypted(keystore, "newer")})
+    assert keystore.forget() == 0
+    keystore.restore(lost)
+    keystore.forget()
+    every_pair_is_readable(keystore)
+    assert keystore.secrets.resolve(SHOP, "password") == "newer"
+
+
+@pytest.mark.parametrize("content", [b"", b"AGE-SECRET-KEY-1DAMAGED", b"\xff\xfe"])
+async def test_a_damaged_identity_is_restored_from_the_backup_and_kept_aside(
+    folder: Path, content: bytes
+) -> None:
+    keystore = await filled(folder)
+    backup = keystore.export()
+    (folder / "identity").write_bytes(content)
+    with pytest.raises((Corrupt, Invalid)):
+        keystore.rotate()
+    keystore.restore(backup)
+    assert keystore.secrets.resolve(SHOP, "password") == "hunter2"
+    assert (folder / "identity.damaged").read_bytes() == content
 
 
 async def test_a_damaged_digest_key_makes_every_value_seem_changed_once(folder: Path) -> None:
