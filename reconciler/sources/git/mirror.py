@@ -236,7 +236,7 @@ def _sound(folder: Path) -> bool:
         repository = pygit2.Repository(str(folder))
         # By file: libgit2 does not list what it cannot read.
         marks = [path for path in (folder / "refs").rglob("*") if path.is_file() and path.suffix != ".lock"]
-        return all(repository[path.read_text().strip()].id for path in marks)
+        return all(str(repository[id].id) == id for id in (path.read_text().strip() for path in marks))
     except (OSError, KeyError, ValueError, pygit2.GitError):
         return False
 
