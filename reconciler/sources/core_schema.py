@@ -19,6 +19,9 @@ _WORDS: Final = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+FIRST: Final = frozenset(["", *"~nNtTfF", *"-+.0123456789"])
+"""How everything that is not text begins: what begins otherwise need not be resolved."""
+
 _NUMERIC: Final = frozenset("-+.0123456789")
 _INT: Final = re.compile(r"[-+]?[0-9]+")
 _BASED: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")

@@ -26,7 +26,7 @@ from yaml.events import (
 
 from reconciler.errors import Invalid
 from reconciler.model import JsonValue
-from reconciler.sources.core_schema import resolve
+from reconciler.sources.core_schema import FIRST, resolve
 from reconciler.sources.wording import Path, shown
 
 MAX_EVENTS: Final = 1_000_000  # of one document: one a scalar, two a mapping or a list
@@ -127,18 +127,25 @@ class Composer:
         if "${" in text:
             value = text = self._filled(text, event)
         if event.implicit[0]:
-            try:
-                value = resolve(text)
-            except Invalid as error:
-                raise self._flaw(event, error.message, error.remedy) from None
+            if text[:1] in FIRST:
+                value = self._resolved(text, event)
         elif event.tag is not None:
             self._check_tag(event, "str")
         if event.anchor is not None:
             self._anchors[event.anchor] = value, len(text)
         if level.key is _ITEM:
             level.items.append(value)
-        else:
+        elif level.key is _MERGE:
             self._put(value, event)
+        else:
+            level.items[level.key] = value
+            level.key = _AWAITED
+
+    def _resolved(self, text: str, event: _Event) -> JsonValue:
+        try:
+            return resolve(text)
+        except Invalid as error:
+            raise self._flaw(event, error.message, error.remedy) from None
 
     def _filled(self, text: str, event: _Event) -> str:
         try:
@@ -150,38 +157,34 @@ class Composer:
         return filled
 
     def _key(self, text: str, event: _Event) -> None:
+        level = self._level
         if event.implicit[0]:
-            if text == "<<" and self._level.merges is None:
-                self._level.key = _MERGE
+            if text == "<<" and level.merges is None:
+                level.key = _MERGE
                 return
-            if resolve(text) is not text:
+            if text[:1] in FIRST and not isinstance(self._resolved(text, event), str):
                 raise self._flaw(event, "a key that is no text", "quote it")
         elif event.tag is not None:
             self._check_tag(event, "str")
         if event.anchor is not None:
             self._anchors[event.anchor] = text, len(text)
-        self._put(text, event)
+        if text in level.items:
+            raise self._flaw(event, "the key stands twice", "remove one of them", text)
+        level.key = text
 
     def _put(self, value: JsonValue, event: _Event) -> None:
-        """Put what is complete where it belongs: into a list, or as a mapping's key, value or merge."""
+        """Put what a closed mapping or list or an alias holds where it belongs."""
         level = self._level
         if level.key is _ITEM:
             level.items.append(value)
-        elif level.key is _AWAITED:
-            if not isinstance(value, str):
-                raise self._flaw(event, "a key that is no text", "quote it")
-            if value in level.items:
-                raise self._flaw(event, "the key stands twice", "remove one of them", value)
-            level.key = value
             return
-        elif level.key is _MERGE:
+        if level.key is _MERGE:
             level.merges = value if isinstance(value, list) else [value]
             if not all(isinstance(each, dict) for each in level.merges):
                 raise self._flaw(event, "expected a mapping or a list of mappings")
-            level.key = _AWAITED
         else:
             level.items[level.key] = value
-            level.key = _AWAITED
+        level.key = _AWAITED
 
     def _open_mapping(self, event: _Event) -> None:
         self._open(_Level({}, _AWAITED), event, "map")
@@ -214,6 +217,8 @@ class Composer:
         self._put(closed.items, event)
 
     def _alias(self, event: _Event) -> None:
+        if self._level.key is _AWAITED:
+            raise self._flaw(event, "a key that is an alias", "write it out")
         value, size = self._anchors.get(event.anchor, (_AWAITED, 0))
         if value is _AWAITED:
             raise self._flaw(event, f"no anchor '&{shown(event.anchor)}' stands before this alias")
