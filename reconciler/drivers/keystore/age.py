@@ -45,9 +45,10 @@ def decrypt(armored: str, identities: Sequence[str]) -> bytes:
     try:
         return bytes(pyrage.decrypt(armored.strip().encode(), [_identity(i) for i in identities]))
     except (pyrage.DecryptError, ValueError) as why:
+        stranger = str(why) == "No matching keys found"
         raise Undecryptable(
-            f"cannot be decrypted: {why}",
-            remedy="it must be encrypted to this node: `holdfast node identity` prints its recipient",
+            "cannot be decrypted: " + ("it is for somebody else" if stranger else "it is damaged"),
+            remedy="encrypt it to this node: `holdfast node identity` prints its recipient",
         ) from None
 
 

@@ -54,10 +54,16 @@ async def test_a_person_may_be_named_by_an_ssh_key(keystore: Keystore) -> None:
 
 async def test_a_value_for_somebody_else_names_whom_to_encrypt_to(keystore: Keystore) -> None:
     text = encrypted(PLANTED.encode(), [age.recipient_of(age.new_identity())])
-    with pytest.raises(Invalid, match="'a' of secret/shop") as caught:
+    with pytest.raises(Invalid, match="'a' of secret/shop cannot be decrypted: it is for somebody") as caught:
         await keystore.secrets.put(SHOP, {"a": text})
     assert f"--recipient {keystore.recipient}" in caught.value.remedy
     assert keystore.secrets.get(SHOP) is None
+
+
+async def test_a_value_that_was_cut_off_is_damaged(keystore: Keystore) -> None:
+    lines = encrypted(PLANTED.encode() * 20, [keystore.recipient]).splitlines()
+    with pytest.raises(Invalid, match="it is damaged"):
+        await keystore.secrets.put(SHOP, {"a": "\n".join([*lines[:-4], lines[-1]])})
 
 
 async def test_bytes_that_are_no_text_are_refused(keystore: Keystore) -> None:
