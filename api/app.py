@@ -1,0 +1,57 @@
+"""The application: every route, and around all of them the same guard, errors and order.
+
+Rules: built once a node, from its desk; nothing that is optional in the framework is switched on, since
+a node that is idle pays for it in memory.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+
+from api import errors, identity, params, routes
+from api.stream import Closing
+from reconciler.runtime.desk import Desk
+from reconciler.settings import Api
+
+SMALL_BODY = 1024 * 1024
+LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
+
+
+def build(
+    desk: Desk | None, limits: Api, closing: Closing, *, openapi: OpenAPIConfig | None = None
+) -> Litestar:
+    """Without a desk only to be described."""
+    return Litestar(
+        [*_handlers(limits)],
+        before_request=params.only_known,
+        dependencies={
+            "desk": Provide(lambda: desk, sync_to_thread=False),
+            "actor": Provide(identity.actor_of, sync_to_thread=False),
+            "closing": Provide(lambda: closing, sync_to_thread=False),
+            **routes.PROVIDED,
+        },
+        exception_handlers={Exception: errors.answer},
+        guards=[identity.allowed],
+        debug=False,  # whatever the environment says: a stack trace never leaves
+        pdb_on_exception=False,
+        logging_config=None,
+        openapi_config=openapi,
+        request_max_body_size=SMALL_BODY,
+    )
+
+
+def _handlers(limits: Api) -> Iterator[HTTPRouteHandler]:
+    """Every handler of every file in `routes`."""
+    for found in pkgutil.iter_modules(routes.__path__):
+        for value in vars(import_module(f"{routes.__name__}.{found.name}")).values():
+            if isinstance(value, HTTPRouteHandler):
+                if value.paths & LARGE:
+                    value.request_max_body_size = limits.max_body_bytes
+                yield value

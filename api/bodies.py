@@ -1,0 +1,96 @@
+"""What comes in a request's body: a bundle of manifests, or a small object.
+
+Rules: JSON, and for manifests alone YAML as it is; what is unknown in it is refused with a suggestion,
+all faults are told at once; a body that stops halfway is nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from litestar import Request
+from litestar.exceptions import HTTPException, InternalServerException, SerializationException
+from litestar.serialization import decode_json
+
+from api.errors import Fault, Wrong, misspelt
+from reconciler.errors import Invalid
+from reconciler.runtime.bundle import DEFAULT_SET, Bundle
+
+JSON = "application/json"
+YAML = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
+TRUE = frozenset({"true", "1"})
+
+
+async def bundle_of(request: Request[Any, Any, Any]) -> Bundle:
+    """JSON as `Bundle` writes it, or one YAML text, with the rest of the bundle as parameters."""
+    kind = _content_type(request, {JSON, *YAML})
+    body = await _body(request)
+    if kind == JSON:
+        return Bundle.from_json(_decoded(body))
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(
+            f"the body is no UTF-8 (byte {error.start})", remedy="send the YAML as UTF-8"
+        ) from error
+    query = request.query_params
+    return Bundle(
+        {"manifest.yaml": text},
+        set=query.get("set", DEFAULT_SET),
+        prune=query.get("prune", "") in TRUE,
+        allow_prune=query.get("allow_prune", "") in TRUE,
+        expect=query.get("expect", ""),
+    )
+
+
+async def object_of(
+    request: Request[Any, Any, Any], *, known: Collection[str], needed: Collection[str] = ()
+) -> dict[str, Any]:
+    """A JSON object with these members; no body is an empty one."""
+    body = await _body(request)
+    if body:
+        _content_type(request, {JSON})
+    found = _decoded(body) if body else {}
+    if not isinstance(found, dict):
+        raise Wrong(Fault("", "body", "expected an object"))
+    faults = [
+        Fault(f"/{name}", name, "unknown field", misspelt(name, list(known)))
+        for name in found
+        if name not in known
+    ]
+    faults += [Fault(f"/{name}", name, "a required field is missing") for name in needed if name not in found]
+    if faults:
+        raise Wrong(*faults)
+    return found
+
+
+def text_of(given: dict[str, Any], name: str) -> str:
+    value = given.get(name) or ""
+    if not isinstance(value, str):
+        raise Wrong(Fault(f"/{name}", name, "expected text"))
+    return value
+
+
+def _content_type(request: Request[Any, Any, Any], taken: Collection[str]) -> str:
+    kind, _ = request.content_type
+    if kind not in taken:
+        listed = ", ".join(sorted(taken))
+        raise HTTPException(status_code=415, detail=f"'{kind}' is not taken here; send {listed}")
+    return kind
+
+
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    try:
+        return await request.body()
+    except InternalServerException as error:
+        raise Invalid("the request ended before its body did") from error
+
+
+def _decoded(body: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return decode_json(body)
+    except SerializationException as error:
+        raise Invalid(f"the body is no JSON: {error.detail}") from error
+    except RecursionError as error:
+        raise Invalid("the body is nested too deeply") from error

@@ -1,0 +1,177 @@
+"""Every error as one problem document (RFC 9457); the only table from codes to HTTP.
+
+Rules: whatever goes wrong, wherever, leaves as `application/problem+json` with the fields of
+`ProblemView`; a crash shows its request id and nothing else, the log has the rest; what the framework
+refuses (a path, a method, a parameter) reads like what Holdfast refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from reconciler.errors import Misplaced, Problem, Rejected
+from reconciler.views import ProblemView
+
+STATUS: Mapping[str, int] = {
+    "INVALID_REQUEST": 400,
+    "MISSING_FIELD": 400,
+    "INVALID_FIELD": 400,
+    "UNAUTHORIZED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "NOT_ACCEPTABLE": 406,
+    "REQUEST_TIMEOUT": 408,
+    "CONFLICT": 409,
+    "PRECONDITION_FAILED": 412,
+    "PAYLOAD_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "HEADERS_TOO_LARGE": 431,
+    "INTERNAL_SERVER_ERROR": 500,
+    "FAILED": 500,
+    "CORRUPT": 500,
+    "SERVICE_UNAVAILABLE": 503,
+    "TIMEOUT": 504,
+}
+CODE: Mapping[int, str] = {status: code for code, status in reversed(tuple(STATUS.items()))}
+"""The code of what the framework refuses: the first of its status in the table."""
+
+CONTENT_TYPE = "application/problem+json"
+CRASHED = "Holdfast could not answer because of a fault of its own"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One member of the request that is wrong."""
+
+    pointer: str  # a JSON pointer; below `/query` and `/path` for what is not in the body
+    name: str
+    message: str
+    suggestion: str = ""
+    place: str = ""  # in a manifest: `file:line:column`
+
+    def view(self) -> dict[str, str]:
+        found = {
+            "pointer": self.pointer,
+            "field": self.name,
+            "message": self.message,
+            "suggestion": self.suggestion,
+        }
+        return {**found, "place": self.place} if self.place else found
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a problem document is made of."""
+
+    code: str
+    detail: str
+    remedy: str = ""
+    faults: Sequence[Fault] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        return STATUS.get(self.code, 500)
+
+
+class Wrong(Problem):
+    """A request whose members are wrong: all of them are named."""
+
+    code = "INVALID_FIELD"
+
+    def __init__(self, *faults: Fault, remedy: str = "") -> None:
+        super().__init__("; ".join(f"{fault.name}: {fault.message}" for fault in faults), remedy=remedy)
+        self.faults = faults
+
+
+def misspelt(name: str, known: Sequence[str]) -> str:
+    """A suggestion for a name that is not known."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+
+
+def trouble(error: Exception) -> Trouble:
+    """What is to be told of an error; of a crash: nothing."""
+    match error:
+        case Wrong():
+            return Trouble(error.code, error.message, error.remedy, error.faults)
+        case Rejected():
+            return Trouble(
+                error.code, error.message, error.remedy, [_misplaced(one) for one in error.problems]
+            )
+        case Misplaced():
+            return Trouble(error.code, error.message, error.remedy, [_misplaced(error)])
+        case Problem():
+            return Trouble(error.code, error.message, error.remedy)
+        case ValidationException():
+            return _invalid(error)
+        case HTTPException() if error.status_code in CODE and error.status_code < 500:  # noqa: PLR2004
+            return Trouble(CODE[error.status_code], error.detail, headers=error.headers or {})
+    return Trouble("INTERNAL_SERVER_ERROR", CRASHED, "the node's log says more under this request id")
+
+
+def _misplaced(error: Misplaced) -> Fault:
+    """An error in a manifest; its pointer leads to the manifest, its place into it."""
+    file = error.place.file.replace("~", "~0").replace("/", "~1")
+    return Fault(f"/manifests/{file}", error.path, error.reason, error.remedy, str(error.place))
+
+
+def _invalid(error: ValidationException) -> Trouble:
+    """The parameters that the framework refused."""
+    faults = [
+        Fault(f"/{one['source'].value}/{one['key']}", one["key"], one["message"])
+        for one in (error.extra if isinstance(error.extra, list) else ())
+    ]
+    told = "; ".join(f"{fault.name}: {fault.message}" for fault in faults)
+    return Trouble("INVALID_FIELD", told or error.detail, faults=faults)
+
+
+def document(told: Trouble, path: str, request_id: str) -> ProblemView:
+    status = told.status
+    found: ProblemView = {
+        "type": f"urn:holdfast:problem:{told.code.lower().replace('_', '-')}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": told.detail,
+        "instance": path,
+        "code": told.code,
+        "message": told.detail,
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "request_id": request_id,
+    }
+    if told.remedy:
+        found["remedy"] = told.remedy
+    if told.faults:
+        found["errors"] = found["invalid_params"] = [fault.view() for fault in told.faults]
+    return found
+
+
+def encoded(told: Trouble, path: str, request_id: str) -> bytes:
+    return json.dumps(document(told, path, request_id), ensure_ascii=False).encode()
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The framework's handler of every exception."""
+    told = trouble(error)
+    request_id = str(request.scope["state"].get("request_id", ""))
+    if told.status >= 500 and not isinstance(error, Problem):  # noqa: PLR2004
+        log.error("%s %s %s", request_id, request.method, request.url.path, exc_info=error)
+    return Response(
+        encoded(told, request.url.path, request_id),
+        status_code=told.status,
+        media_type=CONTENT_TYPE,
+        headers=dict(told.headers),
+    )

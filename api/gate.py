@@ -1,0 +1,96 @@
+"""What every request passes first, and every answer last: its id, the host it was meant for, the last net.
+
+Rules: every answer carries `X-Request-ID`, the caller's own when it is a sane one; over TCP a request
+must name a loopback host, because a web page that a browser was tricked into showing names another;
+what still escapes from below ends as a problem document, never in the server's loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import CONTENT_TYPE, Trouble, encoded, trouble
+from api.identity import Door
+from api.listen import is_loopback
+
+SANE = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            return
+        state = scope["state"]
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers.get(b"x-request-id", b""))
+        state["request_id"] = request_id
+        passed = _Outgoing(send, request_id, whole=scope["method"] != "HEAD")
+        if Door(state["door"]) is not Door.SOCKET and not _meant_for_us(headers.get(b"host", b"")):
+            told = Trouble("FORBIDDEN", "this host is not served here", "ask for localhost or 127.0.0.1")
+            await _refuse(told, scope, passed)
+            return
+        inner = scope.copy()
+        if scope["method"] == "HEAD":  # answered as GET is, and its body left out
+            inner["method"] = "GET"
+        try:
+            await self._inner(inner, receive, passed)
+        except Exception as error:
+            log.exception("%s %s %s", request_id, scope["method"], scope["path"])
+            if passed.started:
+                raise  # half an answer is out: only closing the connection says so
+            await _refuse(trouble(error), scope, passed)
+
+
+class _Outgoing:
+    """Adds the headers that every answer has."""
+
+    def __init__(self, send: Send, request_id: str, *, whole: bool) -> None:
+        self._send = send
+        self._own = (
+            (b"x-request-id", request_id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", b"no-store"),
+        )
+        self._whole = whole
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = [*message.get("headers", ()), *self._own]
+            await self._send(message)
+            if not self._whole:
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif self._whole:
+            await self._send(message)
+
+
+async def _refuse(told: Trouble, scope: Any, send: _Outgoing) -> None:  # noqa: ANN401
+    body = encoded(told, scope["path"], scope["state"]["request_id"])
+    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": told.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _request_id(given: bytes) -> str:
+    return given.decode() if SANE.fullmatch(given) else f"req-{uuid4().hex[:12]}"
+
+
+def _meant_for_us(host: bytes) -> bool:
+    try:
+        name = urlsplit(f"//{host.decode('ascii')}").hostname
+    except ValueError:
+        return False
+    return name is not None and is_loopback(name)

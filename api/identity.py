@@ -1,0 +1,108 @@
+"""Who asks, and what they may: on the socket the kernel says so, over TCP nobody has said.
+
+Rules: the owner of the node and root may do everything through the socket, nobody else anything; over
+TCP one may look, at what is meant to be looked at without a credential, and change nothing. A route
+says what it is by its `opt`: see the words below.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotFoundException
+from litestar.handlers.base import BaseRouteHandler
+
+from reconciler.errors import Refused
+
+READS = {"reads": True}
+"""The opt of a route that changes nothing although its method is not GET."""
+PRIVATE = {"private": True}
+"""The opt of a route that only the socket serves: what it tells is for the owner."""
+INTERNAL = {"internal": True}
+"""The opt of a route of the internal listener; the socket has it too, the public one has not."""
+EVERYWHERE = {"everywhere": True}
+"""The opt of a route that every listener has."""
+
+ALSO = "also"
+"""The opt that names the parameters which a route reads by itself."""
+
+_CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: Linux' struct ucred
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Door(StrEnum):
+    """The listener that a request came in by."""
+
+    SOCKET = "socket"
+    PUBLIC = "public"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end of the socket, as the kernel knows it."""
+
+    uid: int
+    pid: int
+
+    @property
+    def may_all(self) -> bool:
+        return self.uid in (0, os.geteuid())
+
+    @property
+    def actor(self) -> str:
+        """As operations and events name it: `uid:0 root`."""
+        return f"uid:{self.uid} {_user(self.uid)}".rstrip()
+
+
+@lru_cache(maxsize=64)
+def _user(uid: int) -> str:
+    with suppress(KeyError):
+        return pwd.getpwuid(uid).pw_name
+    return ""
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, _ = _CREDENTIALS.unpack(raw)
+    return Peer(uid, pid)
+
+
+def actor_of(request: Request[Any, Any, Any]) -> str:
+    peer: Peer | None = request.scope["state"].get("peer")
+    return peer.actor if peer is not None else "anonymous"
+
+
+def allowed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The framework's guard of every route."""
+    state = connection.scope["state"]
+    door, peer = Door(state["door"]), state.get("peer")
+    opt = handler.opt
+    if door is Door.SOCKET:
+        if peer is None or not peer.may_all:
+            raise Refused(
+                "this socket answers only the owner of the node and root",
+                remedy="ask as that user, or read over HTTP",
+            )
+        return
+    if not opt.get("everywhere") and bool(opt.get("internal")) != (door is Door.INTERNAL):
+        raise NotFoundException(detail="the path is not served by this listener")
+    if connection.scope.get("method", "") not in _SAFE and not opt.get("reads"):
+        raise Refused(
+            "over TCP this node is read-only",
+            remedy="write through the node's Unix socket, as `holdfast` does, or change its manifests",
+        )
+    if opt.get("private"):
+        raise Refused(
+            "this is told only to the owner of the node", remedy="ask through the node's Unix socket"
+        )

@@ -1,0 +1,92 @@
+"""Lists in pieces: numbered pages for what stands still, cursors for what grows.
+
+Rules: a page tells its place and the way to its neighbours, which are null at the ends; a cursor is the
+last thing that was told, so that nothing is told twice and nothing left out while things come and go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Generic, NamedTuple, TypedDict, TypeVar
+from urllib.parse import urlencode
+
+from litestar.datastructures import URL
+from litestar.params import Parameter
+
+from api.errors import Fault, Wrong
+
+DEFAULT_SIZE = 20
+LARGEST = 100
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+Number = Annotated[int, Parameter(ge=1, description="Which page, from 1 on.")]
+Size = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="How many on a page; 20 if not said.")]
+Synonym = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="The same as `per_page`.")]
+Limit = Annotated[int, Parameter(ge=1, le=LARGEST, description="How many at most.")]
+
+
+class Pagination(TypedDict):
+    page: int
+    per_page: int
+    total_pages: int
+    total_items: int
+
+
+class Links(TypedDict):
+    first: str | None
+    prev: str | None
+    next: str | None
+    last: str | None
+
+
+class Page(TypedDict, Generic[T]):
+    data: list[T]
+    pagination: Pagination
+    links: Links
+
+
+class Stretch(TypedDict, Generic[T]):
+    """What follows a cursor; `next` is the cursor to go on with, null at the end."""
+
+    data: list[T]
+    cursor: str | None
+    limit: int
+    next: str | None
+
+
+class Paging(NamedTuple):
+    """Which page is asked for."""
+
+    page: int
+    size: int
+
+
+def paging(page: Number = 1, per_page: Size = None, limit: Synonym = None) -> Paging:
+    if per_page is not None and limit is not None and per_page != limit:
+        raise Wrong(Fault("/query/limit", "limit", "says something else than per_page, which means the same"))
+    return Paging(page, per_page or limit or DEFAULT_SIZE)
+
+
+def page_of(items: Sequence[V], view: Callable[[V], T], url: URL, asked: Paging) -> Page[T]:
+    """One page of all items; only what is on it is made into views."""
+    page, size = asked
+    total = -(-len(items) // size)
+
+    def link(number: int) -> str | None:
+        if not 1 <= number <= total:
+            return None
+        query = [(key, value) for key, value in url.query_params.multi_items() if key != "page"]
+        return f"{url.path}?{urlencode([*query, ('page', number)])}"
+
+    return {
+        "data": [view(item) for item in items[(page - 1) * size : page * size]],
+        "pagination": {"page": page, "per_page": size, "total_pages": total, "total_items": len(items)},
+        "links": {
+            "first": link(1),
+            "prev": link(page - 1) if page > 1 else None,
+            "next": link(page + 1),
+            "last": link(total),
+        },
+    }

@@ -1,0 +1,42 @@
+"""What asks for a change: apply, diff, reconcile."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, post
+from litestar.params import Parameter
+
+from api.bodies import bundle_of, object_of
+from api.errors import Fault, Wrong
+from api.identity import READS
+from api.routes import Actor, AnyRequest, TheDesk
+from reconciler.runtime.desk import Selection
+from reconciler.views import OperationView, PreviewView
+
+DryRun = Annotated[bool, Parameter(query="dryRun", description="Only show what would change.")]
+
+
+@post("/api/v1/apply", status_code=202, summary="Put manifests into the inbox")
+async def apply(
+    request: AnyRequest, desk: TheDesk, actor: Actor, *, dry_run: DryRun = False
+) -> Response[OperationView] | Response[PreviewView]:
+    bundle = await bundle_of(request)
+    if dry_run:
+        return Response(await desk.diff(bundle), status_code=200)
+    return Response(await desk.apply(bundle, actor))
+
+
+@post("/api/v1/diff", status_code=200, opt=READS, summary="What applying the same would change")
+async def diff(request: AnyRequest, desk: TheDesk) -> PreviewView:
+    return await desk.diff(await bundle_of(request))
+
+
+@post("/api/v1/reconcile", status_code=202, summary="Look now, and begin the tries anew")
+async def reconcile(request: AnyRequest, desk: TheDesk, actor: Actor) -> OperationView:
+    """The body names `refs`; without a body, or with none named, all resources are meant."""
+    named = (await object_of(request, known=("refs",))).get("refs") or []
+    if not isinstance(named, list) or not all(isinstance(ref, str) for ref in named):
+        raise Wrong(Fault("/refs", "refs", "expected a list of texts", 'such as ["service/web"]'))
+    refs = [desk.ref(ref) for ref in named] or desk.refs(Selection())
+    return await desk.reconcile(refs, actor)

@@ -1,0 +1,44 @@
+"""The node itself: how it does, and how it is told to stop."""
+
+from __future__ import annotations
+
+from litestar import get, post
+
+from api.identity import INTERNAL
+from api.routes import Actor, TheDesk
+from reconciler.views import DaemonView, StatsView
+
+
+@get("/status", sync_to_thread=False, opt=INTERNAL, summary="State and uptime")
+def status(desk: TheDesk) -> DaemonView:
+    return desk.daemon.view()
+
+
+@get("/api/v1/daemon/status", sync_to_thread=False, summary="State and uptime")
+def daemon_status(desk: TheDesk) -> DaemonView:
+    return desk.daemon.view()
+
+
+@get("/stats", opt=INTERNAL, summary="Figures of the process")
+async def stats(desk: TheDesk) -> StatsView:
+    return await desk.daemon.stats()
+
+
+@get("/api/v1/daemon/stats", summary="Figures of the process")
+async def daemon_stats(desk: TheDesk) -> StatsView:
+    return await desk.daemon.stats()
+
+
+@post(
+    "/shutdown",
+    status_code=202,
+    opt=INTERNAL,
+    summary="Stop the node; services go on if not asked",
+)
+async def shutdown(desk: TheDesk, actor: Actor, services: bool = False) -> DaemonView:  # noqa: FBT002
+    return await desk.daemon.stop(actor, services=services)
+
+
+@post("/api/v1/daemon/shutdown", status_code=202, summary="The same under the API's own path")
+async def daemon_shutdown(desk: TheDesk, actor: Actor, services: bool = False) -> DaemonView:  # noqa: FBT002
+    return await desk.daemon.stop(actor, services=services)

@@ -1,0 +1,25 @@
+"""Is it alive, and does its engine work?"""
+
+from __future__ import annotations
+
+from litestar import Response, get
+
+from api.identity import EVERYWHERE
+from api.routes import TheDesk
+from reconciler.views import HealthView
+
+
+def _health(desk: TheDesk) -> Response[HealthView]:
+    """A page never looks green because the engine is dead: then it is 503."""
+    view = desk.daemon.health()
+    return Response(view, status_code=503 if view["status"] == "stalled" else 200)
+
+
+@get("/health", sync_to_thread=False, opt=EVERYWHERE, summary="Liveness, with the age of the last pass")
+def health(desk: TheDesk) -> Response[HealthView]:
+    return _health(desk)
+
+
+@get("/api/v1/daemon/health", sync_to_thread=False, summary="The same under the API's own path")
+def daemon_health(desk: TheDesk) -> Response[HealthView]:
+    return _health(desk)

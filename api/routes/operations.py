@@ -1,0 +1,13 @@
+"""What was asked for, and what has become of it."""
+
+from __future__ import annotations
+
+from litestar import get
+
+from api.routes import TheDesk
+from reconciler.views import OperationView
+
+
+@get("/api/v1/operations/{name:str}", summary="One operation")
+async def operation(desk: TheDesk, name: str) -> OperationView:
+    return await desk.operation(name)

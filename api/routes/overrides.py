@@ -1,0 +1,44 @@
+"""A person's timed word on a wish: suspend it, stop it, hold it, and take that back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from litestar import delete, get, post
+
+from api.bodies import object_of, text_of
+from api.errors import Fault, Wrong
+from api.pages import Page, page_of
+from api.routes import Actor, AnyRequest, TheDesk, ThePaging, TheRef
+from reconciler.quantities import parse_duration
+from reconciler.views import OverrideView
+
+
+@get("/api/v1/overrides", sync_to_thread=False, summary="What is overridden, by whom, until when")
+def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[OverrideView]:
+    return page_of(desk.overrides(), lambda view: view, request.url, paging)
+
+
+@post("/api/v1/overrides", status_code=201, summary="Patch a wish for a while")
+async def add(request: AnyRequest, desk: TheDesk, actor: Actor) -> OverrideView:
+    """The body: `ref`, `patch` (`{"suspend": true}`), `reason`, and how long it is to last as `for`."""
+    given = await object_of(request, known=("ref", "patch", "reason", "for"), needed=("ref", "patch"))
+    patch = given["patch"]
+    if not isinstance(patch, dict) or not patch:
+        raise Wrong(
+            Fault("/patch", "patch", "expected the fields of the spec to override", '{"suspend": true}')
+        )
+    ref = desk.ref(text_of(given, "ref"))
+    return await desk.override(ref, patch, actor, text_of(given, "reason"), _last(text_of(given, "for")))
+
+
+@delete("/api/v1/overrides/{kind:str}/{namespace:str}/{name:str}", summary="Take it back")
+async def end(desk: TheDesk, actor: Actor, ref: TheRef) -> None:
+    await desk.end_override(ref, actor)
+
+
+def _last(text: str) -> timedelta | None:
+    try:
+        return parse_duration(text) if text else None
+    except ValueError as error:
+        raise Wrong(Fault("/for", "for", str(error))) from error

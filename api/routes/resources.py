@@ -1,0 +1,103 @@
+"""The declared things: lists of them, one of them, why it is so, and what was done about it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated
+
+from litestar import Response, delete, get
+from litestar.di import Provide
+from litestar.params import Dependency, Parameter
+from litestar.serialization import encode_json
+
+from api.errors import Fault, Wrong
+from api.pages import Limit, Page, Stretch, page_of
+from api.routes import Actor, AnyRequest, TheDesk, ThePaging, TheRef
+from reconciler.runtime.desk import Selection
+from reconciler.views import CauseView, OperationView, PlannedView, ResourceView
+
+ONE = "/api/v1/resources/{kind:str}/{namespace:str}/{name:str}"
+
+Kind = Annotated[str, Parameter(description="Only this kind, in any spelling of it.")]
+Where = Annotated[str, Parameter(description="Only this namespace.")]
+Names = Annotated[list[str] | None, Parameter(description="Only this name; may be given several times.")]
+Labels = Annotated[str, Parameter(description="Only what has all of these labels: `app=web,tier=db`.")]
+Cursor = Annotated[str | None, Parameter(description="What follows this one; empty: from the beginning.")]
+Much = Annotated[int, Parameter(ge=1, le=1000, description="How many at most.")]
+Chosen = Annotated[Selection, Dependency(skip_validation=True)]
+
+
+def _chosen(kind: Kind = "", namespace: Where = "", name: Names = None, labels: Labels = "") -> Selection:
+    return Selection(kind, namespace, tuple(name or ()), _labels(labels))
+
+
+CHOSEN = {"chosen": Provide(_chosen, sync_to_thread=False)}
+
+
+@get("/api/v1/resources", sync_to_thread=False, dependencies=CHOSEN, summary="Resources, page by page")
+def pages(request: AnyRequest, desk: TheDesk, chosen: Chosen, paging: ThePaging) -> Page[ResourceView]:
+    return page_of(desk.refs(chosen), desk.resource, request.url, paging)
+
+
+@get("/api/v1/resources/all", sync_to_thread=False, dependencies=CHOSEN, summary="Resources behind a cursor")
+def stretch(
+    desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000
+) -> Stretch[ResourceView]:
+    """Larger pieces than pages, and nothing is left out or told twice while resources come and go."""
+    rest = [ref for ref in desk.refs(chosen) if tuple(ref) > _after(cursor)]
+    told = rest[:limit]
+    return {
+        "data": [desk.resource(ref) for ref in told],
+        "cursor": cursor,
+        "limit": limit,
+        "next": "/".join(told[-1]) if len(rest) > limit else None,
+    }
+
+
+@get(ONE, sync_to_thread=False, summary="One resource, with its status")
+def one(request: AnyRequest, desk: TheDesk, ref: TheRef) -> Response[ResourceView | None]:
+    view = desk.resource(ref)
+    tag = _tag(view)
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(None, status_code=304, headers={"etag": tag})
+    return Response(view, headers={"etag": tag})
+
+
+@get(f"{ONE}/plans", summary="What was planned and done, the newest first")
+async def plans(desk: TheDesk, ref: TheRef, limit: Limit = 20) -> list[PlannedView]:
+    desk.status(ref)
+    return await desk.plans(ref, limit)
+
+
+@get(f"{ONE}/causes", sync_to_thread=False, summary="Why it is not ready, down to the root")
+def causes(desk: TheDesk, ref: TheRef) -> list[CauseView]:
+    return desk.why(ref)
+
+
+@delete(ONE, status_code=202, summary="Take out of the inbox what was applied")
+async def remove(desk: TheDesk, actor: Actor, ref: TheRef, *, allow_prune: bool = False) -> OperationView:
+    return await desk.delete([ref], actor, allow_prune=allow_prune)
+
+
+def _labels(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    for key, sign, value in pairs:
+        if not key or not sign:
+            told = f"'{key}{sign}{value}' is no label and its value"
+            raise Wrong(Fault("/query/labels", "labels", told, "write key=value"))
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _after(cursor: str | None) -> tuple[str, ...]:
+    if not cursor:
+        return ()
+    if cursor.count("/") != 2:  # noqa: PLR2004 - kind, namespace and name
+        raise Wrong(Fault("/query/cursor", "cursor", "is none that this node has given", "begin without one"))
+    return tuple(cursor.split("/"))
+
+
+def _tag(view: ResourceView) -> str:
+    """Weak: it moves with the wish and with the status, not with every passing figure."""
+    status = {key: value for key, value in view["status"].items() if key != "last_pass_age_s"}
+    stands = [view["metadata"], view["spec"], status, view["overrides"]]
+    return f'W/"{sha256(encode_json(stands)).hexdigest()[:32]}"'

@@ -1,0 +1,54 @@
+"""Where wishes come from: the sources, their revisions, and how they are told to look or go back."""
+
+from __future__ import annotations
+
+from litestar import get, post
+
+from api.bodies import object_of, text_of
+from api.pages import Limit, Page, page_of
+from api.routes import Actor, AnyRequest, Namespace, TheDesk, ThePaging
+from reconciler.views import OperationView, OverrideView, RevisionView, SourceView
+
+
+@get("/api/v1/sources", sync_to_thread=False, summary="All sources")
+def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[SourceView]:
+    return page_of(desk.sources(), lambda view: view, request.url, paging)
+
+
+@get("/api/v1/sources/git", sync_to_thread=False, summary="The sources that are git repositories")
+def git(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[SourceView]:
+    found = [source for source in desk.sources() if source["type"] == "git"]
+    return page_of(found, lambda view: view, request.url, paging)
+
+
+@get("/api/v1/sources/{name:str}", sync_to_thread=False, summary="One source, and how far it has come")
+def one(desk: TheDesk, name: str, namespace: Namespace = "default") -> SourceView:
+    return desk.source(_named(name, namespace))
+
+
+@get("/api/v1/sources/{name:str}/revisions", summary="What it declared, the newest first")
+async def revisions(
+    desk: TheDesk, name: str, namespace: Namespace = "default", limit: Limit = 20
+) -> list[RevisionView]:
+    source = desk.source(_named(name, namespace))
+    return await desk.revisions(source["name"], limit)
+
+
+@post("/api/v1/sources/{name:str}/push", status_code=202, summary="Fetch at once: something was pushed")
+async def push(desk: TheDesk, actor: Actor, name: str, namespace: Namespace = "default") -> OperationView:
+    source = desk.source(_named(name, namespace))
+    return await desk.push(source["name"], actor)
+
+
+@post("/api/v1/sources/{name:str}/rollback", status_code=202, summary="Go back to a revision and stay there")
+async def rollback(
+    request: AnyRequest, desk: TheDesk, actor: Actor, name: str, namespace: Namespace = "default"
+) -> OverrideView:
+    """The body may name the `revision`, by its beginning, and a `reason`."""
+    given = await object_of(request, known=("revision", "reason"))
+    source = desk.source(_named(name, namespace))
+    return await desk.rollback(source["name"], text_of(given, "revision"), actor, text_of(given, "reason"))
+
+
+def _named(name: str, namespace: str) -> str:
+    return name if namespace == "default" else f"{namespace}/{name}"

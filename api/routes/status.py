@@ -1,0 +1,20 @@
+"""How everything stands, and how one thing does."""
+
+from __future__ import annotations
+
+from litestar import get
+
+from api.routes import Namespace, TheDesk
+from reconciler.views import NodeView, StatusView
+
+
+@get("/api/v1/status", sync_to_thread=False, summary="The whole node at a glance")
+def node(desk: TheDesk) -> NodeView:
+    return desk.node()
+
+
+@get(
+    "/api/v1/status/{kind:str}/{name:str}", sync_to_thread=False, summary="One status, and what it waits for"
+)
+def one(desk: TheDesk, kind: str, name: str, namespace: Namespace = "default") -> StatusView:
+    return desk.status(desk.ref(f"{kind}/{namespace}/{name}"))

@@ -1,0 +1,80 @@
+"""The API as a service of the node: its listeners opened, kept open, and closed in order.
+
+Rules: the socket must open, or the service fails and is started again; a TCP port that is taken is told,
+stands among the node's warnings and is tried again, and the node goes on; at the end nobody new is let
+in, streams are told, requests are finished, and what is not finished within the grace is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from uvicorn.config import Config
+
+from api import listen
+from api.app import build
+from api.gate import Gate
+from api.identity import Door
+from api.listener import Listener
+from api.stream import Closing
+from api.wire import config_of
+from reconciler.errors import Problem
+from reconciler.runtime.node import Node
+
+RETRY_S = (1.0, 5.0, 30.0)  # until a port that is taken is tried again; the last goes on
+
+
+class Service:
+    """What the entry point of the runtime names."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._daemon = node.desk.daemon
+        self._closing = Closing()
+
+    async def run(self) -> None:
+        settings = self._node.settings
+        config = config_of(Gate(build(self._node.desk, settings.api, self._closing)))
+        grace = settings.daemon.shutdown_grace_s
+        wanted = {Door.INTERNAL: settings.daemon.legacy_listen}
+        if settings.api.enabled:
+            wanted[Door.PUBLIC] = settings.api.listen
+        async with AsyncExitStack() as stack:
+            socket = listen.unix(settings.socket)
+            stack.callback(listen.remove, settings.socket)
+            listeners = [await Listener.on(socket, Door.SOCKET, config)]
+            stack.push_async_callback(self._close, listeners, grace)
+            async with asyncio.TaskGroup() as group:
+                for door, text in wanted.items():
+                    if text:
+                        group.create_task(self._open(door, text, config, listeners))
+                await asyncio.Event().wait()  # until the node cancels us
+
+    async def _open(self, door: Door, text: str, config: Config, listeners: list[Listener]) -> None:
+        """Listen on TCP; for as long as that does not work, say so and try again."""
+        tries = 0
+        while True:
+            try:
+                socket = listen.tcp(listen.parse(text))
+            except Problem as problem:  # no second try would do better
+                await self._warn(door, problem.message, problem.remedy)
+                return
+            except OSError as error:
+                await self._warn(door, f"{text}: {error.strerror}", "free the address, or set another one")
+                await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+                tries += 1
+            else:
+                self._daemon.settle(door.value)
+                listeners.append(await Listener.on(socket, door, config))
+                return
+
+    async def _warn(self, door: Door, cause: str, remedy: str) -> None:
+        what = "the API" if door is Door.PUBLIC else "the internal listener"
+        await self._daemon.warn(door.value, f"{what} does not listen: {cause}", remedy)
+
+    async def _close(self, listeners: list[Listener], grace: float) -> None:
+        for listener in listeners:
+            listener.stop_accepting()
+        self._closing.tell()
+        await asyncio.gather(*(listener.finish(grace) for listener in listeners))

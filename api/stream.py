@@ -1,0 +1,99 @@
+"""Answers that go on: events and logs as they come, to any number of readers at once.
+
+Rules: a reader has a position and no queue, so that a slow one costs nothing; something is sent at least
+every `HEARTBEAT_S`, so that either side notices when the other is gone; when the node stops, each stream
+says so and ends; when the reader goes away, all that was done for it ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from litestar.types import Receive, Scope, Send
+
+HEARTBEAT_S = 15.0
+
+
+class Closing:
+    """Told once: the node stops, every stream is to end."""
+
+    def __init__(self) -> None:
+        self._told = asyncio.Event()
+
+    def tell(self) -> None:
+        self._told.set()
+
+    async def within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._told.wait()
+        return self._told.is_set()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a stream is written."""
+
+    media_type: bytes
+    beginning: bytes
+    heartbeat: bytes
+    goodbye: bytes
+
+
+SSE = Form(
+    b"text/event-stream; charset=utf-8",
+    b"retry: 2000\n\n",
+    b": heartbeat\n\n",
+    b'event: stream.end\ndata: {"reason":"the node stops"}\n\n',
+)
+LINES = Form(b"application/x-ndjson; charset=utf-8", b"", b"\n", b"")
+
+
+class Stream:
+    """One answer that goes on; the framework takes it as a response."""
+
+    def __init__(self, form: Form, pieces: AsyncIterator[bytes], closing: Closing) -> None:
+        self._form = form
+        self._pieces = pieces
+        self._closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", self._form.media_type), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await _body(send, self._form.beginning)
+        work = [
+            asyncio.ensure_future(self._tell(send)),
+            asyncio.ensure_future(self._beat(send)),
+            asyncio.ensure_future(_gone(receive)),
+        ]
+        try:
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+        for task in done:
+            task.result()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _tell(self, send: Send) -> None:
+        async for piece in self._pieces:
+            await _body(send, piece)
+
+    async def _beat(self, send: Send) -> None:
+        while not await self._closing.within(HEARTBEAT_S):
+            await _body(send, self._form.heartbeat)
+        await _body(send, self._form.goodbye)
+
+
+async def _body(send: Send, piece: bytes) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    """The reader goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

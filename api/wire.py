@@ -1,0 +1,185 @@
+"""uvicorn's HTTP protocol with what it leaves out: who is at the other end, and limits of time and size.
+
+Rules: a request's head must be there within `HEAD_S` and `HEAD_BYTES`, its body must move at least every
+`BODY_S`, an answer must be taken within `WRITE_S`; whatever is wrong with the bytes themselves is told as
+a problem document too. One timer a connection, none while the node is at work on the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.utils import formatdate
+from typing import Any
+from uuid import uuid4
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from api.errors import CONTENT_TYPE, Trouble, encoded
+from api.identity import Door, peer_of
+
+HEAD_S = 10.0
+BODY_S = 30.0
+WRITE_S = 60.0
+LINGER_S = 5.0  # for a client that still sends what has been refused, so that it gets to read why
+HEAD_BYTES = 64 * 1024
+
+
+class Connections(ServerState):
+    """What the connections of one listener share."""
+
+    def __init__(self, door: Door, most: int) -> None:
+        super().__init__()
+        self.door = door
+        self.most = most
+        self.empty = asyncio.Event()
+        self.empty.set()
+        self._dated = 0.0
+
+    def date(self) -> None:
+        """Keep the `Date` header true to the second."""
+        now = time.time()
+        if now - self._dated >= 1:
+            self._dated = float(int(now))
+            self.default_headers = [(b"date", formatdate(now, usegmt=True).encode())]
+
+
+class Wire(HttpToolsProtocol):
+    def __init__(self, config: Config, shared: Connections) -> None:
+        super().__init__(config, shared, {"door": shared.door.value})
+        self._shared = shared
+        self._timer: asyncio.TimerHandle | None = None
+        self._timed: str = ""
+        self._head_bytes = 0
+        self._blocked: asyncio.TimerHandle | None = None
+
+    # --------------------------------------------------------------------------------------- the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._shared.empty.clear()
+        if self._shared.door is Door.SOCKET:
+            self.app_state = {**self.app_state, "peer": peer_of(transport.get_extra_info("socket"))}
+        if len(self.connections) > self._shared.most:
+            self._refuse(Trouble("SERVICE_UNAVAILABLE", "too many connections", "try again in a moment"))
+        else:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._arm("", 0, Trouble("", ""))
+        if self._blocked is not None:
+            self._blocked.cancel()
+        super().connection_lost(exc)
+        if not self.connections:
+            self._shared.empty.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._shared.date()
+        if self._awaits_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if not self.transport.is_closing():
+            self._watch(moved=True)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._blocked = self.loop.call_later(WRITE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._blocked is not None:
+            self._blocked.cancel()
+
+    # ----------------------------------------------------------------------------------------------- limits
+
+    @property
+    def _begun(self) -> bool:
+        """There was a request, at least its head."""
+        return bool(self.cycle)
+
+    @property
+    def _awaits_head(self) -> bool:
+        return not self._begun or (self.cycle.response_complete and not self.cycle.more_body)
+
+    def _watch(self, *, moved: bool = False) -> None:
+        """See to it that whom we wait for does not keep us waiting."""
+        if self._awaits_head:
+            if self._head_bytes > HEAD_BYTES:
+                told = f"the head of a request may have {HEAD_BYTES} bytes"
+                self._refuse(Trouble("HEADERS_TOO_LARGE", told))
+            elif moved or not self._begun:
+                late = Trouble("REQUEST_TIMEOUT", f"the head of the request did not come within {HEAD_S:g} s")
+                self._arm("head", HEAD_S, late)
+            return
+        self._head_bytes = 0
+        if not self.cycle.more_body:
+            self._arm("", 0, Trouble("", ""))
+        elif self.cycle.response_complete:
+            self._arm("linger", LINGER_S, Trouble("", ""))
+        else:
+            late = Trouble("REQUEST_TIMEOUT", f"the body of the request stood still for {BODY_S:g} s")
+            self._arm("body", BODY_S, late, anew=moved)
+
+    def _arm(self, what: str, seconds: float, late: Trouble, *, anew: bool = False) -> None:
+        if what == self._timed and not anew:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timed = what
+        self._timer = self.loop.call_later(seconds, self._late, late) if what else None
+
+    def _late(self, told: Trouble) -> None:
+        if told.code and (not self._begun or not self.cycle.response_started):
+            self._refuse(told)
+        else:
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._head_bytes = 0
+            self._arm("", 0, Trouble("", ""))  # between two requests uvicorn's own timer runs
+            if self.cycle.more_body:
+                self._watch()
+
+    # ------------------------------------------------------------------------------------------ not HTTP
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(Trouble("INVALID_REQUEST", "this is no valid HTTP request"))
+
+    def _refuse(self, told: Trouble) -> None:
+        """Answer past the application, and close."""
+        self._shared.date()
+        request_id = f"req-{uuid4().hex[:12]}"
+        body = encoded(told, "", request_id)
+        headers = [
+            *self._shared.default_headers,
+            (b"content-type", CONTENT_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[told.status] + lines + b"\r\n" + body)
+        self.transport.close()
+
+
+def config_of(app: Any) -> Config:  # noqa: ANN401 - ASGI, as uvicorn itself types it
+    """What uvicorn is to do: nothing but HTTP, no logging of its own, no trust in forwarded headers."""
+    config = Config(
+        app,
+        http=HttpToolsProtocol,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=30,
+    )
+    config.load()
+    return config
