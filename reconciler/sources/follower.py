@@ -75,8 +75,8 @@ class Follower:
         finally:
             for answer in self._asked:
                 answer.cancel()
-            await self._stop_listening()
-            await self._feed.close()
+            self._old_feeds.append(self._feed)
+            await self._close_old_feeds()
 
     # ----------------------------------------------------------------------------------------- one round
 
@@ -158,8 +158,7 @@ class Follower:
     async def _stop_listening(self) -> None:
         if self._changed is not None:
             self._changed.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._changed
+            await asyncio.wait({self._changed})  # and not the task itself: its cancellation is not ours
             self._changed = None
 
     async def _close_old_feeds(self) -> None:

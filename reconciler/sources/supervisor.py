@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.errors import Invalid, NotFound
@@ -110,5 +109,4 @@ def _of_feed(config: SourceConfig) -> SourceConfig:
 
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task})  # and not the task itself: its cancellation is not ours
