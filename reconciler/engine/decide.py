@@ -1,8 +1,9 @@
 """What one pass over one ref should do: settle, diff, look at the gates, plan. Pure.
 
 Rules: needs gate acting, never observing; a removal waits for everything that still needs the ref
-or is a part of it; what is foreign and not adopted is never planned; a wish that cannot be settled
-while its needs are unmet is waiting, not broken.
+or is a part of it, and until every source was read, since a ref may move from one to another; what is
+foreign and not adopted is never planned; a wish that cannot be settled while its needs are unmet is
+waiting, not broken.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Gate(StrEnum):
     UNDECLARED = "DependencyMissing"
     WAITS = "WaitsForDependency"
     NEEDED = "StillNeeded"
+    UNREAD = "WaitsForSource"
     NODE = "WaitsForNode"
 
 
@@ -39,6 +41,7 @@ class Surroundings:
     cycle: tuple[Ref, ...] = ()  # the knot that the ref is a member of
     dependents: Sequence[Ref] = ()  # what still needs it, or is a part of it
     living: bool = True  # the node is there to stay
+    unread: Sequence[str] = ()  # sources that may want it, and that nobody has read yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,9 @@ def _closed(
             Gate.UNDECLARED if any(case.look[r].want is None for r in unmet if r in case.look) else Gate.WAITS
         )
         message, waits_for = "; ".join(unmet.values()), tuple(unmet)
+    elif case.want.spec is None and around.unread:
+        gate = Gate.UNREAD
+        message = f"goes when it is known that no other source wants it: {', '.join(around.unread)} not read"
     elif case.want.spec is None and around.dependents:
         gate = Gate.NEEDED
         message = f"still needed by {', '.join(str(ref) for ref in around.dependents)}"

@@ -136,7 +136,7 @@ class Engine:
             return Passed(gone=True)
         if entry.withdrawn and not await self._wanted.give_up(entry):
             return Passed()
-        passed = await self._passes.over(entry, failures)
+        passed = await self._passes.over(entry, failures, self._wanted.unread)
         self.last_pass = self._world.clock.monotonic()
         self._workers.urge_all(other for other in passed.news if other in self._book)
         return passed

@@ -6,6 +6,7 @@ what is to be remembered are durable before the first step; after acting the out
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -38,17 +39,18 @@ class Passes:
         self._ledger = ledger
         self._living = living
 
-    async def over(self, entry: Entry, failures: int) -> Passed:
+    async def over(self, entry: Entry, failures: int, unread: Sequence[str]) -> Passed:
+        """`unread` names the sources that nobody has read yet: they may want what is to go."""
         want = self._book.resource(entry.ref)
-        if want.spec is None:
+        if want.spec is None and not unread:
             if entry.kept is None:
                 return await self._farewell(entry, "reconcile.withdrawn")
             if _is_let_go(want):
                 await self._kind(want).release(want.ref, self._uses(want))
                 return await self._farewell(entry, "reconcile.released")
         visit = Visit.to(entry, want)
-        outcome, seen, acted = await self._try(visit, failures)
-        if outcome.error is None and want.spec is None and _is_gone(seen):
+        outcome, seen, acted = await self._try(visit, failures, unread)
+        if outcome.error is None and want.spec is None and not unread and _is_gone(seen):
             return await self._farewell(entry, "reconcile.removed")
         was, before = entry.seen, entry.status
         await self._ledger.conclude(visit, outcome)
@@ -68,7 +70,9 @@ class Passes:
     def _uses(self, want: Resource[Any]) -> Any:  # noqa: ANN401
         return self._world.uses[want.ref.kind]
 
-    async def _try(self, visit: Visit, failures: int) -> tuple[Outcome, Seen[Any] | None, bool]:
+    async def _try(
+        self, visit: Visit, failures: int, unread: Sequence[str]
+    ) -> tuple[Outcome, Seen[Any] | None, bool]:
         entry, want = visit.entry, visit.want
         kind, uses = self._kind(want), self._uses(want)
         seen, acted = entry.seen, False
@@ -77,7 +81,7 @@ class Passes:
             if entry.fault is not None:
                 raise entry.fault
             seen = await kind.observe(want, entry.memory, uses, fresh=False)
-            decision, verdict = self._decide(entry, want, seen)
+            decision, verdict = self._decide(visit, seen, unread)
             if decision.plan.steps:
                 await self._ledger.plan(visit, decision)
                 acted = True
@@ -85,20 +89,22 @@ class Passes:
                     await kind.act(want.ref, step, uses)
                 before = decision.changes
                 seen = await kind.observe(want, entry.memory, uses, fresh=True)
-                decision, verdict = self._decide(entry, want, seen)
+                decision, verdict = self._decide(visit, seen, unread)
                 if decision.changes and decision.changes == before:
                     raise Failed(f"{want.ref}: acting did not change what is there")
         except Exception as error:  # noqa: BLE001 - one ref's crash must not end the others'
             return Outcome(decision, Verdict(ready=False), error, failures + 1), seen, acted
         return Outcome(decision, verdict), seen, acted
 
-    def _decide(self, entry: Entry, want: Resource[Any], seen: Seen[Any]) -> tuple[Decision, Verdict]:
+    def _decide(self, visit: Visit, seen: Seen[Any], unread: Sequence[str]) -> tuple[Decision, Verdict]:
+        entry, want = visit.entry, visit.want
         kind = self._kind(want)
         case: Case[Any, Any] = Case(want, seen, self._book.look(want), entry.memory)
         around = Surroundings(
             cycle=self._book.knot(want.ref),
             dependents=self._book.dependents(want.ref) if want.spec is None else (),
             living=self._living,
+            unread=unread,
         )
         decision = decide(kind, case, around)
         converged = want.spec is not None and not decision.changes and not decision.unsettled

@@ -44,6 +44,11 @@ class Wanted:
     def overrides(self) -> tuple[Override, ...]:
         return tuple(self._overrides.values())
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The sources that count, and that nobody has read in the life of this process."""
+        return tuple(sorted(self.wishes.sources - self._snapshots.keys()))
+
     def snapshot(self, source: str) -> Snapshot | None:
         return self._snapshots.get(source)
 
@@ -54,6 +59,8 @@ class Wanted:
         self._rebuilt = bool(saved.notes.get("rebuilt"))
         self._unasked = list(self._world.kinds) if self._rebuilt else []
         await self._recall()
+        self.wishes = self._merge(EMPTY, ())  # nothing is read yet, so nothing is decided
+        self._undecided = undecided(self._book.inventory, self.wishes, EMPTY)
 
     # ----------------------------------------------------------------------------------------- sources
 

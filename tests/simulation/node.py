@@ -20,7 +20,7 @@ from tests.simulation.durable import Door
 from tests.simulation.faults import Faults
 from tests.simulation.history import Committer
 from tests.simulation.kinds import KINDS, FeedUses, Uses
-from tests.simulation.oracle import Accepted, Wants, in_doubt, wanted
+from tests.simulation.oracle import Accepted, Wants, sources_in, sure, wanted
 from tests.simulation.outside import Outside
 from tests.simulation.virtual_time import VirtualClock
 from tests.simulation.witness import Submitting, Witness
@@ -37,7 +37,7 @@ class Node:
         self.clock = VirtualClock()
         self.accepted = Accepted()
         self.overrides: dict[Ref, Override] = {}
-        self.witness = Witness(self.wants)
+        self.witness = Witness(self)
         self.faults = Faults(Random(random.random()))
         self.outside = Outside(Random(random.random()), self.witness)
         self.witness.bodies = self.outside.bodies
@@ -46,7 +46,21 @@ class Node:
         self.life: Life | None = None
 
     def wants(self) -> Wants:
-        return wanted(self.accepted, self.overrides.values(), self.clock.now())
+        return wanted(self.accepted, self._in_force(), self.clock.now())
+
+    def wants_read(self) -> Wants:
+        return wanted(self.accepted.only(self.read()), self._in_force(), self.clock.now())
+
+    def read(self) -> frozenset[str]:
+        engine = self.life.engine if self.life is not None else None
+        names = self.committer.repos
+        return frozenset(n for n in names if engine is not None and engine.snapshot(n) is not None)
+
+    def reached(self) -> frozenset[str]:
+        return sources_in(self.wants())
+
+    def _in_force(self) -> list[Override]:
+        return [one for one in self.overrides.values() if one.id not in self.witness.ended]
 
     # ------------------------------------------------------------------------------------------- its life
 
@@ -106,10 +120,14 @@ class Node:
     # ------------------------------------------------------------------------------------- what it hears
 
     def submitting(self, snapshot: Snapshot) -> Submitting:
-        candidate = wanted(self.accepted.with_(snapshot), self.overrides.values(), self.clock.now())
+        read = self.accepted.only(self.read()).with_(snapshot)
+        candidate = wanted(read, self._in_force(), self.clock.now())
+        everything = wanted(self.accepted.with_(snapshot), self._in_force(), self.clock.now())
         rows = self.witness.rows
         submission = Submitting(
-            frozenset(candidate) - in_doubt(candidate),
+            snapshot.source,
+            sources_in(everything),
+            sure(candidate),
             frozenset(ref for ref, row in rows.items() if not row.doomed),
             snapshot.allow_prune,
         )
@@ -206,15 +224,25 @@ class Life:
         while True:
             if repo.readable and repo.revision != last:
                 snapshot = repo.snapshot()
-                submission = node.submitting(snapshot)
-                try:
-                    answer = await engine.submit(snapshot)
-                except (Problem, OSError, RuntimeError) as error:
-                    node.witness.note(f"submission of {snapshot.revision} failed: {error!r}")
-                else:
-                    node.submitted(snapshot, answer, read_before=last >= 0)
+                answer = await self._submit(engine, snapshot)
+                if answer is not None:
                     last = int(snapshot.revision.rpartition("@")[2])
-                finally:
-                    if submission in node.witness.submitting:
-                        node.witness.submitting.remove(submission)
+                restored = node.accepted.last(name)
+                if answer is not None and not answer.accepted and restored and engine.snapshot(name) is None:
+                    while await self._submit(engine, restored) is None:
+                        await asyncio.sleep(1.0)
             await asyncio.sleep(node._random.uniform(0.5, 1.0) * (POLL_S if repo.revision == last else 2.0))
+
+    async def _submit(self, engine: Engine, snapshot: Snapshot) -> Submission | None:
+        node, known = self._node, engine.snapshot(snapshot.source) is not None
+        submission = node.submitting(snapshot)
+        try:
+            answer = await engine.submit(snapshot)
+        except (Problem, OSError, RuntimeError) as error:
+            node.witness.note(f"submission of {snapshot.revision} failed: {error!r}")
+            return None
+        finally:
+            if submission in node.witness.submitting:
+                node.witness.submitting.remove(submission)
+        node.submitted(snapshot, answer, read_before=known)
+        return answer

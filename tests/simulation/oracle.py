@@ -6,7 +6,7 @@ declaration may be in force; a source's broken revision takes nothing away of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -24,8 +24,15 @@ class Accepted:
 
     declared: dict[str, dict[Ref, Resource[Any]]] = field(default_factory=dict)
     stale: dict[str, frozenset[Ref]] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+
+    def last(self, source: str) -> Snapshot | None:
+        """What was in force when the process ended, as the source itself would bring it back."""
+        snapshot = self.snapshots.get(source)
+        return None if snapshot is None else replace(snapshot, resources=self.declared[source])
 
     def take(self, snapshot: Snapshot, *, read_before: bool) -> None:
+        self.snapshots[snapshot.source] = snapshot
         before = self.declared.get(snapshot.source, {}) if snapshot.problems else {}
         self.declared[snapshot.source] = {**before, **snapshot.resources}
         missing = frozenset(before.keys() - snapshot.resources.keys())
@@ -36,8 +43,13 @@ class Accepted:
         else:
             self.stale[snapshot.source] = self.stale.get(snapshot.source, frozenset()) & missing
 
+    def only(self, sources: Container[str]) -> Accepted:
+        """As far as these sources say."""
+        declared = {name: one for name, one in self.declared.items() if name in sources}
+        return Accepted(declared, self.stale, self.snapshots)
+
     def with_(self, snapshot: Snapshot) -> Accepted:
-        other = Accepted(dict(self.declared), dict(self.stale))
+        other = Accepted(dict(self.declared), dict(self.stale), dict(self.snapshots))
         other.take(snapshot, read_before=True)
         return other
 
@@ -60,6 +72,16 @@ def wanted(accepted: Accepted, overrides: Iterable[Override], now: datetime) -> 
             for part in KINDS[whole.ref.kind].parts(whole) if whole.ref.kind == "Crowd" else ():
                 _add(wants, _patched(part, patches))
     return wants
+
+
+def sources_in(wants: Wants) -> frozenset[str]:
+    """The sources that count."""
+    return frozenset([NODE_SOURCE, *(ref.name for ref in wants if ref.kind == "Source")])
+
+
+def sure(wants: Wants) -> frozenset[Ref]:
+    """Wanted, whichever of two clashing declarations is in force."""
+    return frozenset(wants) - in_doubt(wants)
 
 
 def _add(wants: dict[Ref, list[Resource[Any]]], resource: Resource[Any]) -> None:

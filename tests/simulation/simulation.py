@@ -71,18 +71,17 @@ class Simulation:
         node.faults.cease()
         for repo in node.committer.repos.values():
             repo.readable = True
-        waited = 0.0
-        while (missing := list(self.missing())) or waited < ROUND_S:
-            if waited > PATIENCE_S:
-                raise Violation(f"after {PATIENCE_S:.0f} s of calm: " + "; ".join(missing))
+        quiet, waited = 0, 0.0
+        while quiet < 2:
+            before = node.witness.commits
             await asyncio.sleep(ROUND_S)
             waited += ROUND_S
             self._alive()
-        before = node.witness.commits
-        await asyncio.sleep(ROUND_S)
-        self._alive()
-        if node.witness.commits != before:
-            raise Violation("nothing differs, and something is written: " + node.witness.log[-1])
+            missing = list(self.missing())
+            quiet = quiet + 1 if not missing and node.witness.commits == before else 0
+            if waited > PATIENCE_S:
+                wrong = missing or ["something is written at each round: " + node.witness.log[-1]]
+                raise Violation(f"after {PATIENCE_S:.0f} s of calm: " + "; ".join(wrong))
 
     def missing(self) -> Iterator[str]:
         """What is not as it should be."""

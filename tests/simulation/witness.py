@@ -7,14 +7,14 @@ an effect is judged by what was true at some moment since its pass began, since 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.engine.told import told
 from reconciler.model import Need, Ref, Resource, Status, Step
-from reconciler.ports import Drop, Judged, Kept, Note, Planned, Remembered, Write
-from tests.simulation.oracle import Wants, in_doubt, needs_of
+from reconciler.ports import Drop, EndOverride, Judged, Kept, Note, Planned, Remembered, Write
+from tests.simulation.oracle import Wants, needs_of, sure
 from tests.simulation.outside import Body
 
 BUDGET_FROM = 5
@@ -29,6 +29,7 @@ class Pass:
     """What was so when a pass over a ref began."""
 
     want: Resource[Any]
+    wanted: frozenset[Ref]
     rows: dict[Ref, Kept]
     statuses: dict[Ref, Status]
 
@@ -37,15 +38,34 @@ class Pass:
 class Submitting:
     """A submission that is under way: what may be doomed because of it."""
 
+    source: str
+    reached: frozenset[str]  # the sources that would count
     wanted: frozenset[Ref]
     inventory: frozenset[Ref]
     allowed: bool
     doomed: set[Ref] = field(default_factory=set)
 
 
+class Known(Protocol):
+    """What the oracle believes."""
+
+    def wants(self) -> Wants: ...
+    def wants_read(self) -> Wants:
+        """By the sources that were read in the life of this process."""
+        ...
+
+    def read(self) -> frozenset[str]:
+        """Those sources."""
+        ...
+
+    def reached(self) -> frozenset[str]:
+        """The sources that count."""
+        ...
+
+
 class Witness:
-    def __init__(self, standing: Callable[[], Wants]) -> None:
-        self._standing = standing  # what is wanted, as far as submissions were answered
+    def __init__(self, known: Known) -> None:
+        self._known = known
         self.log: list[str] = []
         self.rows: dict[Ref, Kept] = {}
         self.memory: dict[Ref, dict[str, Any]] = {}
@@ -53,6 +73,7 @@ class Witness:
         self.notes: dict[str, Any] = {}
         self.released: dict[Ref, int] = {}  # uid of what was left as it is
         self.bodies: dict[Ref, Body] = {}
+        self.ended: set[str] = set()  # overrides
         self.commits = 0
         self.violation: Violation | None = None
         self._plans: dict[Ref, Planned] = {}
@@ -87,7 +108,7 @@ class Witness:
         self._enter(ref, "observe")
         self.note(f"observe {ref} {'fresh' if fresh else ''}")
         if not fresh:
-            self._passes[ref] = Pass(want, dict(self.rows), dict(self.statuses))
+            self._passes[ref] = Pass(want, sure(self._known.wants()), dict(self.rows), dict(self.statuses))
 
     def looked(self, ref: Ref) -> None:
         self._busy.pop(ref, None)
@@ -122,7 +143,7 @@ class Witness:
                 if not any(_meets(known.get(need), how) for known in (begun.statuses, self.statuses)):
                     self.fail(f"{ref} acts while {need} is not {how}")
             return
-        wants = self._standing()
+        wants = self._known.wants()
         for other, row in begun.rows.items():
             now = self.rows.get(other)
             if ref not in row.needs or now is None or ref not in now.needs or other not in self.bodies:
@@ -158,6 +179,8 @@ class Witness:
                 doomed = [known.get(ref) for known in (begun.rows, self.rows)]
                 if not any(row is not None and row.doomed for row in doomed):
                     self.fail(f"{ref} is removed without a decision")
+                if ref in begun.wanted & sure(self._known.wants()):
+                    self.fail(f"{ref} is removed though it is wanted")
                 if self.released.get(ref) == before.uid:
                     self.fail(f"{ref} was to be left as it is")
             elif spec.size == before.size:
@@ -172,7 +195,7 @@ class Witness:
         for write in writes:
             self.note(f"commit {write}")
         dooms = {
-            write.ref
+            write.ref: write.source
             for write in writes
             if isinstance(write, Kept)
             and write.doomed
@@ -181,11 +204,15 @@ class Witness:
         if dooms:
             self._may_doom(dooms)
 
-    def _may_doom(self, refs: set[Ref]) -> None:
-        wants = self._standing()
-        standing = wants.keys() - in_doubt(wants)
+    def _may_doom(self, dooms: dict[Ref, str]) -> None:
+        refs = dooms.keys()
         by = [s for s in self.submitting if not refs & s.wanted]
-        still = refs & standing if not by else refs & frozenset.intersection(*(s.wanted for s in by))
+        reached = frozenset.intersection(*(s.reached for s in by)) if by else self._known.reached()
+        speak = self._known.read() | {s.source for s in by}
+        mute = sorted(ref for ref, source in dooms.items() if source in reached - speak)
+        if mute:
+            self.fail(f"doomed though nobody can speak for their source: {mute}")
+        still = refs & sure(self._known.wants_read()) if not by else set()
         if still:
             self.fail(f"doomed though wanted: {sorted(still)}")
         if self.notes.get("rebuilt") and not any(s.allowed for s in by):
@@ -212,6 +239,8 @@ class Witness:
                     self.notes[key] = value
                 case Drop(ref=ref):
                     self._dropped(ref)
+                case EndOverride(id=name):
+                    self.ended.add(name)
                 case _:
                     pass
 
