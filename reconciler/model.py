@@ -216,6 +216,7 @@ class Snapshot:
     revision: str
     resources: Mapping[Ref, Resource[Any]]
     problems: tuple[Exception, ...] = ()  # what could not be read; with any, nothing is pruned
+    notices: tuple[str, ...] = ()  # what was passed over, and why: for people, no error
     allow_prune: bool = False  # this revision says by name that it may remove much
     message: str = ""
 

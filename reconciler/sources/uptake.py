@@ -139,7 +139,7 @@ class Uptake:
         self._tree.turn(fetched.tree)
         await self._history.record(fetched, APPLIED)
         self._force = InForce(snapshot, self._recipe, fetched.paths)
-        self._standing = (*map(str, snapshot.problems), *answer.clashes, *fetched.notices)
+        self._standing = (*map(str, snapshot.problems), *answer.clashes, *fetched.notices, *snapshot.notices)
         self._begin_rollout(before, snapshot)
         self._wake_readers_of_files(before, self._force)
         self._tell(
