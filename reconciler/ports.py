@@ -57,6 +57,8 @@ class Kind(ABC, Generic[S, T, A, U]):
     """It has parts."""
     lives: ClassVar[bool] = False
     """It needs a living node: a command without one records the wish and acts on nothing."""
+    suspends: ClassVar[bool] = False
+    """It carries out `suspend` itself, so a suspended wish is acted upon like any other."""
 
     def needs(self, spec: S, ref: Ref) -> Mapping[Ref, Need]:
         """The needs that the spec implies, beside `dependsOn`."""

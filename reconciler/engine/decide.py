@@ -83,7 +83,7 @@ def _closed(
     """The first gate that is shut, or the decision as it was found."""
     gate, message = Gate.OPEN, ""
     waits_for: tuple[Ref, ...] = ()
-    if is_suspended(case.want):
+    if is_suspended(case.want) and not kind.suspends:
         gate, message = Gate.SUSPENDED, "suspended: observed, not acted upon"
     elif case.seen.owner is Owner.FOREIGN and not adopts(case.want):
         gate = Gate.FOREIGN

@@ -70,6 +70,7 @@ SourceStep = Configure | RemoveSource
 class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
     spec = SourceSpec
     uses = Uses
+    suspends = True
     columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = {
         "revision": lambda case: str(case.seen.facts.get("revision", "")),
         "resources": lambda case: str(case.seen.facts.get("resources", "")),
@@ -144,6 +145,9 @@ class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
 
 def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
     """How far the source has come, by what is known of it."""
+    if config.suspended:
+        message = "it is not read until it is resumed"
+        return Verdict(ready=bool(facts.get("revision")), reason="Suspended", message=message)
     problems, held, error = facts.get("problems", ()), str(facts.get("held", "")), str(facts.get("error", ""))
     told = error or "; ".join(problems[:NAMED_PROBLEMS])
     if len(problems) > NAMED_PROBLEMS and not error:
@@ -153,8 +157,6 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
         return Verdict(ready=False, reason=held, message=message, stalled=held != "Hold")
     if error:
         return Verdict(ready=False, reason="FetchFailed", message=told)
-    if config.suspended:
-        return Verdict(ready=False, reason="Suspended", message="it is not read until it is resumed")
     if not facts.get("revision"):
         return Verdict(ready=False, reason="Fetching", message="its first revision is being read")
     if problems:

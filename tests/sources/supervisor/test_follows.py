@@ -133,3 +133,23 @@ async def test_a_removal_of_too_much_waits_until_it_is_allowed(tmp_path: Path) -
         assert "9 of" in state.problems[0]
         assert len(house.inputs()) == 10
         await house.until(lambda: house.reason("root") == "PruneBudget")
+
+
+@pytest.mark.req("CORE-04")
+async def test_a_suspended_source_stays_as_it_is_through_a_restart(tmp_path: Path) -> None:
+    folder, store = tmp_path / "manifests", MemoryStore()
+    root = {"directory": {"path": str(folder)}}
+    write(folder, "a.yaml", "one: first")
+    async with opened(store, tmp_path / "scratch") as house:
+        await house.declare(root=root)
+        await house.until(lambda: house.inputs() == {"one": "first"})
+        await house.declare(root={**root, "suspend": True})
+        await house.until(lambda: house.reason("root") == "Suspended")
+        write(folder, "a.yaml", "one: second")
+        await house.read("root")
+        assert house.inputs() == {"one": "first"}
+    async with opened(store, tmp_path / "scratch") as house:
+        await house.declare(root={**root, "suspend": True})
+        await house.until(lambda: house.inputs() == {"one": "first"})
+        await house.declare(root=root)
+        await house.until(lambda: house.inputs() == {"one": "second"})
