@@ -33,7 +33,7 @@ def build(
         before_request=params.only_known,
         dependencies={
             "desk": Provide(lambda: desk, sync_to_thread=False),
-            "actor": Provide(identity.actor_of, sync_to_thread=False),
+            "by": Provide(identity.asker, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             **routes.PROVIDED,
         },

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 
 from reconciler.errors import Misplaced, Problem, Rejected
 from reconciler.views import ProblemView
@@ -118,6 +118,8 @@ def trouble(error: Exception) -> Trouble:
             return Trouble(error.code, error.message, error.remedy)
         case ValidationException():
             return _invalid(error)
+        case NotFoundException() if error.detail == HTTPStatus.NOT_FOUND.phrase:
+            return Trouble("NOT_FOUND", "there is nothing at this path", "the API begins at /api/v1/status")
         case HTTPException() if error.status_code in CODE and error.status_code < 500:  # noqa: PLR2004
             return Trouble(CODE[error.status_code], error.detail, headers=error.headers or {})
     return Trouble("INTERNAL_SERVER_ERROR", CRASHED, "the node's log says more under this request id")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 import struct
 from contextlib import suppress
@@ -23,6 +24,7 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 
 from reconciler.errors import Refused
+from reconciler.runtime.asker import Asker
 
 READS = {"reads": True}
 """The opt of a route that changes nothing although its method is not GET."""
@@ -37,6 +39,7 @@ ALSO = "also"
 """The opt that names the parameters which a route reads by itself."""
 
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: Linux' struct ucred
+_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -78,9 +81,12 @@ def peer_of(connection: socket.socket) -> Peer:
     return Peer(uid, pid)
 
 
-def actor_of(request: Request[Any, Any, Any]) -> str:
-    peer: Peer | None = request.scope["state"].get("peer")
-    return peer.actor if peer is not None else "anonymous"
+def asker(request: Request[Any, Any, Any]) -> Asker:
+    state = request.scope["state"]
+    peer: Peer | None = state.get("peer")
+    actor = peer.actor if peer is not None else "anonymous"
+    trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
+    return Asker(actor, state["request_id"], trace[1] if trace else "")
 
 
 def allowed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -14,12 +14,13 @@ from litestar.params import Dependency, Parameter
 from api.pages import Paging, paging
 from api.stream import Closing
 from reconciler.model import Ref
+from reconciler.runtime.asker import Asker
 from reconciler.runtime.desk import Desk
 
 _given = Dependency(skip_validation=True)
 
 TheDesk = Annotated[Desk, _given]
-Actor = Annotated[str, _given]
+By = Annotated[Asker, _given]
 """Who asks, as operations and events name it."""
 TheRef = Annotated[Ref, _given]
 """What `{kind}/{namespace}/{name}` of the path names."""

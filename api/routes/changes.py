@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Response, post
 from litestar.params import Parameter
@@ -10,7 +10,8 @@ from litestar.params import Parameter
 from api.bodies import bundle_of, object_of
 from api.errors import Fault, Wrong
 from api.identity import READS
-from api.routes import Actor, AnyRequest, TheDesk
+from api.routes import AnyRequest, By, TheDesk
+from reconciler.model import Ref
 from reconciler.runtime.desk import Selection
 from reconciler.views import OperationView, PreviewView
 
@@ -19,12 +20,12 @@ DryRun = Annotated[bool, Parameter(query="dryRun", description="Only show what w
 
 @post("/api/v1/apply", status_code=202, summary="Put manifests into the inbox")
 async def apply(
-    request: AnyRequest, desk: TheDesk, actor: Actor, *, dry_run: DryRun = False
+    request: AnyRequest, desk: TheDesk, by: By, *, dry_run: DryRun = False
 ) -> Response[OperationView] | Response[PreviewView]:
     bundle = await bundle_of(request)
     if dry_run:
         return Response(await desk.diff(bundle), status_code=200)
-    return Response(await desk.apply(bundle, actor))
+    return Response(await desk.apply(bundle, by))
 
 
 @post("/api/v1/diff", status_code=200, opt=READS, summary="What applying the same would change")
@@ -33,10 +34,24 @@ async def diff(request: AnyRequest, desk: TheDesk) -> PreviewView:
 
 
 @post("/api/v1/reconcile", status_code=202, summary="Look now, and begin the tries anew")
-async def reconcile(request: AnyRequest, desk: TheDesk, actor: Actor) -> OperationView:
+async def reconcile(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
     """The body names `refs`; without a body, or with none named, all resources are meant."""
-    named = (await object_of(request, known=("refs",))).get("refs") or []
+    given = await object_of(request, known=("refs",))
+    return await desk.reconcile(_refs(desk, given) or desk.refs(Selection()), by)
+
+
+@post("/api/v1/delete", status_code=202, summary="Take several things out of the inbox at once")
+async def delete(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
+    """The body names `refs`, which may need one another, and may say `allow_prune`."""
+    given = await object_of(request, known=("refs", "allow_prune"), needed=("refs",))
+    allow = given.get("allow_prune", False)
+    if not isinstance(allow, bool):
+        raise Wrong(Fault("/allow_prune", "allow_prune", "expected true or false"))
+    return await desk.delete(_refs(desk, given), by, allow_prune=allow)
+
+
+def _refs(desk: TheDesk, given: dict[str, Any]) -> list[Ref]:
+    named = given.get("refs") or []
     if not isinstance(named, list) or not all(isinstance(ref, str) for ref in named):
         raise Wrong(Fault("/refs", "refs", "expected a list of texts", 'such as ["service/web"]'))
-    refs = [desk.ref(ref) for ref in named] or desk.refs(Selection())
-    return await desk.reconcile(refs, actor)
+    return [desk.ref(ref) for ref in named]

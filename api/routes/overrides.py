@@ -9,7 +9,7 @@ from litestar import delete, get, post
 from api.bodies import object_of, text_of
 from api.errors import Fault, Wrong
 from api.pages import Page, page_of
-from api.routes import Actor, AnyRequest, TheDesk, ThePaging, TheRef
+from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from reconciler.quantities import parse_duration
 from reconciler.views import OverrideView
 
@@ -20,7 +20,7 @@ def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[Overrid
 
 
 @post("/api/v1/overrides", status_code=201, summary="Patch a wish for a while")
-async def add(request: AnyRequest, desk: TheDesk, actor: Actor) -> OverrideView:
+async def add(request: AnyRequest, desk: TheDesk, by: By) -> OverrideView:
     """The body: `ref`, `patch` (`{"suspend": true}`), `reason`, and how long it is to last as `for`."""
     given = await object_of(request, known=("ref", "patch", "reason", "for"), needed=("ref", "patch"))
     patch = given["patch"]
@@ -29,12 +29,12 @@ async def add(request: AnyRequest, desk: TheDesk, actor: Actor) -> OverrideView:
             Fault("/patch", "patch", "expected the fields of the spec to override", '{"suspend": true}')
         )
     ref = desk.ref(text_of(given, "ref"))
-    return await desk.override(ref, patch, actor, text_of(given, "reason"), _last(text_of(given, "for")))
+    return await desk.override(ref, patch, by, text_of(given, "reason"), _last(text_of(given, "for")))
 
 
 @delete("/api/v1/overrides/{kind:str}/{namespace:str}/{name:str}", summary="Take it back")
-async def end(desk: TheDesk, actor: Actor, ref: TheRef) -> None:
-    await desk.end_override(ref, actor)
+async def end(desk: TheDesk, by: By, ref: TheRef) -> None:
+    await desk.end_override(ref, by)
 
 
 def _last(text: str) -> timedelta | None:

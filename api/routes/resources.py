@@ -12,7 +12,7 @@ from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong
 from api.pages import Limit, Page, Stretch, page_of
-from api.routes import Actor, AnyRequest, TheDesk, ThePaging, TheRef
+from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from reconciler.runtime.desk import Selection
 from reconciler.views import CauseView, OperationView, PlannedView, ResourceView
 
@@ -75,8 +75,8 @@ def causes(desk: TheDesk, ref: TheRef) -> list[CauseView]:
 
 
 @delete(ONE, status_code=202, summary="Take out of the inbox what was applied")
-async def remove(desk: TheDesk, actor: Actor, ref: TheRef, *, allow_prune: bool = False) -> OperationView:
-    return await desk.delete([ref], actor, allow_prune=allow_prune)
+async def remove(desk: TheDesk, by: By, ref: TheRef, *, allow_prune: bool = False) -> OperationView:
+    return await desk.delete([ref], by, allow_prune=allow_prune)
 
 
 def _labels(text: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from litestar import get, post
 
 from api.bodies import object_of, text_of
 from api.pages import Limit, Page, page_of
-from api.routes import Actor, AnyRequest, Namespace, TheDesk, ThePaging
+from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
 from reconciler.views import OperationView, OverrideView, RevisionView, SourceView
 
 
@@ -35,19 +35,19 @@ async def revisions(
 
 
 @post("/api/v1/sources/{name:str}/push", status_code=202, summary="Fetch at once: something was pushed")
-async def push(desk: TheDesk, actor: Actor, name: str, namespace: Namespace = "default") -> OperationView:
+async def push(desk: TheDesk, by: By, name: str, namespace: Namespace = "default") -> OperationView:
     source = desk.source(_named(name, namespace))
-    return await desk.push(source["name"], actor)
+    return await desk.push(source["name"], by)
 
 
 @post("/api/v1/sources/{name:str}/rollback", status_code=202, summary="Go back to a revision and stay there")
 async def rollback(
-    request: AnyRequest, desk: TheDesk, actor: Actor, name: str, namespace: Namespace = "default"
+    request: AnyRequest, desk: TheDesk, by: By, name: str, namespace: Namespace = "default"
 ) -> OverrideView:
     """The body may name the `revision`, by its beginning, and a `reason`."""
     given = await object_of(request, known=("revision", "reason"))
     source = desk.source(_named(name, namespace))
-    return await desk.rollback(source["name"], text_of(given, "revision"), actor, text_of(given, "reason"))
+    return await desk.rollback(source["name"], text_of(given, "revision"), by, text_of(given, "reason"))
 
 
 def _named(name: str, namespace: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model import Event
 from reconciler.runtime import present
+from reconciler.runtime.asker import Asker
 from reconciler.views import DaemonView, HealthView, StatsView
 
 if TYPE_CHECKING:
@@ -103,10 +104,12 @@ class Daemon:
 
     # ---------------------------------------------------------------------------------------- its end
 
-    async def stop(self, actor: str, *, services: bool) -> DaemonView:
+    async def stop(self, by: Asker, *, services: bool) -> DaemonView:
         """End the node, and its services only if asked to."""
-        event = Event("node.stopping", self._node.clock.now(), None, {"services": services}, actor=actor)
-        await self._node.store.commit(event)
+        now, told = self._node.clock.now(), {"services": services}
+        await self._node.store.commit(
+            Event("node.stopping", now, None, told, by.actor, by.request_id, by.trace_id)
+        )
         self.ends_services = services
         self._node.stopping.set()
         return self.view()

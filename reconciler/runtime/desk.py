@@ -30,6 +30,7 @@ from reconciler.model import (
 )
 from reconciler.ports import EventFilter, Operation
 from reconciler.runtime import present
+from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
 from reconciler.runtime.daemon import Daemon
 from reconciler.sources.history import IN_FORCE
@@ -161,7 +162,7 @@ class Desk:
         """What `apply` of the same would do. Writes nothing."""
         return present.of_preview(await self._preview(bundle, self._unpacked(bundle)))
 
-    async def apply(self, bundle: Bundle, actor: str) -> OperationView:
+    async def apply(self, bundle: Bundle, by: Asker) -> OperationView:
         """Put the manifests into the inbox; the loop does the rest."""
         unpacked = self._unpacked(bundle)
         preview = await self._preview(bundle, unpacked)
@@ -175,54 +176,56 @@ class Desk:
         own = frozenset(r.ref for r in unpacked.resources.values() if not self._declared_elsewhere(r))
         removed = await self._node.inbox.put(unpacked.batch(bundle, own))
         await self._node.read_inbox()
-        return await self._operated("apply", actor, [*unpacked.resources, *sorted(removed)])
+        return await self._operated("apply", by, [*unpacked.resources, *sorted(removed)])
 
-    async def delete(self, refs: Sequence[Ref], actor: str, *, allow_prune: bool = False) -> OperationView:
+    async def delete(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:
         """Take wishes out of the inbox; what another source declares is to be taken out there."""
         for ref in refs:
             self._deletable(ref, frozenset(refs))
         await self._node.inbox.delete(refs, allow_prune=allow_prune)
         await self._node.read_inbox()
-        return await self._operated("delete", actor, refs)
+        return await self._operated("delete", by, refs)
 
     async def override(
-        self, ref: Ref, patch: Mapping[str, JsonValue], actor: str, reason: str, last: timedelta | None
+        self, ref: Ref, patch: Mapping[str, JsonValue], by: Asker, reason: str, last: timedelta | None
     ) -> OverrideView:
         """Patch a wish for a while: a suspension, a stop, a hold."""
         now = self._node.clock.now()
         until = now + last if last is not None else None
-        override = Override(uuid4().hex[:12], ref, patch, actor, reason, now, until)
+        override = Override(uuid4().hex[:12], ref, patch, by.actor, reason, now, until)
         await self._node.engine.override(override)
+        await self._operated("override", by, [ref])
         return present.of_override(override)
 
-    async def end_override(self, ref: Ref, actor: str) -> None:
-        await self._node.engine.end_override(ref, actor)
+    async def end_override(self, ref: Ref, by: Asker) -> None:
+        await self._node.engine.end_override(ref, by.actor)
+        await self._operated("end-override", by, [ref])
 
     def overrides(self) -> list[OverrideView]:
         return [present.of_override(override) for override in self._node.engine.overrides]
 
-    async def reconcile(self, refs: Sequence[Ref], actor: str) -> OperationView:
+    async def reconcile(self, refs: Sequence[Ref], by: Asker) -> OperationView:
         """Look now: fetch the sources among them, begin the tries anew for all."""
         for ref in refs:
             self._entry(ref)
             if ref.kind == SOURCE_KIND:
                 self._node.sources.poke(source_name(ref))
             self._node.engine.request(ref)
-        return await self._operated("reconcile", actor, refs)
+        return await self._operated("reconcile", by, refs)
 
-    async def push(self, source: str, actor: str) -> OperationView:
+    async def push(self, source: str, by: Asker) -> OperationView:
         """Something was pushed there: fetch at once."""
         self._node.sources.poke(self.source(source)["name"])
-        return await self._operated("push", actor, [self.ref(f"{SOURCE_KIND}/{source}")])
+        return await self._operated("push", by, [self.ref(f"{SOURCE_KIND}/{source}")])
 
-    async def rollback(self, source: str, revision: str, actor: str, reason: str) -> OverrideView:
+    async def rollback(self, source: str, revision: str, by: Asker, reason: str) -> OverrideView:
         """Take a source back to an earlier revision, and hold it there."""
         ref = self.ref(f"{SOURCE_KIND}/{source}")
         self._entry(ref)
         kept = await self._node.store.revisions(source, 200)
         applied = [one.revision for one in kept if one.outcome in IN_FORCE]
         chosen = _choose(revision, applied, source)
-        return await self.override(ref, {"hold": chosen}, actor, reason or f"rollback to {chosen[:12]}", None)
+        return await self.override(ref, {"hold": chosen}, by, reason or f"rollback to {chosen[:12]}", None)
 
     # ------------------------------------------------------------------------------------------- inside
 
@@ -301,11 +304,12 @@ class Desk:
                 f"{ref} is still needed by {', '.join(still)}", remedy="delete those first, or with it"
             )
 
-    async def _operated(self, kind: str, actor: str, refs: Sequence[Ref]) -> OperationView:
+    async def _operated(self, kind: str, by: Asker, refs: Sequence[Ref]) -> OperationView:
         now = self._node.clock.now()
         names = [str(ref) for ref in refs]
-        operation = Operation(f"op-{uuid4().hex[:12]}", kind, actor, now, "done", {"refs": names})
-        event = Event(f"operation.{kind}", now, None, {"operation": operation.id, "refs": names}, actor=actor)
+        operation = Operation(f"op-{uuid4().hex[:12]}", kind, by.actor, now, "done", {"refs": names})
+        told = {"operation": operation.id, "refs": names}
+        event = Event(f"operation.{kind}", now, None, told, by.actor, by.request_id, by.trace_id)
         await self._node.store.commit(operation, event)
         return present.of_operation(operation)
 
