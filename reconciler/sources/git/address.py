@@ -19,6 +19,7 @@ from reconciler.errors import Invalid, Refused
 _SCP: Final = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:\[\]]+):(?P<path>.+)")
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:][A-Za-z0-9_.:-]*")
 _SPOKEN: Final = "use https://, ssh:// or a path"
+_USER: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*")
 _PORTS: Final = {"http": 80, "https": 443, "ssh": 22}
 
 
@@ -51,8 +52,8 @@ class Address:
         if not separator:
             scp = _SCP.fullmatch(location)
             if scp is None or location.startswith(("/", ".", "~")):
-                return cls(Way.PATH, str(Path(location).expanduser().absolute()))
-            return cls(Way.SSH, location, "ssh", _host(scp["host"]), 22, _user(scp["user"]))
+                return cls(Way.PATH, _path(location))
+            return cls(Way.SSH, location, "ssh", _host(scp["host"]), 22, user_name(scp["user"] or ""))
         if scheme == "file":
             return cls(Way.PATH, unquote(f"/{rest.partition('/')[2]}"))
         if scheme not in _PORTS:
@@ -71,7 +72,7 @@ class Address:
                 f"the address of the repository at {parts.hostname} holds a password",
                 remedy="put it in a Secret, and refer to that in the source's `auth`",
             )
-        host, user = _host(parts.hostname or ""), _user(parts.username)
+        host, user = _host(parts.hostname or ""), user_name(unquote(parts.username or ""))
         if scheme == "ssh":
             return cls(Way.SSH, location, scheme, host, port, user)
         bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
@@ -92,13 +93,21 @@ class Address:
         return self.scheme != "http" or self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
 
+def _path(location: str) -> str:
+    try:
+        return str(Path(location).expanduser().absolute())
+    except RuntimeError as error:
+        raise Invalid(f"{location!r} begins with nobody's home folder") from error
+
+
 def _host(host: str) -> str:
     if not _HOST.fullmatch(host):
         raise Invalid(f"{host!r} is no host", remedy="write the repository's address as `git` takes it")
     return host.lower()
 
 
-def _user(user: str | None) -> str:
-    if user and not re.fullmatch(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*", unquote(user)):
+def user_name(user: str) -> str:
+    """The name of a user, which nothing on the way could take for something else."""
+    if user and not _USER.fullmatch(user):
         raise Invalid(f"{user!r} is no user's name")
-    return unquote(user or "")
+    return user

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from reconciler.errors import Invalid, Refused
+from reconciler.errors import Invalid, Missing, Refused
 from reconciler.model import JsonValue, Ref
 from reconciler.ports import Keys, Secrets
-from reconciler.sources.git.address import Address, Way
+from reconciler.sources.git.address import Address, Way, user_name
 from reconciler.sources.git.transport import Login
+
+ROLE: Final = "ssh"
 
 
 class SecretKey(BaseModel):
@@ -68,7 +71,7 @@ async def login(auth: Auth, address: Address, namespace: str, access: Access) ->
         value = access.secrets.resolve(Ref("Secret", namespace, auth.token.secret), auth.token.key).strip()
         if not value.isprintable():
             raise Invalid(f"the token in secret '{auth.token.secret}' holds control characters")
-        return Login(user=auth.username or address.user, token=value)
+        return Login(user=user_name(auth.username) or address.user, token=value)
     if address.way is Way.SSH:
         private = ""
         if auth.private_key is not None:
@@ -76,6 +79,15 @@ async def login(auth: Auth, address: Address, namespace: str, access: Access) ->
                 Ref("Secret", namespace, auth.private_key.secret), auth.private_key.key
             )
         elif auth.key:
-            private = await access.keys.private(Ref("Key", namespace, auth.key))
-        return Login(key=private, host_keys=auth.host_keys)
+            private = await _of_keystore(Ref("Key", namespace, auth.key), access.keys)
+        return Login(user=user_name(auth.username) or "git", key=private, host_keys=auth.host_keys)
     return Login()
+
+
+async def _of_keystore(key: Ref, keys: Keys) -> str:
+    known = keys.get(key)
+    if known is None:
+        raise Missing(f"{key}, which opens the repository, is not there", remedy="declare it as a Key")
+    if known.role != ROLE:
+        raise Refused(f"{key} has the role '{known.role}', and opens nothing", remedy=f"give it '{ROLE}'")
+    return await keys.private(key)

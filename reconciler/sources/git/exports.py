@@ -76,6 +76,8 @@ class Exports:
 
     def collect(self, objects: Objects, keep: Iterable[str]) -> None:
         """Remove all folders that are in none of these trees, and what a killed export left."""
+        if not self._root.is_dir():
+            return
         needed: set[str] = set()
         left = list(keep)
         while left:
@@ -84,7 +86,7 @@ class Exports:
                 needed.add(tree)
                 below = objects.entries(tree).values()
                 left.extend(entry.id for entry in below if entry.mode == FOLDER)
-        with self._lock, suppress(FileNotFoundError):
+        with self._lock:
             for folder in self._root.iterdir():
                 if folder.name not in needed:
                     shutil.rmtree(folder)

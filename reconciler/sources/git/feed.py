@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-import shutil
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -58,7 +57,8 @@ class GitFeed:
             self._auth = Auth.read(config.auth)
             self._verify = Verify.read(config.verify)
         self._namespace = config.name.rpartition("/")[0] or DEFAULT_NAMESPACE
-        self._home = data / "git" / _folder_name(config)
+        # A source's own, though another may have the same address: what one may read is not for the other.
+        self._home = data / "git" / hashlib.sha256(config.name.encode()).hexdigest()[:32]
         self._exports = Exports(self._home / "exports")
         transport = OpenSsh if self._address.way is Way.SSH else Libgit2
         self._transport: Transport = transport(self._address, patience)
@@ -91,9 +91,7 @@ class GitFeed:
 
     async def collect(self, keep: Collection[str]) -> None:
         async with self._turn:
-            mirror = await self._opened()
-            trees = [mirror.commit(commit).tree for commit in map(mirror.expand, keep) if commit]
-            await asyncio.to_thread(self._exports.collect, mirror, trees)
+            await asyncio.to_thread(self._collect, await self._opened(), keep)
 
     async def close(self) -> None:
         self._transport.stop()
@@ -128,7 +126,7 @@ class GitFeed:
                 f"commit {cleaned(revision, 40)} is not in the repository",
                 remedy="`holdfast source history` lists the revisions that can be gone back to",
             )
-        return await asyncio.to_thread(self._given, mirror, self._trust(), commit, "")
+        return await asyncio.to_thread(self._given, mirror, self._trust(), commit)
 
     async def _fetch(self, mirror: Mirror) -> None:
         self._fetched_at = asyncio.get_running_loop().time()
@@ -144,19 +142,19 @@ class GitFeed:
             raise NotFound(f"{self._selection} is not in the repository", remedy="push it, or name another")
         if not self._config.allow_force:
             check_history(mirror, self._selection, head, applied)
-        fetched = self._given(mirror, trust, head, applied)
+        news = mirror.messages(head, applied, MAX_NEW_COMMITS if applied else 1)
+        fetched = self._given(mirror, trust, head, allow_prune=allows_prune(news))
         if mirror.target(self._selection.mark) != head:
             mirror.mark(self._selection.mark, head)
             mirror.tidy()
         return fetched
 
-    def _given(self, mirror: Mirror, trust: Trust | None, id: str, applied: str) -> Fetched:
+    def _given(self, mirror: Mirror, trust: Trust | None, id: str, *, allow_prune: bool = False) -> Fetched:
         commit = mirror.commit(id)
         signer = ""
         if trust is not None:
             signer = trust.check(commit.id, commit.at, *mirror.signature(commit.id))
         self._listing = self._listing.moved_to(mirror, commit.tree, self._scope)
-        news = mirror.messages(id, applied, MAX_NEW_COMMITS) if applied else (commit.message,)
         return Fetched(
             revision=id,
             tree=GitTree(commit.tree, mirror, self._exports),
@@ -165,9 +163,14 @@ class GitFeed:
             message=cleaned(commit.message, MAX_MESSAGE),
             author=cleaned(commit.author),
             signer=signer,
-            allow_prune=allows_prune(news),
+            allow_prune=allow_prune,
             notices=tuple(f"{path}: {reason}" for path, reason in sorted(self._listing.notices.items())),
         )
+
+    def _collect(self, mirror: Mirror, keep: Collection[str]) -> None:
+        commits = [mirror.expand(revision) for revision in keep if revision]
+        if all(commits):  # one that is not here may need any of them
+            self._exports.collect(mirror, [mirror.commit(commit).tree for commit in commits])
 
     def _trust(self) -> Trust | None:
         """Those who may sign as they are now, when a signature is asked for."""
@@ -177,7 +180,7 @@ class GitFeed:
 
     async def _opened(self) -> Mirror:
         if self._mirror is None:
-            self._mirror = await asyncio.to_thread(Mirror, self._home)
+            self._mirror = await asyncio.to_thread(Mirror, self._home, self._address.url)
         return self._mirror
 
     @contextmanager
@@ -189,17 +192,3 @@ class GitFeed:
             raise type(error)(
                 f"source '{self._config.name}': {error.message}", remedy=error.remedy
             ) from error
-
-
-def _folder_name(config: SourceConfig) -> str:
-    """A source's own, though another may have the same address: what one may read is not for the other."""
-    return hashlib.sha256(f"{config.name}\0{config.location}".encode()).hexdigest()[:32]
-
-
-def sweep(data: Path, configs: Iterable[SourceConfig]) -> None:
-    """Remove the mirrors and exports of all sources but these."""
-    kept = {_folder_name(config) for config in configs}
-    with suppress(FileNotFoundError):
-        for folder in (data / "git").iterdir():
-            if folder.name not in kept:
-                shutil.rmtree(folder)

@@ -54,13 +54,14 @@ class Commit:
 class Mirror:
     """A bare repository in a source's folder, opened or made anew."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, url: str) -> None:
         self._home = home
+        self._prefix = f"{PREFIX}{hashlib.sha256(url.encode()).hexdigest()[:16]}-"
         self.torn = False  # something that should be here was not
         self._lock = threading.Lock()
         self._folders: dict[str, Mapping[str, Entry]] = {}  # their contents never change
         self._room = KEPT_ENTRIES
-        self._repository = _open(home)
+        self._repository = _open(home, self._prefix)
 
     @property
     def folder(self) -> Path:
@@ -71,7 +72,7 @@ class Mirror:
         """Begin with nothing; who reads through this mirror goes on when it is filled again."""
         with self._lock:
             shutil.rmtree(self.folder)
-            self._repository = _make(self._home)
+            self._repository = _make(self._home, self._prefix)
             self.torn = False
 
     def tidy(self, at_most: int = MAX_PACKS) -> None:
@@ -170,7 +171,7 @@ class Mirror:
         """The messages of all commits that came with `commit` after `older`, those of merged branches too."""
         with self._reading() as repository:
             walker = repository.walk(repository[commit].id)
-            if older in repository:
+            if older and older in repository:
                 walker.hide(repository[older].id)
             some = (found for found, _ in zip(walker, range(limit), strict=False))
             return [found.raw_message.decode("utf-8", "replace") for found in some]
@@ -197,27 +198,27 @@ class Mirror:
             return [name for name in repository.references if name.startswith(prefix)]
 
 
-def _open(home: Path) -> pygit2.Repository:
-    """The one that is there and sound, or a new one; whatever else a kill left is removed."""
+def _open(home: Path, prefix: str) -> pygit2.Repository:
+    """The one of this address that is there and sound, or a new one; others are removed."""
     _isolate()
     found: pygit2.Repository | None = None
     for path in sorted(home.glob("*")) if home.is_dir() else ():
-        if path.name.startswith(PREFIX) and found is None and _sound(path):
+        if path.name.startswith(prefix) and found is None and _sound(path):
             for left in [each for pattern in LEFT_BY_A_KILL for each in path.glob(pattern)]:
                 _remove(left)
             found = pygit2.Repository(str(path))
         elif path.name.startswith((PREFIX, NEW)):
             _remove(path)
-    return found or _make(home)
+    return found if found is not None else _make(home, prefix)
 
 
-def _make(home: Path) -> pygit2.Repository:
+def _make(home: Path, prefix: str) -> pygit2.Repository:
     """Under a name that was never used: libgit2 keeps open packs in mind by their path."""
     home.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=NEW, dir=home))
     repository = pygit2.init_repository(str(made), bare=True)
     repository.config["http.followRedirects"] = "false"  # only within the same host, then
-    return pygit2.Repository(str(made.rename(made.with_name(made.name.replace(NEW, PREFIX)))))
+    return pygit2.Repository(str(made.rename(made.with_name(made.name.replace(NEW, prefix)))))
 
 
 def _sound(folder: Path) -> bool:
@@ -236,9 +237,13 @@ def _sound(folder: Path) -> bool:
         repository = pygit2.Repository(str(folder))
         # By file: libgit2 does not list what it cannot read.
         marks = [path for path in (folder / "refs").rglob("*") if path.is_file() and path.suffix != ".lock"]
-        return all(str(repository[id].id) == id for id in (path.read_text().strip() for path in marks))
+        return all(_points_at_something(repository, path.read_text().strip()) for path in marks)
     except (OSError, KeyError, ValueError, pygit2.GitError):
         return False
+
+
+def _points_at_something(repository: pygit2.Repository, id: str) -> bool:
+    return str(repository[id].id) == id  # one that was cut off would still be found
 
 
 def _sha1(content: bytes) -> bytes:

@@ -23,6 +23,7 @@ from reconciler.ports import Keys, Standing
 from reconciler.sources.git import openpgp, sshsig
 from reconciler.sources.git.signers import Signer, read_signers
 
+ROLE: Final = "committer"
 MAX_FILE: Final = 16 << 20
 
 
@@ -111,6 +112,8 @@ def _signer(key: Ref, keys: Keys) -> Signer:
     known = keys.get(key)
     if known is None or known.standing is not Standing.OURS:
         raise Missing(f"{key} may sign, and is not declared", remedy="declare it as a Key")
+    if known.role != ROLE:
+        raise Refused(f"{key} has the role '{known.role}', and signs no commits", remedy=f"give it '{ROLE}'")
     return Signer(str(key), b64decode(known.public.openssh.split()[1]))
 
 

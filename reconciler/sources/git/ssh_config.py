@@ -38,6 +38,7 @@ LogLevel DEBUG1
 def write_config(folder: Path, address: Address, login: Login, patience: Patience, key: str) -> Path:
     """Write it into this folder, which is nobody else's. `key`: where ssh finds the private key."""
     lines = [_STRICT, f"ConnectTimeout {max(1, round(patience.connect))}"]
+    lines.append(f'User "{login.user}"')  # where the address names nobody
     if key:
         lines += [f'IdentityFile "{key}"', "IdentitiesOnly yes", "IdentityAgent none"]
     if login.host_keys:

@@ -103,7 +103,7 @@ async def test_many_fetches_leave_one_pack(repository: Repository, feed: FeedMak
     for number in range(6):
         repository.commit({"a": f"{number}"})
         trees.append((await follow.latest()).tree)
-    mirror = Mirror(mirror_of(tmp_path / "data").parent)
+    mirror = Mirror(mirror_of(tmp_path / "data").parent, str(repository.folder))
     packs = mirror.folder / "objects/pack"
     assert len(list(packs.glob("*.pack"))) == 6
     mirror.tidy(at_most=6)

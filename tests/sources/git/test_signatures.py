@@ -60,7 +60,7 @@ async def test_a_key_of_the_node_may_sign(
     verify = {"mode": "ssh", "keys": ["ada"]}
     with pytest.raises(Missing, match="key/ada may sign, and is not declared"):
         await feed(verify=verify).latest()
-    await access.keys.trust(named, "maintainer", PublicKey.parse(public(ada)))
+    await access.keys.trust(named, "committer", PublicKey.parse(public(ada)))
     fetched = await feed(verify=verify).latest()
     assert (fetched.revision, fetched.signer.split()[0]) == (head, "key/ada")
     await access.keys.set_aside(named)

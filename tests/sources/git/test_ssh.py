@@ -80,7 +80,7 @@ async def test_a_host_that_this_machine_does_not_know_is_refused(
 async def test_a_key_that_is_not_let_in(
     repository: Repository, feed: FeedMaker, server: Sshd, access: Access
 ) -> None:
-    await access.keys.generate(Ref("Key", "default", "deploy"), "creator", "")
+    await access.keys.generate(Ref("Key", "default", "deploy"), "ssh", "")
     follow = feed(
         location=server.url(repository.folder), auth={"key": "deploy", "hostKeys": [server.host_key]}
     )
@@ -94,7 +94,7 @@ async def test_a_key_of_the_keystore(
     head = repository.commit({"a.yaml": "a"})
     deploy = Ref("Key", "default", "deploy")
     assert isinstance(access.keys, FakeKeys)
-    await access.keys.generate(deploy, "creator", "")
+    await access.keys.generate(deploy, "ssh", "")
     known = access.keys.get(deploy)
     assert known is not None
     (server.folder / "authorized").write_text(known.public.openssh + "\n")
