@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,7 +42,7 @@ def keystore(data: Path) -> Keystore:
 
 @pytest.fixture
 def holdfast(data: Path, tmp_path: Path) -> Run:
-    def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def at_the_shell(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [Path(sys.executable).with_name("holdfast"), *arguments],
             input=given,
@@ -47,10 +50,10 @@ def holdfast(data: Path, tmp_path: Path) -> Run:
             text=True,
             timeout=50,
             check=False,
-            env={"HOLDFAST_DATA": str(data), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+            env={**os.environ, "HOLDFAST_DATA": str(data), "HOME": str(tmp_path)},
         )
 
-    return run
+    return at_the_shell
 
 
 @pytest.mark.req("CLI-05", "AUTH-29")
@@ -114,6 +117,32 @@ def test_what_is_no_ciphertext_is_not_repeated(holdfast: Run, keystore: Keystore
     assert "cannot be decrypted" in done.stderr
     assert (done.stdout, done.returncode) == ("", 2)
     assert PLANTED not in done.stderr
+
+
+def test_a_value_that_is_typed_is_not_shown(keystore: Keystore, data: Path) -> None:
+    terminal, its_end = pty.openpty()
+    program = [Path(sys.executable).with_name("holdfast"), "secret", "encrypt", "--data", data]
+    with subprocess.Popen(
+        program, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True
+    ) as child:
+        said = read_until(terminal, b"Value: ")
+        os.write(terminal, f"{PLANTED}\n".encode())
+        said += read_until(terminal, b"END AGE ENCRYPTED FILE-----")
+    assert child.returncode == 0
+    os.close(its_end)
+    os.close(terminal)
+    text = said[said.index(b"-----BEGIN") :].decode()
+    assert keystore.decrypt(text.replace("\r\n", "\n")) == PLANTED.encode()
+    assert PLANTED.encode() not in said
+
+
+def read_until(terminal: int, end: bytes) -> bytes:
+    said = b""
+    while end not in said:
+        ready, _, _ = select.select([terminal], [], [], 30)
+        assert ready, f"nothing more after {said!r}"
+        said += os.read(terminal, 4096)
+    return said
 
 
 async def test_the_public_half_of_a_key_is_printed_in_both_forms(holdfast: Run, keystore: Keystore) -> None:

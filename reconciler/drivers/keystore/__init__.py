@@ -45,7 +45,6 @@ class Keystore:
     def export(self) -> str:
         """All that a new machine needs to be this node: the identity in clear, and the keys."""
         with self._folder.locked():
-            self._identity.ensure()
             keys = {ref: record for ref, record in self._keys.all() if record.made}
             return Backup(self._identity.texts(), keys).text()
 

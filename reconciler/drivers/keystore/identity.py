@@ -56,11 +56,8 @@ class Identity:
         return age.decrypt(armored, found.identities)
 
     def texts(self) -> tuple[str, ...]:
-        """The secret halves themselves, for a backup."""
-        found = self._load()
-        if found is None:
-            raise self._lost()
-        return found.identities
+        """The secret halves themselves, for a backup. The lock must be held."""
+        return self.ensure().identities
 
     def found(self) -> tuple[str, ...]:
         """Those that are there; one that is damaged is kept aside. The lock must be held."""
@@ -87,10 +84,7 @@ class Identity:
         for recipient, text in zip(recipients, identities, strict=True):
             lines += [f"# recipient: {recipient}", text]
         self._folder.write(FILE, ("\n".join(lines) + "\n").encode())
-        found = self._load()
-        if found is None:
-            raise self._lost()
-        return found
+        return self.ensure()
 
     def _load(self) -> _Read | None:
         stamp = self._folder.stamp(FILE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, assert_never
 
 from reconciler.kinds.key.spec import KeySpec
 from reconciler.model import (
@@ -135,6 +135,8 @@ class Key(Kind[KeySpec, KeyState, KeyStep, Uses]):
                 await uses.keys.set_aside(ref)
             case Destroy():
                 await uses.keys.destroy(ref)
+            case _ as never:
+                assert_never(never)
 
     def verdict(self, case: Case[KeySpec, KeyState]) -> Verdict:
         if case.seen.facts.get("readable", True):

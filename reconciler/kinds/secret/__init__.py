@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any, ClassVar, assert_never
 
 from reconciler.kinds.secret.spec import SecretSpec
 from reconciler.model import SECRET, Case, Change, JsonValue, Owner, Plan, Ref, Resource, Seen, Step, Verdict
@@ -81,6 +81,8 @@ class Secret(Kind[SecretSpec, SecretState, SecretStep, Uses]):
                 await uses.secrets.put(ref, encrypted)
             case Remove():
                 await uses.secrets.drop(ref)
+            case _ as never:
+                assert_never(never)
 
     def verdict(self, case: Case[SecretSpec, SecretState]) -> Verdict:
         if case.seen.facts.get("readable", True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,14 @@ async def test_a_key_from_elsewhere_is_foreign_until_claimed(keystore: Keystore,
     await keystore.keys.claim(RELEASE, "ssh")
     assert known(keystore).standing is Standing.OURS
     assert await keystore.keys.take(RELEASE, (await keystore.keys.private(RELEASE)).encode()) == public
+
+
+@pytest.mark.parametrize("content", ["no base64!", "e30=", "bnVsbA==", "eyJuYW1lIjogMX0="])
+def test_a_record_that_is_none_is_refused_though_the_digest_is_right(content: str) -> None:
+    lines = [age.new_identity(), f"# key: {content}"]
+    end = sha256("\n".join(lines).encode()).hexdigest()
+    with pytest.raises(Invalid, match="damaged"):
+        Backup.parse("\n".join([*lines, f"# end: {end}"]))
 
 
 async def test_a_key_from_elsewhere_replaces_none_that_is_there(keystore: Keystore, tmp_path: Path) -> None:

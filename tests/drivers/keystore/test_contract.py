@@ -180,9 +180,10 @@ async def test_putting_takes_away_what_is_not_named_any_more(store: Store) -> No
         store.secrets.resolve(SHOP, "a")
 
 
-async def test_one_value_that_cannot_be_decrypted_leaves_all_as_they_were(store: Store) -> None:
+@pytest.mark.parametrize("body", ["AAAA", "no base64!"])
+async def test_one_value_that_cannot_be_decrypted_leaves_all_as_they_were(store: Store, body: str) -> None:
     await store.secrets.put(SHOP, {"a": store.encrypt("good")})
-    broken = "-----BEGIN AGE ENCRYPTED FILE-----\nAAAA\n-----END AGE ENCRYPTED FILE-----\n"
+    broken = f"-----BEGIN AGE ENCRYPTED FILE-----\n{body}\n-----END AGE ENCRYPTED FILE-----\n"
     with pytest.raises(Invalid, match="'b' of secret/shop") as caught:
         await store.secrets.put(SHOP, {"a": store.encrypt("newer"), "b": broken})
     assert store.secrets.resolve(SHOP, "a") == "good"

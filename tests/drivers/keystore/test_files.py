@@ -114,6 +114,12 @@ async def test_a_damaged_key_is_reported_and_never_made_anew(
     assert "planted" not in str(caught.value)
 
 
+async def test_what_is_no_file_is_told(keystore: Keystore, folder: Path) -> None:
+    (folder / "keys" / "default" / "release").mkdir(parents=True)
+    with pytest.raises(Failed, match="cannot read the keystore"):
+        keystore.keys.get(RELEASE)
+
+
 async def test_what_a_killed_writer_left_is_swept_away(keystore: Keystore, folder: Path) -> None:
     await keystore.keys.generate(RELEASE, "creator", "")
     (folder / f"{PARTIAL}left").write_bytes(b"half")
