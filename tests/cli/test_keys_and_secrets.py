@@ -121,7 +121,7 @@ def test_what_is_no_ciphertext_is_not_repeated(holdfast: Run, keystore: Keystore
 
 def test_a_value_that_is_typed_is_not_shown(keystore: Keystore, data: Path) -> None:
     terminal, its_end = pty.openpty()
-    program = [Path(sys.executable).with_name("holdfast"), "secret", "encrypt", "--data", data]
+    program = [str(Path(sys.executable).with_name("holdfast")), "secret", "encrypt", "--data", str(data)]
     with subprocess.Popen(
         program, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True
     ) as child:
