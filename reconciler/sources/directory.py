@@ -56,16 +56,17 @@ class DirectoryFeed:
         self._watch = Watch(heard)
 
     async def changed(self) -> None:
-        while True:
+        # Looked at first, since it may have changed before anybody listened.
+        moved = await asyncio.to_thread(self._moved)
+        while not self._poked and not moved:
             pause = self._rhythm.absent if self._trouble or self._watch.deaf else self._interval
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._heard.wait()
                 await self._burst()
             self._heard.clear()
-            if self._poked or await asyncio.to_thread(self._moved):
-                self._poked = False
-                return
+            moved = await asyncio.to_thread(self._moved) or not self._listing.proves
+        self._poked = False
 
     def poke(self) -> None:
         self._poked = True
@@ -102,7 +103,6 @@ class DirectoryFeed:
             await asyncio.sleep(rest)
 
     def _read(self) -> Fetched:
-        self._watch.follow(folders(self._location))  # before looking, so that nothing falls between
         try:
             root, paths = self._scope()
             self._listing = read(root, paths, self._listing)
@@ -116,12 +116,12 @@ class DirectoryFeed:
 
     def _moved(self) -> bool:
         """Whether reading would find something else than last time."""
-        self._watch.follow(folders(self._location))
+        self._watch.follow(folders(self._location))  # before looking, so that nothing falls between
         try:
             stamps = walk(*self._scope())
         except Problem as error:
             return error.message != self._trouble
-        return bool(self._trouble) or not self._listing.matches(stamps)
+        return bool(self._trouble) or not self._listing.bears(stamps)
 
     def _scope(self) -> tuple[Path, tuple[str, ...]]:
         if self._location.is_file():

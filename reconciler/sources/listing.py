@@ -65,11 +65,14 @@ class Listing:
     def revision(self) -> str:
         return f"dir:{combined(self.digests)[:20]}"
 
-    def matches(self, stamps: Mapping[str, Stamp]) -> bool:
-        """Surely nothing has changed since."""
-        return self.files.keys() == stamps.keys() and all(
-            entry.stamp == stamps[path] and not entry.racy for path, entry in self.files.items()
-        )
+    @property
+    def proves(self) -> bool:
+        """Equal stamps mean equal contents."""
+        return not any(entry.racy for entry in self.files.values())
+
+    def bears(self, stamps: Mapping[str, Stamp]) -> bool:
+        """Nothing has changed, as far as stamps tell."""
+        return {path: entry.stamp for path, entry in self.files.items()} == stamps
 
 
 def combined(digests: Mapping[str, str]) -> str:

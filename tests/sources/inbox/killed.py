@@ -27,9 +27,10 @@ def batch(number: int) -> Batch:
     return Batch("shop", documents, {f"{folder}/data": str(number).encode()}, prune=True)
 
 
-def write_for_ever(inbox: Inbox, start: int) -> None:
+def write_for_ever(inbox: Inbox, start: int, tell: int) -> None:
     for number in count(start):
         asyncio.run(inbox.put(batch(number)))
+        os.write(tell, b".")
         asyncio.run(inbox.put(Batch("one", [Document(Ref("Key", "default", "one"), str(number))], {})))
 
 
@@ -46,13 +47,19 @@ def found(inbox: Inbox) -> int:
 def main(folder: Path, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     inbox = Inbox(folder)
+    began = time.monotonic()
     asyncio.run(inbox.put(batch(0)))
+    usual = time.monotonic() - began
     seen = {0}
     for _ in range(kills):
+        told, tell = os.pipe()
         child = os.fork()
         if not child:
-            write_for_ever(inbox, max(seen) + 1)
-        time.sleep(chance.uniform(0.001, 0.06))  # any moment will do
+            write_for_ever(inbox, max(seen) + 1, tell)
+        os.close(tell)
+        os.read(told, 1)  # it has done one, and is within another
+        os.close(told)
+        time.sleep(chance.uniform(0, 2 * usual))  # any moment will do
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         seen.add(found(inbox))
