@@ -92,6 +92,9 @@ class Passes:
                 decision, verdict = self._decide(visit, seen, unread)
                 if decision.changes and decision.changes == before:
                     raise Failed(f"{want.ref}: acting did not change what is there")
+            elif want.spec is None and _is_gone(seen):  # a mirror's word is not enough to forget it
+                seen = await kind.observe(want, entry.memory, uses, fresh=True)
+                decision, verdict = self._decide(visit, seen, unread)
         except Exception as error:  # noqa: BLE001 - one ref's crash must not end the others'
             return Outcome(decision, Verdict(ready=False), error, failures + 1), seen, acted
         return Outcome(decision, verdict), seen, acted

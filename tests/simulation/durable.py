@@ -20,6 +20,7 @@ class Clerk(Protocol):
 
     def committing(self, writes: Sequence[Write]) -> None: ...
     def committed(self, writes: Sequence[Write]) -> None: ...
+    def acknowledged(self, writes: Sequence[Write]) -> None: ...
 
 
 class Door:
@@ -42,3 +43,4 @@ class Door:
             await self._store.commit(*writes)
             self._clerk.committed(writes)
             await self._faults.after("store")
+            self._clerk.acknowledged(writes)

@@ -88,7 +88,15 @@ class Committer:
         edits: list[Callable[[Repo], None]] = []
         for _ in range(random.randint(1, 4)):
             edit = random.choices(
-                (self._thing, self._crowd, self._remove, self._some_source, self._break, self._mend, self._wipe),
+                (
+                    self._thing,
+                    self._crowd,
+                    self._remove,
+                    self._some_source,
+                    self._break,
+                    self._mend,
+                    self._wipe,
+                ),
                 (12, 3, 4, 1, 1, 2, 0.7),
             )[0]
             edits.append(edit)
@@ -135,7 +143,9 @@ class Committer:
     def _crowd(self, repo: Repo) -> None:
         name = self._random.choice(CROWDS)
         members = self._random.sample(("x", "y", "z"), self._random.randint(0, 3))
-        spec = CrowdSpec(members={m: self.spec(m, ("x", "y", "z")).model_copy(update={"follows": ""}) for m in members})
+        spec = CrowdSpec(
+            members={m: self.spec(m, ("x", "y", "z")).model_copy(update={"follows": ""}) for m in members}
+        )
         repo.declare(Ref("Crowd", "default", name), spec, {})
 
     def _remove(self, repo: Repo) -> None:
@@ -220,7 +230,11 @@ class Fate:
         ref = named(self._random.choice(THINGS))
         self._overrides += 1
         now = self._node.clock.now()
-        until = None if self._random.random() < 0.3 else now + timedelta(seconds=self._random.choice((5, 60, 900)))
+        until = (
+            None
+            if self._random.random() < 0.3
+            else now + timedelta(seconds=self._random.choice((5, 60, 900)))
+        )
         patch = self._random.choice(({"value": 5}, {"suspend": True}))
         override = Override(f"o{self._overrides}", ref, patch, "alice", "because", now, until)
         return f"override {override}: {await self._node.override(override)}"
@@ -261,5 +275,3 @@ class Fate:
     async def _allow(self) -> str:
         name = self._random.choice(tuple(self._node.committer.repos))
         return self._node.committer.commit(name, allow=True)
-
-

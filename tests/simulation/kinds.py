@@ -358,9 +358,7 @@ class Source(Kind[FeedSpec, FeedState, Configure | Unfeed, FeedUses]):
     def settle(self, case: Case[FeedSpec, FeedState]) -> FeedState | None:
         return None if case.want.spec is None else FeedState(case.want.spec.repo)
 
-    def plan(
-        self, case: Case[FeedSpec, FeedState], changes: Sequence[Change]
-    ) -> Plan[Configure | Unfeed]:
+    def plan(self, case: Case[FeedSpec, FeedState], changes: Sequence[Change]) -> Plan[Configure | Unfeed]:
         if not changes:
             return Plan()
         return Plan((Unfeed() if case.want.spec is None else Configure(case.want.spec.repo),))

@@ -20,7 +20,7 @@ from tests.simulation.durable import Door
 from tests.simulation.faults import Faults
 from tests.simulation.history import Committer
 from tests.simulation.kinds import KINDS, FeedUses, Uses
-from tests.simulation.oracle import Accepted, Wants, sources_in, sure, wanted
+from tests.simulation.oracle import Accepted, Wants, sources_in, sure, unmanaged, wanted
 from tests.simulation.outside import Outside
 from tests.simulation.virtual_time import VirtualClock
 from tests.simulation.witness import Submitting, Witness
@@ -48,8 +48,17 @@ class Node:
     def wants(self) -> Wants:
         return wanted(self.accepted, self._in_force(), self.clock.now())
 
-    def wants_read(self) -> Wants:
-        return wanted(self.accepted.only(self.read()), self._in_force(), self.clock.now())
+    def protected(self) -> frozenset[Ref]:
+        """What a broken document declares is safe as long as no other source has taken it over."""
+        clear = sure(wanted(self.accepted.clear(), self._in_force(), self.clock.now()))
+        rows, stale = self.witness.rows, self.accepted.stale
+        mute = {ref.name for refs in stale.values() for ref in refs if ref.kind == "Source"} | stale.keys()
+        broken = {ref for ref in unmanaged(self.accepted) if ref in rows and rows[ref].source in mute}
+        return clear | broken
+
+    def wanted_aloud(self) -> frozenset[Ref]:
+        read = self.accepted.only(self.read()).clear()
+        return sure(wanted(read, self._in_force(), self.clock.now()))
 
     def read(self) -> frozenset[str]:
         engine = self.life.engine if self.life is not None else None
@@ -120,15 +129,13 @@ class Node:
     # ------------------------------------------------------------------------------------- what it hears
 
     def submitting(self, snapshot: Snapshot) -> Submitting:
-        read = self.accepted.only(self.read()).with_(snapshot)
+        read = self.accepted.only(self.read()).with_(snapshot).clear()
         candidate = wanted(read, self._in_force(), self.clock.now())
         everything = wanted(self.accepted.with_(snapshot), self._in_force(), self.clock.now())
-        rows = self.witness.rows
         submission = Submitting(
             snapshot.source,
             sources_in(everything),
             sure(candidate),
-            frozenset(ref for ref, row in rows.items() if not row.doomed),
             snapshot.allow_prune,
         )
         self.witness.submitting.append(submission)

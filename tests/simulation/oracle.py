@@ -48,6 +48,14 @@ class Accepted:
         declared = {name: one for name, one in self.declared.items() if name in sources}
         return Accepted(declared, self.stale, self.snapshots)
 
+    def clear(self) -> Accepted:
+        """Without what cannot be read just now."""
+        declared = {
+            name: {ref: want for ref, want in one.items() if ref not in self.stale.get(name, ())}
+            for name, one in self.declared.items()
+        }
+        return Accepted(declared, {}, self.snapshots)
+
     def with_(self, snapshot: Snapshot) -> Accepted:
         other = Accepted(dict(self.declared), dict(self.stale), dict(self.snapshots))
         other.take(snapshot, read_before=True)
@@ -128,9 +136,17 @@ def needs_of(want: Resource[Any]) -> set[Ref]:
     return set(want.needs) | implied
 
 
+def followed_by(want: Resource[Any]) -> set[Ref]:
+    follows = want.spec.follows if isinstance(want.spec, ThingSpec) else ""
+    return {named(follows)} if follows else set()
+
+
 def in_knots(wants: Wants) -> set[Ref]:
     """All refs from which a walk along the needs comes back."""
-    edges = {ref: set().union(*(needs_of(w) for w in options)) for ref, options in wants.items()}
+    edges = {
+        ref: set().union(*(needs_of(want) | followed_by(want) for want in options))
+        for ref, options in wants.items()
+    }
     knotted = set()
     for start in edges:
         todo, seen = list(edges[start]), set()
@@ -145,7 +161,9 @@ def in_knots(wants: Wants) -> set[Ref]:
     return knotted
 
 
-def as_wanted(body: Body | None, want: Resource[Any], bodies: Mapping[Ref, Body], secrets: Mapping[str, str]) -> bool:
+def as_wanted(
+    body: Body | None, want: Resource[Any], bodies: Mapping[Ref, Body], secrets: Mapping[str, str]
+) -> bool:
     """Is reality what this declaration says?"""
     spec = want.spec
     value = spec.value

@@ -16,7 +16,16 @@ from reconciler.engine.loop import Engine
 from reconciler.model import Ref
 from tests.simulation.history import Fate
 from tests.simulation.node import MakeEngine, Node
-from tests.simulation.oracle import Wants, as_wanted, in_doubt, in_knots, is_off, needs_of, unmanaged
+from tests.simulation.oracle import (
+    Wants,
+    as_wanted,
+    followed_by,
+    in_doubt,
+    in_knots,
+    is_off,
+    needs_of,
+    unmanaged,
+)
 from tests.simulation.virtual_time import simulate
 from tests.simulation.witness import Violation
 
@@ -120,19 +129,11 @@ class Simulation:
         }
         while True:
             stuck = {
-                ref
-                for ref in fine
-                for want in wants[ref]
-                if not needs_of(want) <= fine or not self._can_follow(want, fine)
+                ref for ref in fine for want in wants[ref] if not needs_of(want) | followed_by(want) <= fine
             }
             if not stuck:
                 return fine
             fine -= stuck
-
-    def _can_follow(self, want: object, fine: set[Ref]) -> bool:
-        spec = want.spec  # type: ignore[attr-defined]
-        follows = getattr(spec, "follows", "")
-        return not follows or any(ref.name == follows for ref in fine)
 
     def _foreign(self, ref: Ref, *, adopted: bool) -> bool:
         body = self.node.outside.bodies.get(ref)
@@ -149,7 +150,8 @@ class Simulation:
         for ref, row in witness.rows.items():
             if ref in wants or ref in needed or row.annotations.get("holdfast.dev/reconcile") == "disabled":
                 continue
-            if witness.notes.get("rebuilt"):
+            broken = any(one.problems for one in self.node.accepted.snapshots.values())
+            if witness.notes.get("rebuilt") or (broken and not row.source):
                 continue
             yield f"{ref} is wanted no more, and still in the inventory: {row}"
         for ref, body in self.node.outside.bodies.items():

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from reconciler.engine.told import told
 from reconciler.model import Need, Ref, Resource, Status, Step
 from reconciler.ports import Drop, EndOverride, Judged, Kept, Note, Planned, Remembered, Write
-from tests.simulation.oracle import Wants, needs_of, sure
+from tests.simulation.oracle import Wants, needs_of
 from tests.simulation.outside import Body
 
 BUDGET_FROM = 5
@@ -41,17 +41,19 @@ class Submitting:
     source: str
     reached: frozenset[str]  # the sources that would count
     wanted: frozenset[Ref]
-    inventory: frozenset[Ref]
     allowed: bool
-    doomed: set[Ref] = field(default_factory=set)
 
 
 class Known(Protocol):
     """What the oracle believes."""
 
     def wants(self) -> Wants: ...
-    def wants_read(self) -> Wants:
-        """By the sources that were read in the life of this process."""
+    def protected(self) -> frozenset[Ref]:
+        """What must not be removed now."""
+        ...
+
+    def wanted_aloud(self) -> frozenset[Ref]:
+        """By the sources that were read in the life of this process, in what could be read of them."""
         ...
 
     def read(self) -> frozenset[str]:
@@ -70,6 +72,7 @@ class Witness:
         self.rows: dict[Ref, Kept] = {}
         self.memory: dict[Ref, dict[str, Any]] = {}
         self.statuses: dict[Ref, Status] = {}
+        self.believed: dict[Ref, Status] = {}  # as far as commits were answered
         self.notes: dict[str, Any] = {}
         self.released: dict[Ref, int] = {}  # uid of what was left as it is
         self.bodies: dict[Ref, Body] = {}
@@ -86,13 +89,22 @@ class Witness:
         self.log.append(f"{asyncio.get_running_loop().time():.6f} {text}")
 
     def crashed(self) -> None:
-        """Whatever was under way is no more."""
+        """Whatever was under way is no more; what the store has is believed."""
+        self.believed = dict(self.statuses)
         self._busy.clear()
         self._acting.clear()
         self.submitting.clear()
 
     def store_lost(self) -> None:
-        for kept in (self.rows, self.memory, self.statuses, self.notes, self._plans, self.released):
+        for kept in (
+            self.rows,
+            self.memory,
+            self.statuses,
+            self.believed,
+            self.notes,
+            self._plans,
+            self.released,
+        ):
             kept.clear()
 
     def fail(self, text: str) -> None:
@@ -108,7 +120,7 @@ class Witness:
         self._enter(ref, "observe")
         self.note(f"observe {ref} {'fresh' if fresh else ''}")
         if not fresh:
-            self._passes[ref] = Pass(want, sure(self._known.wants()), dict(self.rows), dict(self.statuses))
+            self._passes[ref] = Pass(want, self._known.protected(), dict(self.rows), dict(self.believed))
 
     def looked(self, ref: Ref) -> None:
         self._busy.pop(ref, None)
@@ -140,7 +152,7 @@ class Witness:
         begun = self._passes[ref]
         if begun.want.spec is not None:
             for need, how in begun.want.needs.items():
-                if not any(_meets(known.get(need), how) for known in (begun.statuses, self.statuses)):
+                if not any(_meets(known.get(need), how) for known in (begun.statuses, self.believed)):
                     self.fail(f"{ref} acts while {need} is not {how}")
             return
         wants = self._known.wants()
@@ -179,7 +191,7 @@ class Witness:
                 doomed = [known.get(ref) for known in (begun.rows, self.rows)]
                 if not any(row is not None and row.doomed for row in doomed):
                     self.fail(f"{ref} is removed without a decision")
-                if ref in begun.wanted & sure(self._known.wants()):
+                if ref in begun.wanted & self._known.protected():
                     self.fail(f"{ref} is removed though it is wanted")
                 if self.released.get(ref) == before.uid:
                     self.fail(f"{ref} was to be left as it is")
@@ -212,16 +224,14 @@ class Witness:
         mute = sorted(ref for ref, source in dooms.items() if source in reached - speak)
         if mute:
             self.fail(f"doomed though nobody can speak for their source: {mute}")
-        still = refs & sure(self._known.wants_read()) if not by else set()
+        still = refs & self._known.wanted_aloud() if not by else set()
         if still:
             self.fail(f"doomed though wanted: {sorted(still)}")
         if self.notes.get("rebuilt") and not any(s.allowed for s in by):
             self.fail(f"doomed after the loss of the store, and nobody has confirmed: {sorted(refs)}")
-        for submission in by:
-            submission.doomed |= refs & submission.inventory
-            total, gone = len(submission.inventory), len(submission.doomed)
-            if total >= BUDGET_FROM and gone * 2 > total and not submission.allowed:
-                self.fail(f"over the prune budget: {gone} of {total}")
+        total = len({ref for ref, row in self.rows.items() if not row.doomed} | refs)
+        if by and total >= BUDGET_FROM and len(refs) * 2 > total and not any(s.allowed for s in by):
+            self.fail(f"over the prune budget: {len(refs)} of {total}")
 
     def committed(self, writes: Sequence[Write]) -> None:
         self.commits += 1
@@ -243,6 +253,9 @@ class Witness:
                     self.ended.add(name)
                 case _:
                     pass
+
+    def acknowledged(self, writes: Sequence[Write]) -> None:
+        self.believed |= {write.ref: write.status for write in writes if isinstance(write, Judged)}
 
     def _dropped(self, ref: Ref) -> None:
         row, body = self.rows.pop(ref, None), self.bodies.get(ref)
