@@ -11,7 +11,7 @@ from typing import Annotated, Generic, NamedTuple, TypedDict, TypeVar
 from urllib.parse import urlencode
 
 from litestar.datastructures import URL
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from api.errors import Fault, Wrong
 
@@ -21,10 +21,12 @@ LARGEST = 100
 T = TypeVar("T")
 V = TypeVar("V")
 
-Number = Annotated[int, Parameter(ge=1, description="Which page, from 1 on.")]
-Size = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="How many on a page; 20 if not said.")]
-Synonym = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="The same as `per_page`.")]
-Limit = Annotated[int, Parameter(ge=1, le=LARGEST, description="How many at most.")]
+Number = Annotated[int, QueryParameter(ge=1, description="Which page, from 1 on.")]
+Size = Annotated[
+    int | None, QueryParameter(ge=1, le=LARGEST, description="How many on a page; 20 if not said.")
+]
+Synonym = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="The same as `per_page`.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST, description="How many at most.")]
 
 
 class Pagination(TypedDict):

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import ParameterKwarg
+from litestar.params import QueryParameter
 
 from api.errors import Fault, Wrong, misspelt
 from api.identity import ALSO
@@ -32,10 +32,11 @@ def only_known(request: Request[Any, Any, Any]) -> None:
 @lru_cache(maxsize=256)
 def _known(handler: HTTPRouteHandler) -> frozenset[str]:
     """The names by which a route's parameters are given."""
-    names = set(handler.opt.get(ALSO, ()))
     signatures = [handler.parsed_fn_signature]
     signatures += [provided.parsed_fn_signature for provided in handler.resolve_dependencies().values()]
-    for name, field in (item for signature in signatures for item in signature.parameters.items()):
-        kwarg = field.kwarg_definition
-        names.add((kwarg.query if isinstance(kwarg, ParameterKwarg) else None) or name)
-    return frozenset(names)
+    return frozenset(handler.opt.get(ALSO, ())) | {
+        field.kwarg_definition.name or name
+        for signature in signatures
+        for name, field in signature.parameters.items()
+        if isinstance(field.kwarg_definition, QueryParameter)
+    }

@@ -44,6 +44,7 @@ class Service:
             socket = listen.unix(settings.socket)
             stack.callback(listen.remove, settings.socket)
             listeners = [await Listener.on(socket, Door.SOCKET, config)]
+            self._daemon.listeners[Door.SOCKET.value] = str(settings.socket)
             stack.push_async_callback(self._close, listeners, grace)
             async with asyncio.TaskGroup() as group:
                 for door, text in wanted.items():
@@ -65,8 +66,9 @@ class Service:
                 await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
             else:
-                self._daemon.settle(door.value)
                 listeners.append(await Listener.on(socket, door, config))
+                self._daemon.listeners[door.value] = str(listen.Address(*socket.getsockname()[:2]))
+                self._daemon.settle(door.value)
                 return
 
     async def _warn(self, door: Door, cause: str, remedy: str) -> None:

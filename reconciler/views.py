@@ -184,6 +184,7 @@ class DaemonView(HealthView):
     pid: int
     started_at: str
     resources: int
+    listeners: dict[str, str]  # "public" -> "127.0.0.1:8081"
     warnings: list[str]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from api.pages import Paging, paging
 from api.stream import Closing
@@ -17,21 +17,19 @@ from reconciler.model import Ref
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.desk import Desk
 
-_given = Dependency(skip_validation=True)
-
-TheDesk = Annotated[Desk, _given]
-By = Annotated[Asker, _given]
+TheDesk = NamedDependency[SkipValidation[Desk]]
+By = NamedDependency[SkipValidation[Asker]]
 """Who asks, as operations and events name it."""
-TheRef = Annotated[Ref, _given]
+TheRef = NamedDependency[SkipValidation[Ref]]
 """What `{kind}/{namespace}/{name}` of the path names."""
-ThePaging = Annotated[Paging, _given]
-TheClosing = Annotated[Closing, _given]
+ThePaging = NamedDependency[SkipValidation[Paging]]
+TheClosing = NamedDependency[SkipValidation[Closing]]
 
 AnyRequest = Request[Any, Any, Any]
-Namespace = Annotated[str, Parameter(description="The namespace; `default` if not said.")]
+Namespace = Annotated[str, QueryParameter(description="The namespace; `default` if not said.")]
 
 
-def _ref(desk: TheDesk, kind: str, namespace: str, name: str) -> Ref:
+def _ref(desk: TheDesk, kind: FromPath[str], namespace: FromPath[str], name: FromPath[str]) -> Ref:
     return desk.ref(f"{kind}/{namespace}/{name}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from api.bodies import bundle_of, object_of
 from api.errors import Fault, Wrong
@@ -15,7 +15,7 @@ from reconciler.model import Ref
 from reconciler.runtime.desk import Selection
 from reconciler.views import OperationView, PreviewView
 
-DryRun = Annotated[bool, Parameter(query="dryRun", description="Only show what would change.")]
+DryRun = Annotated[bool, QueryParameter(name="dryRun", description="Only show what would change.")]
 
 
 @post("/api/v1/apply", status_code=202, summary="Put manifests into the inbox")

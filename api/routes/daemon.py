@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get, post
+from litestar.params import FromQuery
 
 from api.identity import INTERNAL
 from api.routes import By, TheDesk
@@ -35,10 +36,10 @@ async def daemon_stats(desk: TheDesk) -> StatsView:
     opt=INTERNAL,
     summary="Stop the node; services go on if not asked",
 )
-async def shutdown(desk: TheDesk, by: By, services: bool = False) -> DaemonView:  # noqa: FBT002
+async def shutdown(desk: TheDesk, by: By, services: FromQuery[bool] = False) -> DaemonView:  # noqa: FBT002
     return await desk.daemon.stop(by, services=services)
 
 
 @post("/api/v1/daemon/shutdown", status_code=202, summary="The same under the API's own path")
-async def daemon_shutdown(desk: TheDesk, by: By, services: bool = False) -> DaemonView:  # noqa: FBT002
+async def daemon_shutdown(desk: TheDesk, by: By, services: FromQuery[bool] = False) -> DaemonView:  # noqa: FBT002
     return await desk.daemon.stop(by, services=services)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from litestar import get
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong
@@ -20,22 +20,26 @@ from reconciler.views import EventView
 
 Names = Annotated[
     list[str] | None,
-    Parameter(query="type", description="Only events of this name; `reconcile.*` takes all that begin so."),
+    QueryParameter(
+        name="type", description="Only events of this name; `reconcile.*` takes all that begin so."
+    ),
 ]
-Subject = Annotated[str, Parameter(description="Only events about this resource: `kind/name`.")]
-Kind = Annotated[str, Parameter(description="Only events about resources of this kind.")]
+Subject = Annotated[str, QueryParameter(description="Only events about this resource: `kind/name`.")]
+Kind = Annotated[str, QueryParameter(description="Only events about resources of this kind.")]
 States = Annotated[
-    list[str] | None, Parameter(query="state", description="Only events whose `data.state` is this.")
+    list[str] | None, QueryParameter(name="state", description="Only events whose `data.state` is this.")
 ]
-Since = Annotated[datetime | None, Parameter(description="Only events from this time on, in ISO 8601.")]
-Cursor = Annotated[str, Parameter(description="What follows this event id; empty: from the oldest on.")]
+Since = Annotated[datetime | None, QueryParameter(description="Only events from this time on, in ISO 8601.")]
+Cursor = Annotated[str, QueryParameter(description="What follows this event id; empty: from the oldest on.")]
 After = Annotated[
-    str | None, Parameter(query="last_event_id", description="As the header, for who cannot set one.")
+    str | None, QueryParameter(name="last_event_id", description="As the header, for who cannot set one.")
 ]
-FromHeader = Annotated[str | None, Parameter(header="Last-Event-ID", description="Go on after this event.")]
+FromHeader = Annotated[
+    str | None, HeaderParameter(name="Last-Event-ID", description="Go on after this event.")
+]
 
 
-TheFilter = Annotated[EventFilter, Dependency(skip_validation=True)]
+TheFilter = NamedDependency[SkipValidation[EventFilter]]
 
 
 def _filter(  # noqa: PLR0913, PLR0917 - each is a parameter of the query

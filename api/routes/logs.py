@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
 from litestar import get
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
 from api.identity import PRIVATE
@@ -17,9 +17,9 @@ from api.routes import AnyRequest, TheClosing, TheDesk, TheRef
 from api.stream import LINES, SSE, Stream
 from reconciler.views import LogLineView
 
-Tail = Annotated[int | None, Parameter(ge=0, description="Only the last lines; if not said, all.")]
-Follow = Annotated[bool, Parameter(description="Go on with what is printed from now on.")]
-Since = Annotated[datetime | None, Parameter(description="Only lines from this time on, in ISO 8601.")]
+Tail = Annotated[int | None, QueryParameter(ge=0, description="Only the last lines; if not said, all.")]
+Follow = Annotated[bool, QueryParameter(description="Go on with what is printed from now on.")]
+Since = Annotated[datetime | None, QueryParameter(description="Only lines from this time on, in ISO 8601.")]
 AT_ONCE_S = 0.5
 
 
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
     since: datetime | None
 
 
-TheAsked = Annotated[Asked, Dependency(skip_validation=True)]
+TheAsked = NamedDependency[SkipValidation[Asked]]
 
 
 def _asked(*, tail: Tail = None, follow: Follow = False, since: Since = None) -> Asked:

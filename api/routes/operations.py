@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from litestar import get
+from litestar.params import FromPath
 
 from api.routes import TheDesk
 from reconciler.views import OperationView
 
 
 @get("/api/v1/operations/{name:str}", summary="One operation")
-async def operation(desk: TheDesk, name: str) -> OperationView:
+async def operation(desk: TheDesk, name: FromPath[str]) -> OperationView:
     return await desk.operation(name)

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Annotated
 
 from litestar import Response, delete, get
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromQuery, QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong
@@ -18,13 +18,15 @@ from reconciler.views import CauseView, OperationView, PlannedView, ResourceView
 
 ONE = "/api/v1/resources/{kind:str}/{namespace:str}/{name:str}"
 
-Kind = Annotated[str, Parameter(description="Only this kind, in any spelling of it.")]
-Where = Annotated[str, Parameter(description="Only this namespace.")]
-Names = Annotated[list[str] | None, Parameter(description="Only this name; may be given several times.")]
-Labels = Annotated[str, Parameter(description="Only what has all of these labels: `app=web,tier=db`.")]
-Cursor = Annotated[str | None, Parameter(description="What follows this one; empty: from the beginning.")]
-Much = Annotated[int, Parameter(ge=1, le=1000, description="How many at most.")]
-Chosen = Annotated[Selection, Dependency(skip_validation=True)]
+Kind = Annotated[str, QueryParameter(description="Only this kind, in any spelling of it.")]
+Where = Annotated[str, QueryParameter(description="Only this namespace.")]
+Names = Annotated[list[str] | None, QueryParameter(description="Only this name; may be given several times.")]
+Labels = Annotated[str, QueryParameter(description="Only what has all of these labels: `app=web,tier=db`.")]
+Cursor = Annotated[
+    str | None, QueryParameter(description="What follows this one; empty: from the beginning.")
+]
+Much = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
+Chosen = NamedDependency[SkipValidation[Selection]]
 
 
 def _chosen(kind: Kind = "", namespace: Where = "", name: Names = None, labels: Labels = "") -> Selection:
@@ -75,7 +77,9 @@ def causes(desk: TheDesk, ref: TheRef) -> list[CauseView]:
 
 
 @delete(ONE, status_code=202, summary="Take out of the inbox what was applied")
-async def remove(desk: TheDesk, by: By, ref: TheRef, *, allow_prune: bool = False) -> OperationView:
+async def remove(
+    desk: TheDesk, by: By, ref: TheRef, *, allow_prune: FromQuery[bool] = False
+) -> OperationView:
     return await desk.delete([ref], by, allow_prune=allow_prune)
 
 

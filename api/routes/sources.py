@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from api.bodies import object_of, text_of
 from api.pages import Limit, Page, page_of
@@ -22,27 +23,27 @@ def git(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[SourceVie
 
 
 @get("/api/v1/sources/{name:str}", sync_to_thread=False, summary="One source, and how far it has come")
-def one(desk: TheDesk, name: str, namespace: Namespace = "default") -> SourceView:
+def one(desk: TheDesk, name: FromPath[str], namespace: Namespace = "default") -> SourceView:
     return desk.source(_named(name, namespace))
 
 
 @get("/api/v1/sources/{name:str}/revisions", summary="What it declared, the newest first")
 async def revisions(
-    desk: TheDesk, name: str, namespace: Namespace = "default", limit: Limit = 20
+    desk: TheDesk, name: FromPath[str], namespace: Namespace = "default", limit: Limit = 20
 ) -> list[RevisionView]:
     source = desk.source(_named(name, namespace))
     return await desk.revisions(source["name"], limit)
 
 
 @post("/api/v1/sources/{name:str}/push", status_code=202, summary="Fetch at once: something was pushed")
-async def push(desk: TheDesk, by: By, name: str, namespace: Namespace = "default") -> OperationView:
+async def push(desk: TheDesk, by: By, name: FromPath[str], namespace: Namespace = "default") -> OperationView:
     source = desk.source(_named(name, namespace))
     return await desk.push(source["name"], by)
 
 
 @post("/api/v1/sources/{name:str}/rollback", status_code=202, summary="Go back to a revision and stay there")
 async def rollback(
-    request: AnyRequest, desk: TheDesk, by: By, name: str, namespace: Namespace = "default"
+    request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str], namespace: Namespace = "default"
 ) -> OverrideView:
     """The body may name the `revision`, by its beginning, and a `reason`."""
     given = await object_of(request, known=("revision", "reason"))
@@ -50,5 +51,5 @@ async def rollback(
     return await desk.rollback(source["name"], text_of(given, "revision"), by, text_of(given, "reason"))
 
 
-def _named(name: str, namespace: str) -> str:
+def _named(name: FromPath[str], namespace: FromPath[str]) -> str:
     return name if namespace == "default" else f"{namespace}/{name}"

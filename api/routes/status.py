@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get
+from litestar.params import FromPath
 
 from api.routes import Namespace, TheDesk
 from reconciler.views import NodeView, StatusView
@@ -16,5 +17,7 @@ def node(desk: TheDesk) -> NodeView:
 @get(
     "/api/v1/status/{kind:str}/{name:str}", sync_to_thread=False, summary="One status, and what it waits for"
 )
-def one(desk: TheDesk, kind: str, name: str, namespace: Namespace = "default") -> StatusView:
+def one(
+    desk: TheDesk, kind: FromPath[str], name: FromPath[str], namespace: Namespace = "default"
+) -> StatusView:
     return desk.status(desk.ref(f"{kind}/{namespace}/{name}"))

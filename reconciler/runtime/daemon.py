@@ -29,6 +29,7 @@ class Daemon:
         self._node = node
         self._began = node.clock.monotonic()
         self._warnings: dict[str, str] = {}
+        self.listeners: dict[str, str] = {}  # what a service listens on, for who wants to find it
         self.ends_services = False
 
     @cached_property
@@ -70,6 +71,7 @@ class Daemon:
             "pid": os.getpid(),
             "started_at": present.stamp(self._node.started_at),
             "resources": len(self._node.engine.book),
+            "listeners": dict(self.listeners),
             "warnings": self.warnings,
         }
 

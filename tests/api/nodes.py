@@ -1,0 +1,110 @@
+"""A real node with its API, on a scratch folder and ports that are free."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from reconciler.runtime.node import Node, open_node
+from reconciler.settings import Settings, load
+
+KEYS = """\
+apiVersion: holdfast.dev/v1
+kind: Key
+metadata: {{name: {name}, labels: {{app: shop, tier: {tier}}}}}
+spec: {{role: creator, generate: true}}
+"""
+PATIENCE_S = 20.0
+
+
+def key(name: str, tier: str = "web") -> str:
+    return KEYS.format(name=name, tier=tier)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():  # noqa: ASYNC110 - what is waited for is another task's work
+            await asyncio.sleep(0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    node: Node
+    socket: httpx.AsyncClient  # as the owner
+    public: httpx.AsyncClient  # over TCP, as anybody
+    internal: httpx.AsyncClient
+    source: Path  # the folder that declares
+
+    @property
+    def path(self) -> str:
+        """The Unix socket."""
+        return str(self.node.settings.socket)
+
+    def address(self, door: str) -> tuple[str, int]:
+        host, _, port = self.node.desk.daemon.listeners[door].rpartition(":")
+        return host, int(port)
+
+    async def ready(self, *refs: str) -> None:
+        """Wait until these are there and ready."""
+        statuses = self.node.engine.status
+        named = [self.node.desk.ref(ref) for ref in refs]
+        await until(lambda: all((status := statuses(ref)) is not None and status.ready for ref in named))
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A short path: a Unix socket's address has room for about a hundred bytes."""
+    return tempfile.TemporaryDirectory(prefix="hf")
+
+
+def settings_in(folder: Path, **flags: object) -> Settings:
+    free = {"api.listen": "127.0.0.1:0", "daemon.legacy_listen": "127.0.0.1:0"}
+    return load(
+        str(folder), {**free, **{name.replace("__", "."): value for name, value in flags.items()}}, {}
+    )
+
+
+@asynccontextmanager
+async def living(settings: Settings, root: Mapping[str, object] | None = None) -> AsyncIterator[Node]:
+    """A node at work, with its API open."""
+    async with open_node(settings, root, living=True) as node:
+        work = asyncio.create_task(node.run())
+        try:
+            await until(lambda: work.done() or "socket" in node.desk.daemon.listeners)
+            yield node
+        finally:
+            node.stopping.set()
+            await work
+
+
+@asynccontextmanager
+async def running(manifests: str = "", **flags: object) -> AsyncIterator[Running]:
+    """A node that follows a folder with these manifests."""
+    with scratch() as folder:
+        source = Path(folder, "source")
+        source.mkdir()
+        (source / "all.yaml").write_text(manifests or key("release"))
+        settings = settings_in(Path(folder, "data"), **flags)
+        async with living(settings, {"directory": {"path": str(source)}}) as node, _clients(node) as clients:
+            yield Running(node, *clients, source)
+
+
+@asynccontextmanager
+async def _clients(
+    node: Node,
+) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient, httpx.AsyncClient]]:
+    listeners = node.desk.daemon.listeners
+    expected = {"socket", "internal"} | ({"public"} if node.settings.api.enabled else set())
+    await until(lambda: expected <= listeners.keys())
+    transport = httpx.AsyncHTTPTransport(uds=str(node.settings.socket))
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://holdfast", timeout=PATIENCE_S) as socket,
+        httpx.AsyncClient(base_url=f"http://{listeners.get('public')}", timeout=PATIENCE_S) as public,
+        httpx.AsyncClient(base_url=f"http://{listeners['internal']}", timeout=PATIENCE_S) as internal,
+    ):
+        yield socket, public, internal
