@@ -154,7 +154,8 @@ class Uptake:
         """A file beside the manifests has changed: whoever refers to it must look, and only it knows."""
         if before is None:
             return
-        manifests = {resource.origin.file for resource in now.snapshot.resources.values()}
+        snapshots = (before.snapshot, now.snapshot)
+        manifests = {one.origin.file for snapshot in snapshots for one in snapshot.resources.values()}
         moved = {path for path, _ in before.paths.items() ^ now.paths.items()}
         if moved - manifests:
             for ref in now.snapshot.resources:

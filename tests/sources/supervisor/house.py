@@ -28,6 +28,7 @@ from reconciler.model import (
     Origin,
     Ref,
     Resource,
+    Seen,
     Snapshot,
     Status,
     Verdict,
@@ -51,6 +52,15 @@ class Probe(Null):
 
     def __init__(self) -> None:
         self.outage: set[str] = set()
+        self.read: dict[str, bytes] = {}  # what each found in the file beside it
+
+    async def observe(
+        self, want: Resource[NullSpec], memory: Mapping[str, JsonValue], uses: NullUses, *, fresh: bool
+    ) -> Seen[NullState]:
+        tree = want.origin.tree
+        if tree is not None and want.wish.input == "reads":
+            self.read[want.ref.name] = tree.read("data.txt")
+        return await super().observe(want, memory, uses, fresh=fresh)
 
     def verdict(self, case: Case[NullSpec, NullState]) -> Verdict:
         word = "hangs" if case.want.ref.name in self.outage else case.want.wish.input
@@ -84,7 +94,7 @@ class House:
     engine: Engine
     supervisor: Supervisor
     store: MemoryStore
-    outage: set[str]  # the probes that do not come up any more
+    probe: Probe
 
     async def declare(self, **specs: Mapping[str, JsonValue]) -> None:
         """What the node itself declares."""
@@ -150,7 +160,7 @@ async def opened(store: MemoryStore, scratch: Path) -> AsyncIterator[House]:
     await engine.start()
     work = asyncio.create_task(engine.run())
     try:
-        yield House(engine, supervisor, store, probe.outage)
+        yield House(engine, supervisor, store, probe)
     finally:
         await supervisor.close()
         work.cancel()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from reconciler.errors import Missing
+from reconciler.model import Ref
 from reconciler.store.memory import MemoryStore
 from tests.sources.supervisor.house import opened
 
@@ -153,3 +156,45 @@ async def test_a_suspended_source_stays_as_it_is_through_a_restart(tmp_path: Pat
         await house.until(lambda: house.inputs() == {"one": "first"})
         await house.declare(root=root)
         await house.until(lambda: house.inputs() == {"one": "second"})
+
+
+@pytest.mark.req("CORE-01")
+async def test_a_file_beside_the_manifests_wakes_those_that_may_read_it(tmp_path: Path) -> None:
+    """The resource itself is the same as before; the tree that it looks through is not."""
+    folder = tmp_path / "manifests"
+    write(folder, "a.yaml", "one: reads")
+    write(folder, "data.txt", "first")
+    async with opened(MemoryStore(), tmp_path / "scratch") as house:
+        await house.declare(root={"directory": {"path": str(folder)}})
+        await house.until(lambda: house.probe.read == {"one": b"first"})
+        want = house.engine.wishes.wants[Ref("Probe", "default", "one")]
+        write(folder, "data.txt", "second")
+        await house.until(lambda: house.probe.read == {"one": b"second"})
+        assert want.origin.tree is not None
+        assert want.origin.tree.read("data.txt") == b"second"
+        assert Path(want.origin.tree.folder("data.txt")) == folder / "data.txt"
+        assert want.origin.tree.digest("data.txt") == hashlib.sha256(b"second").hexdigest()
+
+
+@pytest.mark.req("CORE-04")
+async def test_a_revision_out_of_the_store_has_its_files_too(tmp_path: Path) -> None:
+    folder, store, scratch = tmp_path / "manifests", MemoryStore(), tmp_path / "scratch"
+    write(folder, "a.yaml", "one: reads")
+    write(folder, "data.txt", "first")
+    async with opened(store, scratch) as house:
+        await house.declare(root={"directory": {"path": str(folder)}})
+        await house.until(lambda: house.probe.read == {"one": b"first"})
+    folder.rename(tmp_path / "elsewhere")
+    async with opened(store, scratch) as house:
+        await house.declare(root={"directory": {"path": str(folder)}})
+        await house.until(lambda: house.probe.read == {"one": b"first"})
+        tree = house.engine.wishes.wants[Ref("Probe", "default", "one")].origin.tree
+        assert tree is not None
+        exported = Path(tree.folder("."))
+        assert (exported / "data.txt").read_text() == "first"
+        assert exported.is_relative_to(scratch)
+        assert tree.digest(".") == tree.digest("")
+        with pytest.raises(Missing, match="never is not among the files that were kept"):
+            tree.folder("never")
+        (tmp_path / "elsewhere").rename(folder)
+        await house.state("root", error="")

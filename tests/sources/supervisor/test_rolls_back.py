@@ -96,7 +96,7 @@ async def test_going_back_does_not_go_through_all_of_history(tmp_path: Path) -> 
         write(folder, "a.yaml", "one: first\ntwo: second")
         good = (await house.state("root", resources=2)).revision
         await judged(house, good)
-        house.outage.add("two")  # from now on `two` never comes up
+        house.probe.outage.add("two")  # from now on `two` never comes up
         write(folder, "a.yaml", "one: first\ntwo: changed\nthree: third")
         state = await house.state("root", held="RolledBack")
         assert state.revision == good
