@@ -25,12 +25,7 @@ class KeySpec(Spec):
     """A key, which signs or is trusted to have signed: `generate` it, or give its `publicKey`."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": ["generate"], "properties": {"generate": {"enum": [True]}}},
-                {"required": ["publicKey"]},
-            ]
-        }
+        json_schema_extra={"oneOf": [{"required": ["generate"]}, {"required": ["publicKey"]}]}
     )
 
     role: str = Field(
