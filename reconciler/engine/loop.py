@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.engine.book import Book
@@ -75,6 +76,16 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._workers.run())
             group.create_task(self._wanted.keep_time())
+
+    async def bring_about(self) -> None:
+        """Converge as far as that goes, and return."""
+        working = asyncio.create_task(self.run())
+        try:
+            await self._workers.quiet()
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
 
     # ------------------------------------------------------------------------------------ what is wanted
 

@@ -112,6 +112,13 @@ class Queue:
         due = self.next_due()
         return due is None or due > now
 
+    def is_quiet(self, tries: int) -> bool:
+        """Nothing is worked on or waits to be, save what has failed this often already."""
+        return not self._busy and all(
+            slot.priority is Priority.RESYNC or self.failures(ref) >= tries
+            for ref, slot in self._slots.items()
+        )
+
     def done(self, ref: Ref) -> None:
         self._busy.discard(ref)
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
+from reconciler.engine.judge import STALLS_AFTER
 from reconciler.engine.passes import Passed
 from reconciler.engine.queue import Priority, Queue
 from reconciler.errors import Problem
@@ -42,6 +43,14 @@ class Workers:
         self._queue = Queue(random)
         self._idle: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._quiet: asyncio.Event | None = None  # there while somebody waits for it
+
+    async def quiet(self) -> None:
+        """Wait until nothing is left to do but to look again, and to try again what has failed often."""
+        self._quiet = asyncio.Event()
+        self._kick()
+        await self._quiet.wait()
+        self._quiet = None
 
     @property
     def idle(self) -> bool:
@@ -89,6 +98,8 @@ class Workers:
             if ref is not None:
                 self._kick()
                 return ref
+            if self._quiet is not None and self._queue.is_quiet(STALLS_AFTER):
+                self._quiet.set()
             waiting = asyncio.get_running_loop().create_future()
             self._idle.append(waiting)
             self._set_timer()

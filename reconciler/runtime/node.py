@@ -34,12 +34,14 @@ from reconciler.runtime.lock import Lock
 from reconciler.runtime.plugins import Broken, find_kinds, services
 from reconciler.settings import Settings
 from reconciler.sources.directory import DirectoryFeed
+from reconciler.sources.generations import CURRENT
 from reconciler.sources.history import Memory
 from reconciler.sources.inbox import Inbox, InboxFeed
 from reconciler.sources.reader import Reader
 from reconciler.sources.supervisor import FeedFactory, Supervisor
 from reconciler.sources.uptake import Means
-from reconciler.store.opening import open_store
+from reconciler.store.memory import MemoryStore
+from reconciler.store.opening import open_read_only, open_store
 from reconciler.store.sqlite import SqliteStore
 from reconciler.views import NodeView
 
@@ -68,7 +70,7 @@ class Drivers:
 
 
 class Node:
-    def __init__(self, settings: Settings, store: SqliteStore, clock: Clock, *, living: bool) -> None:
+    def __init__(self, settings: Settings, store: SqliteStore | MemoryStore, clock: Clock, *, living: bool) -> None:
         found = find_kinds()
         self.settings = settings
         self.store = store
@@ -129,14 +131,27 @@ class Node:
 
     async def start(self, root: Mapping[str, JsonValue] | None = None) -> None:
         """Read what was, and declare the node's own sources. `root` is the spec of the root source."""
-        saved = await self.store.load()
-        self._notes = dict(saved.notes)
+        await self._recall()
         await self._remember(root)
-        await self.drivers.processes.open()
         await self.engine.start()
         await self.engine.submit(self._own_snapshot())
         if not self.living:
             await self.read_inbox()
+
+    async def look(self) -> None:
+        """Read what was, and nothing else: for one who only wants to compare."""
+        await self._recall()
+        await self.engine.start()
+        await self.engine.submit(self._own_snapshot())
+        inbox = self.settings.data / "inbox"
+        if inbox.is_dir():
+            config = SourceConfig(INBOX, "inbox", str(inbox), paths=(CURRENT,))
+            fetched = await DirectoryFeed(config, self.clock).latest()
+            await self.engine.submit(self._reader.snapshot(config, fetched))
+
+    async def _recall(self) -> None:
+        self._notes = dict((await self.store.load()).notes)
+        await self.drivers.processes.open()
 
     async def _remember(self, root: Mapping[str, JsonValue] | None) -> None:
         notes: dict[str, JsonValue] = {}
@@ -210,8 +225,8 @@ class Node:
             return
         config = SourceConfig(INBOX, "inbox", str(self.settings.data / "inbox"))
         fetched = await InboxFeed(config, self.clock).latest()
-        snapshot = replace(self._reader.snapshot(config, fetched), allow_prune=fetched.allow_prune)
-        await self.engine.submit(snapshot)
+        snapshot = self._reader.snapshot(config, fetched)
+        await self.engine.submit(replace(snapshot, allow_prune=fetched.allow_prune))
 
     async def close(self) -> None:
         await self.drivers.sources.close()
@@ -255,6 +270,21 @@ def _uses(kinds: Kinds, ports: Mapping[Any, Any]) -> dict[str, Any]:
         hints = get_type_hints(kind.uses)
         found[name] = kind.uses(**{field.name: ports[hints[field.name]] for field in fields(kind.uses)})
     return found
+
+
+@asynccontextmanager
+async def read_node(settings: Settings) -> AsyncIterator[Node]:
+    """What a node on this folder would find, without a trace: no lock, no folder, no keeper, no write."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        store: SqliteStore | MemoryStore = MemoryStore()
+        if settings.data.is_dir():
+            store = await open_read_only(settings.store)
+        stack.push_async_callback(store.close)
+        node = Node(settings, store, clock, living=False)
+        stack.push_async_callback(node.close)
+        await node.look()
+        yield node
 
 
 @asynccontextmanager

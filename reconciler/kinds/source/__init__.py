@@ -70,6 +70,7 @@ SourceStep = Configure | RemoveSource
 class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
     spec = SourceSpec
     uses = Uses
+    lives = True
     suspends = True
     columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = {
         "revision": lambda case: str(case.seen.facts.get("revision", "")),

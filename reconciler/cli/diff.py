@@ -1,0 +1,43 @@
+"""`holdfast diff`: what apply would change. Exits 0 when nothing differs, 1 when something does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.cli import exits
+from reconciler.cli.door import Where, at_node
+from reconciler.cli.selecting import from_files
+
+
+@click.command()
+@from_files
+@click.option("--out", type=click.Path(dir_okay=False), help="Save the changes, for `holdfast apply FILE`.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@at_node
+def diff(
+    where: Where,
+    files: tuple[str, ...],
+    set: str,
+    prune: bool,
+    allow_prune: bool,
+    out: str | None,
+    output: str,
+) -> int:  # noqa: A002, E501, PLR0913
+    """Show what `apply` of the same would change. Changes nothing, and writes nothing."""
+    from reconciler.cli.differences import show
+    from reconciler.cli.files import bundle
+
+    wanted = bundle(files, set=set, prune=prune, allow_prune=allow_prune)
+    with where.open(reading=True) as door:
+        preview = door.diff(wanted)
+    if out is not None:
+        saved = {"holdfast": "plan", "preview": preview, "bundle": wanted.to_json()}
+        Path(out).write_text(json.dumps(saved, indent=1), encoding="utf-8")
+    if output == "json":
+        click.echo(json.dumps(preview, indent=2, sort_keys=True))
+    else:
+        show(preview)
+    return exits.DIFFERS if preview["differences"] else exits.OK

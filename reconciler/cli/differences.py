@@ -1,0 +1,65 @@
+"""A preview as people read it: `+ ~ - -/+`, the fields, the reasons, and the count in the last line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from reconciler.views import ChangeView, DifferenceView, PreviewView
+
+MARKS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red"), "recreate": ("-/+", "red")}
+LONGEST = 120
+
+
+def show(preview: PreviewView) -> None:
+    for line in lines(preview):
+        click.echo(line)
+
+
+def lines(preview: PreviewView) -> Iterator[str]:
+    for one in preview["differences"]:
+        yield from _difference(one)
+    for warning in preview["warnings"]:
+        yield click.style(f"! {warning}", fg="yellow")
+    if preview["differences"] or preview["warnings"]:
+        yield ""
+    yield summary(preview)
+
+
+def summary(preview: PreviewView) -> str:
+    return (
+        f"Plan: {preview['adds']} to add, {preview['changes']} to change, "
+        f"{preview['removes']} to remove, {preview['unchanged']} unchanged."
+    )
+
+
+def _difference(one: DifferenceView) -> Iterator[str]:
+    mark, colour = MARKS[one["action"]]
+    yield click.style(f"{mark} {one['ref']}", fg=colour, bold=True)
+    for change in one["changes"]:
+        if change["path"]:
+            forces = "  (forces the recreate)" if change["recreates"] else ""
+            yield f"    {'.'.join(change['path'])}: {_short(change['seen'])} -> {_short(change['want'])}{forces}"
+        elif one["action"] == "add":
+            yield from _whole(change)
+    if one["reason"]:
+        yield f"    {one['reason']}"
+    if one["affects"]:
+        yield f"    affects {', '.join(one['affects'])}"
+
+
+def _whole(change: ChangeView) -> Iterator[str]:
+    want = change["want"]
+    if isinstance(want, dict):
+        for name, value in want.items():
+            if value not in (None, "", [], {}):
+                yield f"    {name}: {_short(value)}"
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - JSON
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,112 @@
+"""The way to a node: the one that runs, or for as long as a command takes, one in this process.
+
+Rules: both answer with the same views; a verb does not know behind which of the two it stands. Only
+what has to be asked of a running node in any case (its log, its services' output) is not among them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from reconciler.cli.remote import Remote
+from reconciler.errors import Unavailable
+from reconciler.settings import data_folder
+
+if TYPE_CHECKING:
+    from reconciler.runtime.bundle import Bundle
+    from reconciler.views import (
+        CauseView,
+        NodeView,
+        OperationView,
+        OverrideView,
+        PlannedView,
+        PreviewView,
+        ResourceView,
+        RevisionView,
+        SourceView,
+        StatusView,
+    )
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Door(Protocol):
+    living: bool
+
+    def node(self) -> NodeView: ...
+    def resources(self, query: Mapping[str, str]) -> list[ResourceView]: ...
+    def resource(self, ref: str) -> ResourceView: ...
+    def plans(self, ref: str) -> list[PlannedView]: ...
+    def causes(self, ref: str) -> list[CauseView]: ...
+    def graph(self) -> dict[str, list[str]]: ...
+    def sources(self) -> list[SourceView]: ...
+    def revisions(self, source: str) -> list[RevisionView]: ...
+    def diff(self, bundle: Bundle) -> PreviewView: ...
+    def apply(self, bundle: Bundle) -> OperationView: ...
+    def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView: ...
+    def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView: ...
+    def end_override(self, ref: str) -> None: ...
+    def reconcile(self, refs: Sequence[str]) -> OperationView: ...
+    def rollback(self, source: str, revision: str, reason: str) -> OverrideView: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which node is meant: its folder, or an address of its API."""
+
+    data: Path
+    address: str = ""
+
+    def remote(self, timeout: float = 30.0) -> Remote:
+        return Remote(self.address or str(self.data / "holdfast.sock"), timeout)
+
+    @property
+    def runs(self) -> bool:
+        """Whether a node answers there."""
+        if self.address:
+            return True
+        if not (self.data / "holdfast.sock").exists():
+            return False
+        try:
+            self.remote(timeout=5.0).ask("GET", "/health")
+        except Unavailable:
+            return False
+        return True
+
+    @contextmanager
+    def open(self, *, reading: bool = False) -> Iterator[Door]:
+        """The running node, or one in this process; `reading`: nothing will be changed."""
+        if self.runs:
+            from reconciler.cli.remote_door import RemoteDoor
+
+            yield RemoteDoor(self.remote())
+            return
+        from reconciler.cli.local_door import local_door
+
+        with local_door(self.data, reading=reading) as door:
+            yield door
+
+
+def at_node(command: F) -> F:
+    """The options that say which node a verb is for; the verb gets a `where`."""
+
+    def chosen(data: str | None, socket: str | None, api_url: str | None, **rest: Any) -> Any:  # noqa: ANN401
+        address = api_url or socket or os.environ.get("HOLDFAST_API_URL") or os.environ.get("HOLDFAST_SOCKET")
+        return command(where=Where(data_folder(data), address or ""), **rest)
+
+    chosen.__name__, chosen.__doc__ = command.__name__, command.__doc__
+    chosen.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in (
+        click.option("--api-url", metavar="URL", help="The node's HTTP address.  [env: HOLDFAST_API_URL]"),
+        click.option("--socket", metavar="PATH", help="The node's Unix socket.  [env: HOLDFAST_SOCKET]"),
+        click.option("--data", metavar="DIR", help="The node's folder.  [env: HOLDFAST_DATA]"),
+    ):
+        chosen = option(chosen)
+    return chosen  # type: ignore[return-value]

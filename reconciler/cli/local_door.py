@@ -1,0 +1,122 @@
+"""The door to a node in this process, for as long as a command takes: the same desk, without a server.
+
+Rules: one node a data folder, so it holds the folder's lock; a command that only reads takes no lock and
+leaves no trace; what needs a living node is recorded, and said to wait for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reconciler.quantities import parse_duration
+from reconciler.runtime.asker import Asker
+from reconciler.runtime.desk import Desk, Selection
+from reconciler.runtime.node import Node, open_node, read_node
+from reconciler.settings import load
+
+if TYPE_CHECKING:
+    from reconciler.runtime.bundle import Bundle
+    from reconciler.views import (
+        CauseView,
+        NodeView,
+        OperationView,
+        OverrideView,
+        PlannedView,
+        PreviewView,
+        ResourceView,
+        RevisionView,
+        SourceView,
+    )
+
+R = TypeVar("R")
+
+
+class LocalDoor:
+    living = False
+
+    def __init__(self, node: Node, runner: asyncio.Runner) -> None:
+        self._node = node
+        self._desk: Desk = node.desk
+        self._runner = runner
+        self._by = Asker(f"uid:{os.getuid()}")
+
+    def node(self) -> NodeView:
+        return self._desk.node()
+
+    def resources(self, query: Mapping[str, str]) -> list[ResourceView]:
+        labels = dict(pair.split("=", 1) for pair in query.get("labels", "").split(",") if "=" in pair)
+        names = (query["name"],) if "name" in query else ()
+        return self._desk.resources(
+            Selection(query.get("kind", ""), query.get("namespace", ""), names, labels)
+        )
+
+    def resource(self, ref: str) -> ResourceView:
+        return self._desk.resource(self._desk.ref(ref))
+
+    def plans(self, ref: str) -> list[PlannedView]:
+        return self._wait(self._desk.plans(self._desk.ref(ref)))
+
+    def causes(self, ref: str) -> list[CauseView]:
+        return self._desk.why(self._desk.ref(ref))
+
+    def graph(self) -> dict[str, list[str]]:
+        return self._desk.graph()
+
+    def sources(self) -> list[SourceView]:
+        return self._desk.sources()
+
+    def revisions(self, source: str) -> list[RevisionView]:
+        return self._wait(self._desk.revisions(source))
+
+    def diff(self, bundle: Bundle) -> PreviewView:
+        return self._wait(self._desk.diff(bundle))
+
+    def apply(self, bundle: Bundle) -> OperationView:
+        return self._wait(self._brought_about(self._desk.apply(bundle, self._by)))
+
+    def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
+        chosen = [self._desk.ref(ref) for ref in refs]
+        done = self._desk.delete(chosen, self._by, allow_prune=allow_prune)
+        return self._wait(self._brought_about(done))
+
+    def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView:
+        until = parse_duration(last) if last else None
+        return self._wait(self._desk.override(self._desk.ref(ref), patch, self._by, reason, until))
+
+    def end_override(self, ref: str) -> None:
+        self._wait(self._desk.end_override(self._desk.ref(ref), self._by))
+
+    def reconcile(self, refs: Sequence[str]) -> OperationView:
+        chosen = [self._desk.ref(ref) for ref in refs]
+        return self._wait(self._brought_about(self._desk.reconcile(chosen, self._by)))
+
+    def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
+        return self._wait(self._desk.rollback(source, revision, self._by, reason))
+
+    def _wait(self, asked: Coroutine[Any, Any, R]) -> R:
+        return self._runner.run(asked)
+
+    async def _brought_about(self, asked: Coroutine[Any, Any, OperationView]) -> OperationView:
+        """Do it, and let the engine work until nothing is left that it can do now."""
+        done = await asked
+        await self._node.engine.bring_about()
+        return done
+
+
+@contextmanager
+def local_door(data: Path, *, reading: bool) -> Iterator[LocalDoor]:
+    settings = load(str(data))
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        opened = read_node(settings) if reading else open_node(settings, living=False)
+        node = runner.run(stack.enter_async_context(opened))
+        try:
+            yield LocalDoor(node, runner)
+        finally:
+            with suppress(KeyboardInterrupt):
+                runner.run(stack.aclose())

@@ -1,0 +1,112 @@
+"""The door to a running node: each verb is one route of its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reconciler.cli.remote import Remote
+from reconciler.errors import Invalid
+
+if TYPE_CHECKING:
+    from reconciler.runtime.bundle import Bundle
+    from reconciler.views import (
+        CauseView,
+        NodeView,
+        OperationView,
+        OverrideView,
+        PlannedView,
+        PreviewView,
+        ResourceView,
+        RevisionView,
+        SourceView,
+    )
+
+V1 = "/api/v1"
+
+
+def split(ref: str) -> tuple[str, str, str]:
+    """`kind/name` or `kind/namespace/name`."""
+    match ref.split("/"):
+        case [kind, name] if kind and name:
+            return kind, "default", name
+        case [kind, namespace, name] if kind and namespace and name:
+            return kind, namespace, name
+    raise Invalid(f"'{ref}' names no resource", remedy="write KIND/NAME or KIND/NAMESPACE/NAME")
+
+
+class RemoteDoor:
+    living = True
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+        return self._remote.ask("GET", V1 + path, query)
+
+    def _post(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+        return self._remote.ask("POST", V1 + path, None, body, timeout=300.0)
+
+    def node(self) -> NodeView:
+        return self._get("/status")  # type: ignore[no-any-return]
+
+    def resources(self, query: Mapping[str, str]) -> list[ResourceView]:
+        return list(self._stretches(query))
+
+    def _stretches(self, query: Mapping[str, str]) -> Iterator[ResourceView]:
+        cursor: str | None = ""
+        while cursor is not None:
+            more = {"cursor": cursor} if cursor else {}
+            piece = self._get("/resources/all", {**query, **more})
+            yield from piece["data"]
+            cursor = piece["next"]
+
+    def resource(self, ref: str) -> ResourceView:
+        return self._get(self._path(ref))  # type: ignore[no-any-return]
+
+    def plans(self, ref: str) -> list[PlannedView]:
+        return self._get(f"{self._path(ref)}/plans")  # type: ignore[no-any-return]
+
+    def causes(self, ref: str) -> list[CauseView]:
+        return self._get(f"{self._path(ref)}/causes")  # type: ignore[no-any-return]
+
+    def graph(self) -> dict[str, list[str]]:
+        return self._get("/graph")  # type: ignore[no-any-return]
+
+    def sources(self) -> list[SourceView]:
+        return self._get("/sources")  # type: ignore[no-any-return]
+
+    def revisions(self, source: str) -> list[RevisionView]:
+        return self._get(f"/sources/{source}/revisions")  # type: ignore[no-any-return]
+
+    def diff(self, bundle: Bundle) -> PreviewView:
+        return self._post("/diff", bundle.to_json())  # type: ignore[no-any-return]
+
+    def apply(self, bundle: Bundle) -> OperationView:
+        return self._post("/apply", bundle.to_json())  # type: ignore[no-any-return]
+
+    def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
+        query = {"allow_prune": "true"} if allow_prune else None
+        done: OperationView | None = None
+        for ref in refs:
+            done = self._remote.ask("DELETE", V1 + self._path(ref), query)
+        if done is None:
+            raise Invalid("nothing is named that could be deleted")
+        return done
+
+    def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView:
+        body = {"ref": ref, "patch": dict(patch), "reason": reason, "for": last}
+        return self._post("/overrides", body)  # type: ignore[no-any-return]
+
+    def end_override(self, ref: str) -> None:
+        self._remote.ask("DELETE", f"{V1}/overrides/{'/'.join(split(ref))}")
+
+    def reconcile(self, refs: Sequence[str]) -> OperationView:
+        return self._post("/reconcile", {"refs": list(refs)})  # type: ignore[no-any-return]
+
+    def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
+        body = {"revision": revision, "reason": reason}
+        return self._post(f"/sources/{source}/rollback", body)  # type: ignore[no-any-return]
+
+    def _path(self, ref: str) -> str:
+        return "/resources/" + "/".join(split(ref))
