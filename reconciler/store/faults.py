@@ -36,6 +36,8 @@ def problem(error: Exception, path: Path) -> Exception:
 
 def on_opening(error: sqlite3.Error | OSError, path: Path) -> Problem:
     """The same, for a file whose state is what is being asked."""
+    if isinstance(error, PermissionError):
+        return Refused(f"{path}: {error.strerror}", remedy=f"see that this user owns {path.parent}")
     if isinstance(error, OSError):
         return Unavailable(f"{path}: {error.strerror or error}", remedy=f"see that {path.parent} can be used")
     if getattr(error, "sqlite_errorcode", None) in DAMAGED_WHEN_OPENED:

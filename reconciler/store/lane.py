@@ -23,13 +23,18 @@ R = TypeVar("R")
 class Lane(aiosqlite.Connection):
     def __init__(self, connect: Callable[[], sqlite3.Connection], path: Path) -> None:
         super().__init__(connect, iter_chunk_size=64)
+        self._thread.daemon = True  # a process that crashes must end; what it had committed is on disk
         self.path = path
 
     @classmethod
     async def open(cls, connect: Callable[[], sqlite3.Connection], path: Path) -> Self:
         """Connect, on the thread that does all the rest too; `path` is what errors speak of."""
         lane = cls(connect, path)
-        await lane
+        try:
+            await lane
+        except BaseException:
+            lane._thread.join()  # it was told to end; later it might speak to a loop that is gone
+            raise
         return lane
 
     async def run(

@@ -78,6 +78,8 @@ def _enter(path: Path, clock: Clock, found: list[Found]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         look_through(connection, clock)
+        if version(connection) == 0:  # one of ours is never seen before it is made
+            raise Corrupt(f"{path} holds no store")
         migrate(connection, migrations())
         compare(connection)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -135,7 +137,7 @@ def _check_access(path: Path, mode: int) -> None:
     if not path.parent.is_dir():
         raise Invalid(f"{path.parent} is no folder", remedy="make it, or give another one with --data")
     for place in (path.parent, *with_sidecars(path)):
-        if not os.access(place, mode):
+        if not os.access(place, mode, effective_ids=True):
             raise Refused(
                 f"this user may not {'write to' if mode & os.W_OK else 'read'} {place}",
                 remedy=f"run Holdfast as the user who owns {path.parent}, or give that folder to this one",

@@ -1,8 +1,8 @@
 """A new store, made beside its place and then put there; and what becomes of one that is damaged.
 
 Rules: whatever is at the store's own name is whole, however this ends; a damaged file is moved aside with its
-helper files and never written to; of its content goes along only what still bears its seal and could not be
-had back from reality: notes and overrides. Event ids go on above all that were ever given.
+helper files, never repaired and never deleted; of its content goes along only what still bears its seal and
+could not be had back from reality: notes and overrides. Event ids go on above all that were ever given.
 """
 
 from __future__ import annotations

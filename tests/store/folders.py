@@ -1,0 +1,43 @@
+"""What lies in a folder, byte for byte, and stores that were left as a kill leaves them."""
+
+from __future__ import annotations
+
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+from reconciler.ports import Write
+from reconciler.store import open_store
+from tests.store.records import FixedClock
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int, int]]:
+    """Each file's digest, mode and time of change."""
+    return {
+        file.name: (sha256(file.read_bytes()).hexdigest(), file.stat().st_mode, file.stat().st_mtime_ns)
+        for file in sorted(folder.iterdir())
+        if file.is_file()
+    }
+
+
+async def left_by_a_kill(path: Path, *commits: Write) -> None:
+    """A store whose last commits stand in the write-ahead log only: its files as they were amid its life."""
+    elsewhere = path.with_name("alive")
+    elsewhere.mkdir()
+    store = await open_store(elsewhere / path.name, FixedClock())
+    try:
+        for one in commits:
+            await store.commit(one)
+        for file in elsewhere.iterdir():
+            shutil.copy2(file, path.parent)
+    finally:
+        await store.close()
+    shutil.rmtree(elsewhere)
+    assert path.with_name(f"{path.name}-wal").stat().st_size
+
+
+async def stored(path: Path, *writes: Write) -> None:
+    """A store that holds these, closed as it should be."""
+    store = await open_store(path, FixedClock())
+    await store.commit(*writes)
+    await store.close()
