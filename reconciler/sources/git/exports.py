@@ -42,14 +42,11 @@ class Leaf(NamedTuple):
 
     entry: Entry
     size: int
+    target: bytes = b""  # of a link
 
     @property
     def mode(self) -> int:
         return 0o755 if self.entry.mode == EXECUTABLE else 0o644
-
-    @property
-    def is_link(self) -> bool:
-        return self.entry.mode == LINK
 
 
 class Exports:
@@ -101,15 +98,17 @@ class Exports:
                 (made / folder).mkdir()
                 (made / folder).chmod(0o755)  # whatever the umask
             # Links last: nothing is ever written through one.
-            for path, leaf in sorted(leaves.items(), key=lambda item: item[1].is_link):
-                content = objects.blob(leaf.entry.id, MAX_LINK if leaf.is_link else MAX_FILE)
-                if leaf.is_link:
-                    (made / path).symlink_to(os.fsdecode(content))
+            for path, leaf in sorted(leaves.items(), key=lambda item: bool(item[1].target)):
+                if leaf.target:
+                    (made / path).symlink_to(os.fsdecode(leaf.target))
                 else:
-                    _write(made / path, content, leaf.mode)
-            with suppress(FileNotFoundError):
-                target.rename(Path(scratch) / "spoilt")
-            made.rename(target)
+                    _write(made / path, objects.blob(leaf.entry.id, MAX_FILE), leaf.mode)
+            try:
+                made.rename(target)
+            except OSError:  # something is there
+                if not _whole(target, leaves):
+                    target.rename(Path(scratch) / "spoilt")
+                    made.rename(target)
 
 
 def _leaves(objects: Objects, tree: str) -> dict[str, Leaf]:
@@ -126,9 +125,9 @@ def _leaves(objects: Objects, tree: str) -> dict[str, Leaf]:
                 f"{MAX_FILE >> 20} MiB each and {MAX_BYTES >> 30} GiB together",
                 remedy="keep large files out of the repository",
             )
-        found[path] = Leaf(entry, size)
         if entry.mode == LINK:
             _stays_inside(objects, tree, path)
+        found[path] = Leaf(entry, size, objects.blob(entry.id, MAX_LINK) if entry.mode == LINK else b"")
     return found
 
 
@@ -159,21 +158,27 @@ def _folders(leaves: Iterable[str]) -> set[str]:
 def _whole(root: Path, leaves: Mapping[str, Leaf]) -> bool:
     """Whether all that should be there is, as it was written, and nothing else."""
     found = 0
-    for path, status in _walk(root, ""):
+    for path, at in _walk(root, ""):
         leaf = leaves.get(path)
-        if leaf is None or stat.S_ISLNK(status.st_mode) != leaf.is_link or status.st_size != leaf.size:
-            return False
-        if not leaf.is_link and (stat.S_IMODE(status.st_mode), status.st_mtime_ns) != (leaf.mode, TIME_NS):
+        if leaf is None or not _same(at, leaf):
             return False
         found += 1
     return found == len(leaves) and root.is_dir()
 
 
-def _walk(root: Path, folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    with suppress(FileNotFoundError), os.scandir(root / folder) as entries:
+def _same(at: os.DirEntry[str], leaf: Leaf) -> bool:
+    if leaf.target or at.is_symlink():
+        return at.is_symlink() and os.fsencode(Path(at).readlink()) == leaf.target
+    status = at.stat(follow_symlinks=False)
+    seen = (status.st_size, stat.S_IMODE(status.st_mode), status.st_mtime_ns)
+    return seen == (leaf.size, leaf.mode, TIME_NS)
+
+
+def _walk(root: Path, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(root / folder) as entries:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(root, path)
             else:
-                yield path, entry.stat(follow_symlinks=False)
+                yield path, entry
