@@ -33,6 +33,13 @@ def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) ->
     return Bundle(texts, files, set, prune, allow_prune)
 
 
+def manifests(named: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The manifests alone: where each stands as a person has named it, and its text."""
+    for shown, (text, base) in _manifests(named):
+        inside = base is not None and shown != "-" and base != Path.cwd()
+        yield str(base / shown) if inside and base is not None else shown, text
+
+
 def _manifests(named: Sequence[str]) -> Iterator[tuple[str, tuple[str, Path | None]]]:
     """Path in the bundle -> text, and the folder it is relative to on this machine."""
     for name in named:

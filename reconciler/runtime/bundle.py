@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.errors import Invalid, Misplaced, Rejected
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
@@ -20,6 +20,8 @@ from reconciler.sources.manifest import Setting, read, twice
 
 INBOX = "inbox"
 DEFAULT_SET = "default"
+
+T = TypeVar("T", str, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,10 @@ class Bundle:
         return cls(
             _texts(data.get("manifests"), "manifests"),
             {path: _decoded(path, text) for path, text in _texts(data.get("files", {}), "files").items()},
-            str(data.get("set") or DEFAULT_SET),
-            bool(data.get("prune", False)),
-            bool(data.get("allow_prune", False)),
-            str(data.get("expect") or ""),
+            _of(str, data, "set", DEFAULT_SET),
+            _of(bool, data, "prune", default=False),
+            _of(bool, data, "allow_prune", default=False),
+            _of(str, data, "expect", ""),
         )
 
 
@@ -72,7 +74,12 @@ class Unpacked:
         return Batch(bundle.set, documents, bundle.files, bundle.prune, bundle.allow_prune)
 
 
-def unpack(bundle: Bundle, kinds: Kinds, tree: Tree) -> Unpacked:
+def checked(manifests: Mapping[str, str], kinds: Kinds) -> Mapping[Ref, Resource[Any]]:
+    """What the texts declare, or all that is wrong with them. For who has no node."""
+    return unpack(Bundle(manifests), kinds, None).resources
+
+
+def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
     """Read all of it, or raise all that is wrong with it. `tree` holds the bundle's files."""
     resources: dict[Ref, Resource[Any]] = {}
     documents: dict[Ref, Document] = {}
@@ -92,6 +99,14 @@ def unpack(bundle: Bundle, kinds: Kinds, tree: Tree) -> Unpacked:
     if not resources:
         raise Invalid("there is no manifest in it", remedy="name files with `apiVersion: holdfast.dev/v1`")
     return Unpacked(resources, documents)
+
+
+def _of(kind: type[T], data: Mapping[str, JsonValue], name: str, default: T) -> T:
+    """A member of just this type: `"prune": "no"` must not pass for a yes."""
+    value = data.get(name, default)
+    if not isinstance(value, kind):
+        raise Invalid(f"`{name}` must be {'text' if isinstance(default, str) else 'true or false'}")
+    return value
 
 
 def _texts(data: JsonValue, name: str) -> dict[str, str]:

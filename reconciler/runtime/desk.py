@@ -277,10 +277,12 @@ class Desk:
         want = entry.want if entry is not None else None
         if want is None or want.origin.source == INBOX:
             return False
-        if want.origin.source == NODE_SOURCE or want.parent is not None or want.spec != resource.spec:
+        source = want.origin.source
+        snapshot = self._node.engine.snapshot(source)  # the want itself may bear an override
+        declared = snapshot.resources.get(resource.ref, want) if snapshot is not None else want
+        if source == NODE_SOURCE or want.parent is not None or _wished(declared) != _wished(resource):
             raise Conflict(
-                f"{resource.ref} is declared differently at {want.origin.place}"
-                f" (source {want.origin.source})",
+                f"{resource.ref} is declared differently at {want.origin.place} (source {source})",
                 remedy="change it there: what a source declares, only that source changes",
             )
         return True
@@ -312,6 +314,10 @@ class Desk:
         event = Event(f"operation.{kind}", now, None, told, by.actor, by.request_id, by.trace_id)
         await self._node.store.commit(operation, event)
         return present.of_operation(operation)
+
+
+def _wished(resource: Resource[Any]) -> tuple[Any, ...]:
+    return resource.spec, dict(resource.labels), dict(resource.annotations)
 
 
 def _told(preview: Preview) -> str:

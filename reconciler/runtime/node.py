@@ -70,7 +70,9 @@ class Drivers:
 
 
 class Node:
-    def __init__(self, settings: Settings, store: SqliteStore | MemoryStore, clock: Clock, *, living: bool) -> None:
+    def __init__(
+        self, settings: Settings, store: SqliteStore | MemoryStore, clock: Clock, *, living: bool
+    ) -> None:
         found = find_kinds()
         self.settings = settings
         self.store = store

@@ -1,0 +1,105 @@
+"""`holdfast apply`: manifests become the wish, and it follows until they are so.
+
+Rules: what will change is shown first, and asked for where somebody can answer; a saved plan is applied
+only while its changes are still the same; the summary names each failure with its cause.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import exits
+from reconciler.cli.door import Where, at_node
+from reconciler.errors import Invalid, Refused
+
+if TYPE_CHECKING:
+    from reconciler.runtime.bundle import Bundle
+    from reconciler.views import PreviewView
+
+MANY = 10  # removals from which their number is to be typed back
+
+
+@click.command()
+@click.argument("plan", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("-f", "--file", "files", multiple=True, help="A file, a folder, or `-`.")
+@click.option(
+    "--set", "name", default="default", show_default=True, help="The name of what is applied together."
+)
+@click.option("--prune", is_flag=True, help="Take away what the same set applied before and now lacks.")
+@click.option("--allow-prune", is_flag=True, help="Let this take away more than half of what is there.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--wait", is_flag=True, help="Follow until all is ready.")
+@click.option("--timeout", default="5m", show_default=True, help="How long to wait.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@at_node
+def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: object) -> int:
+    """Make manifests the wish; a running node brings it about, else this command does what it can.
+
+    PLAN is a file that `holdfast diff --out` has saved.
+    """
+    from reconciler.cli.differences import show
+
+    wanted = _saved(plan) if plan else _named(files, options)
+    with where.open(reading=bool(options["dry_run"])) as door:
+        preview = door.diff(wanted)
+        show(preview)
+        if options["dry_run"] or not _agreed(preview, options):
+            return exits.OK
+        if preview["digest"] != wanted.expect and not wanted.expect:
+            wanted = _pinned(wanted, preview)
+        operation = door.apply(wanted)
+        if not options["wait"] and door.living:
+            return exits.OK
+        from reconciler.cli.following import follow
+
+        return follow(door, operation["refs"], str(options["timeout"]))
+
+
+def _named(files: tuple[str, ...], options: dict[str, object]) -> Bundle:
+    from reconciler.cli.files import bundle
+
+    if not files:
+        raise Invalid("nothing is named to apply", remedy="`-f FILE`, or a plan that `diff --out` has saved")
+    prune, allow = bool(options["prune"]), bool(options["allow_prune"])
+    return bundle(files, set=str(options["name"]), prune=prune, allow_prune=allow)
+
+
+def _saved(plan: str) -> Bundle:
+    from reconciler.runtime.bundle import Bundle
+
+    try:
+        saved = json.loads(Path(plan).read_text(encoding="utf-8"))
+        return Bundle.from_json(saved["bundle"] | {"expect": saved["preview"]["digest"]})
+    except (ValueError, KeyError, TypeError) as error:
+        raise Invalid(
+            f"{plan} is no saved plan", remedy="make one with `holdfast diff -f … --out FILE`"
+        ) from error
+
+
+def _pinned(wanted: Bundle, preview: PreviewView) -> Bundle:
+    """What was shown is what is applied, or nothing."""
+    from dataclasses import replace
+
+    return replace(wanted, expect=preview["digest"])
+
+
+def _agreed(preview: PreviewView, options: dict[str, object]) -> bool:
+    removes = preview["removes"]
+    if not preview["differences"] or (options["yes"] and (removes <= MANY or options["allow_prune"])):
+        return True
+    if not sys.stdin.isatty():
+        raise Refused(
+            "there is nobody to ask whether this is wanted",
+            remedy="--yes agrees beforehand"
+            + (", with --allow-prune for so many removals" if removes > MANY else ""),
+        )
+    if removes > MANY:
+        return bool(
+            click.prompt(f"{removes} would be removed. Type their number to agree", err=True) == str(removes)
+        )
+    return click.confirm("Apply this?", err=True)

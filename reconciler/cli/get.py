@@ -1,0 +1,49 @@
+"""`holdfast get`: lists of resources."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.door import Where, at_node
+from reconciler.cli.tables import table
+
+if TYPE_CHECKING:
+    from reconciler.views import ResourceView
+
+FORMATS = ["table", "wide", "json", "yaml", "name"]
+
+
+@click.command()
+@click.argument("what", default="all", metavar="[KIND|KIND/NAME|all]")
+@click.option("-n", "--namespace", default="", help="Only this namespace.")
+@click.option("-l", "--selector", default="", help="Only what has all of these labels: `a=b,c=d`.")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="table", show_default=True)
+@at_node
+def get(where: Where, what: str, namespace: str, selector: str, output: str) -> None:
+    """List resources: all, those of a kind, or one."""
+    with where.open(reading=True) as door:
+        if "/" in what:
+            found = [door.resource(what)]
+        else:
+            query = {"kind": "" if what == "all" else what, "namespace": namespace, "labels": selector}
+            found = door.resources({key: value for key, value in query.items() if value})
+    show(found, output)
+
+
+def show(found: list[ResourceView], output: str) -> None:
+    match output:
+        case "json":
+            click.echo(json.dumps(found, indent=2, sort_keys=True))
+        case "yaml":
+            from yaml import CSafeDumper, dump
+
+            click.echo(dump(found, Dumper=CSafeDumper, sort_keys=False, allow_unicode=True), nl=False)
+        case "name":
+            for one in found:
+                click.echo(one["status"]["ref"])
+        case _:
+            for line in table(found, wide=output == "wide"):
+                click.echo(line)

@@ -1,0 +1,39 @@
+"""`holdfast status`: the node at a glance."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from reconciler.cli.door import Where, at_node
+from reconciler.cli.tables import aligned
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@at_node
+def status(where: Where, output: str) -> None:
+    """The node at a glance: how much of what is wished is so, and where its wishes come from."""
+    with where.open(reading=True) as door:
+        node, living = door.node(), door.living
+    if output == "json":
+        click.echo(json.dumps(node, indent=2, sort_keys=True))
+        return
+    age = node["last_pass_age_s"]
+    if living:
+        last = f"last pass {age:.0f} s ago" if age is not None else "no pass yet"
+        click.echo(f"node {node['node_id'][:8]}, up for {node['uptime_s']:.0f} s, {last}")
+    else:
+        click.echo("no node runs here; this is what is recorded")
+    rows = [["KIND", "READY", "NOT READY", "STALLED"]]
+    rows += [[k, str(r["ready"]), str(r["not_ready"]), str(r["stalled"])] for k, r in node["kinds"].items()]
+    for line in aligned(rows):
+        click.echo(line)
+    for source in node["sources"]:
+        trouble = source["error"] or source["held"]
+        click.echo(
+            f"source {source['name']}: {source['revision'][:16] or '-'} of {source['location']}{f' ({trouble})' if trouble else ''}"
+        )
+    for warning in node["warnings"]:
+        click.echo(f"! {warning}")
