@@ -73,17 +73,15 @@ class Link:
         n = next(self._numbers)
         answer = self._open[n] = asyncio.get_running_loop().create_future()
         try:
+            # Not drained: the keeper reads whatever comes, and a broken pipe shows as the end of its answers.
             self._writer.write(json.dumps({"n": n, "do": verb, **fields}).encode() + b"\n")
             async with asyncio.timeout(patience_s):
-                await self._writer.drain()
                 return await answer
         except TimeoutError:
             raise TimedOut(
                 f"the keeper (pid {self.keeper_pid()}) has not done '{verb}' within {patience_s:g} s",
                 remedy="see keeper.log; it may be killed: what it supervises lives on and is found again",
             ) from None
-        except ConnectionError as broken:
-            raise Lost from broken
         finally:
             del self._open[n]
 

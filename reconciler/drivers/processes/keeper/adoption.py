@@ -50,6 +50,7 @@ class Adoption:
     def _adopt(self, row: Row) -> bool:
         record = row.record
         pidfd = proc.handle(record.pid, record.start) if record.boot == self._table.boot else None
+        row.watched = pidfd is not None
         if pidfd is None:
             return False
         row.pidfd = pidfd

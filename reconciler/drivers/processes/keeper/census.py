@@ -1,12 +1,13 @@
 """Who lives just now, by family: taken once for a question, for reading all of /proc takes a while.
 
-Rules: to a family belongs what bears its token, and what is in its session and descends from this
-keeper: a program may overwrite its own environment, but only what Holdfast started descends from here.
+Rules: to a family belongs what bears its token. Of a process that this keeper has seen alive, what is
+in its session too, for a program may overwrite its own environment: a session's number is given to
+nobody else while it has members, and we look at the moment when its leader is gone. A daemon that
+leaves the session and clears its environment as well is out of reach.
 """
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 
 from . import proc
@@ -24,15 +25,9 @@ class Census:
                 self.by_token[token].add(pid)
             self._by_session[who.session].add(pid)
 
-    def family(self, record: Record) -> dict[int, int]:
+    def family(self, record: Record, *, by_session: bool) -> dict[int, int]:
         """All members but the leader, by pid, each with its start."""
-        members = self.by_token.get(record.token, set()) | {
-            pid for pid in self._by_session.get(record.pid, ()) if self._descends(pid)
-        }
+        members = self.by_token.get(record.token, set())
+        if by_session:
+            members = members | self._by_session.get(record.pid, set())
         return {pid: self.everyone[pid].start for pid in members if pid != record.pid}
-
-    def _descends(self, pid: int) -> bool:
-        keeper = os.getpid()
-        while pid > 1 and pid != keeper and pid in self.everyone:
-            pid = self.everyone[pid].parent
-        return pid == keeper

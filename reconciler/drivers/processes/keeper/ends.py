@@ -79,9 +79,9 @@ class Ends:
         strays = proc.children(os.getpid()) - self._table.children.keys()
         for row in gone:
             row.record.exited_at = row.record.exited_at or time.time()
-            if row.pidfd >= 0 or strays or _group_lives(row.record.pid):
+            if strays or row.pidfd >= 0 or not row.watched or _group_lives(row.record.pid):
                 census = census or Census()
-                self._end_family(row, census.family(row.record))
+                self._end_family(row, census.family(row.record, by_session=row.watched))
             if not row.family:
                 self._over(row)
 
@@ -148,7 +148,7 @@ class Ends:
             _try(os.killpg, row.record.pid, number)
             return
         self._send(row, number)
-        for pid, start in Census().family(row.record).items():
+        for pid, start in Census().family(row.record, by_session=True).items():
             pidfd = proc.handle(pid, start)
             if pidfd is not None:
                 proc.send(pidfd, number)

@@ -37,6 +37,7 @@ class Row:
         "pidfd",
         "record",
         "told",
+        "watched",
     )
 
     def __init__(self, record: Record, output: Output) -> None:
@@ -47,6 +48,7 @@ class Row:
         self.on_start: list[Answer] = []
         self.on_end: list[Callable[[], None]] = []
         self.pidfd = -1  # of a process that an earlier keeper started; our own children need none
+        self.watched = True  # this keeper has seen it alive
         self.family: dict[int, int] = {}  # what outlived its leader: pid -> pidfd
         self.told = 0  # the signal that it was told to end by
         self.deadline: Timer | None = None  # when what is left of it is killed

@@ -1,0 +1,241 @@
+"""What a process leaves behind is ended with it, wherever it hides; what is not its own is never touched."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.drivers.processes import Processes
+from reconciler.drivers.processes.keeper import proc
+from reconciler.drivers.processes.keeper.record import Records
+from reconciler.drivers.processes.launch import KEEPER
+from reconciler.errors import NotFound
+from reconciler.ports import ProcessState, Run
+from reconciler.runtime.clock import SystemClock
+from tests.drivers.processes.alive import all_is_known, living
+from tests.drivers.processes.rigs import until
+
+ENV = {"PATH": os.environ["PATH"]}
+TERM, KILL = signal.SIGTERM, signal.SIGKILL
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "node"
+
+
+@pytest.fixture
+async def processes(folder: Path) -> AsyncIterator[Processes]:
+    made = Processes(folder, SystemClock())
+    await made.open()
+    yield made
+    await made.shutdown()
+    assert living(folder) == {}
+
+
+def unique_nap() -> str:
+    return f"3600.{random.randrange(10**9):09}"
+
+
+def shell(script: str, id: str = "web", grace_s: float = 10) -> Run:
+    return Run(id, ("sh", "-c", script), env=ENV, grace_s=grace_s)
+
+
+async def printed(processes: Processes, word: str, id: str = "web") -> None:
+    async with asyncio.timeout(20):
+        async for line in processes.logs(id, follow=True):
+            if line.text == word:
+                return
+
+
+async def kill_keeper(processes: Processes) -> None:
+    link = processes._link
+    assert link is not None
+    os.kill(link.keeper_pid(), KILL)
+    await link.ended.wait()
+    await processes.fresh()
+
+
+FAMILIES = {
+    "a child": "sleep $NAP & echo ready; wait",
+    "one that ignores its signal": "sh -c 'trap \"\" TERM; sleep $NAP & echo ready; wait' & wait",
+    "a daemon of its own session": "setsid sleep $NAP & echo ready; wait",
+    "a daemon whose parent has left": "(setsid sleep $NAP &); echo ready; exec sleep 3600",
+    "a child without our environment": "env -i sleep $NAP & echo ready; wait",
+}
+
+
+def napping(nap: str) -> list[int]:
+    """Who sleeps just that long."""
+    words = {
+        int(place.parent.name): place.read_bytes().split(b"\0")
+        for place in Path("/proc").glob("[0-9]*/cmdline")
+    }
+    return [pid for pid, argv in words.items() if argv[:2] == [b"sleep", nap.encode()]]
+
+
+async def asleep(nap: str) -> None:
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(napping, nap):
+            pass
+
+
+@pytest.mark.parametrize("keeper_lives", [True, False], ids=["its keeper lives", "its keeper was killed"])
+@pytest.mark.parametrize("family", FAMILIES)
+async def test_stop_ends_the_whole_family(
+    processes: Processes, folder: Path, family: str, keeper_lives: bool
+) -> None:
+    nap = unique_nap()
+    await processes.start(shell(FAMILIES[family].replace("$NAP", nap)))
+    await printed(processes, "ready")
+    await asleep(nap)
+    if not keeper_lives:
+        await kill_keeper(processes)
+    await processes.stop("web", TERM, 0.3)
+    assert processes.processes()["web"].state is ProcessState.EXITED
+    assert napping(nap) == []
+    assert living(folder) == {}
+
+
+@pytest.mark.parametrize("keeper_lives", [True, False], ids=["its keeper lives", "its keeper was killed"])
+@pytest.mark.parametrize("family", FAMILIES)
+async def test_when_the_leader_dies_what_is_left_is_ended_before_it_counts_as_over(
+    processes: Processes, family: str, keeper_lives: bool
+) -> None:
+    nap = unique_nap()
+    process = await processes.start(shell(FAMILIES[family].replace("$NAP", nap), grace_s=0.3))
+    await printed(processes, "ready")
+    await asleep(nap)
+    if not keeper_lives:
+        await kill_keeper(processes)
+    os.kill(process.pid, KILL)
+    ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
+    assert napping(nap) == []
+    assert (ended.signal, ended.asked) == (KILL if keeper_lives else None, False)
+
+
+async def test_what_is_left_by_one_that_died_while_no_keeper_was_there_is_ended(processes: Processes) -> None:
+    nap = unique_nap()
+    process = await processes.start(shell(f"setsid sleep {nap} & echo ready; wait", grace_s=0.3))
+    await asleep(nap)
+    await processes.close()
+    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {processes._folder}$"]))
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(process.pid, KILL)
+    os.kill(keeper, KILL)
+    await processes.open()
+    ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
+    assert (ended.exit_code, ended.signal) == (None, None)
+    assert napping(nap) == []
+
+
+async def test_strays_are_waited_for_and_leave_no_zombies(processes: Processes) -> None:
+    await processes.start(shell("for n in 1 2 3 4 5; do (sleep 0 &); done; echo ready; exec sleep 3600"))
+    await printed(processes, "ready")
+    link = processes._link
+    assert link is not None
+    async with asyncio.timeout(20):
+        while proc.children(link.keeper_pid()) != {processes.processes()["web"].pid}:
+            await processes.fresh()
+
+
+async def test_a_pid_that_is_another_process_now_is_not_touched(processes: Processes, folder: Path) -> None:
+    """The record says that our process had this pid; it has started at another tick."""
+    await processes.start(shell("exec sleep 3600"))
+    await processes.close()
+    stranger = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+    records = Records(folder)
+    record = records.load()[0]
+    old, record.pid = record.pid, stranger.pid
+    who = proc.stat(stranger.pid)
+    assert who is not None
+    record.start = who.start - 1
+    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    os.kill(keeper, KILL)
+    os.kill(old, KILL)
+    records.save(record)
+    await processes.open()
+    ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
+    assert ended.exit_code is None
+    await processes.stop("web", KILL, 0)
+    with pytest.raises(NotFound):
+        await processes.resume("web")
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+async def test_records_of_an_earlier_boot_are_ends_and_no_restarts(
+    processes: Processes, folder: Path
+) -> None:
+    process = await processes.start(shell("exec sleep 3600"))
+    await processes.close()
+    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    os.kill(keeper, KILL)
+    os.kill(process.pid, KILL)
+    records = Records(folder)
+    record = records.load()[0]
+    record.boot, record.pid, record.start = "another", 1, getattr(proc.stat(1), "start", 0)
+    records.save(record)
+    await processes.open()
+    assert processes.processes()["web"].state is ProcessState.EXITED
+    again = await processes.start(shell("exec sleep 3600"))
+    assert again.restarts == 0
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"id": "web"}', "\0" * 100, '{"id":' * 5000])
+async def test_a_torn_record_loses_neither_its_process_nor_the_others(
+    processes: Processes, folder: Path, text: str
+) -> None:
+    web, db = (
+        await processes.start(shell("exec sleep 3600")),
+        await processes.start(shell("exec sleep 3600", "db")),
+    )
+    (folder / "state" / "web.json").write_text(text)
+    await kill_keeper(processes)
+    await all_is_known(folder, processes)
+    found = processes.processes()
+    assert (found["web"].pid, found["db"]) == (web.pid, db)
+    assert found["web"].labels == {}, "what it was started with is lost with the record"
+    assert (folder / "state" / "web.broken").exists()
+    await kill_keeper(processes)
+    assert (await processes.fresh())["web"].pid == web.pid
+
+
+async def test_two_folders_never_touch_each_other(processes: Processes, tmp_path: Path) -> None:
+    mine = await processes.start(shell("exec sleep 3600"))
+    other = Processes(tmp_path / "other", SystemClock())
+    await other.open()
+    theirs = await other.start(shell("exec sleep 3600"))
+    await kill_keeper(processes)
+    await kill_keeper(other)
+    assert (await processes.fresh())["web"].pid == mine.pid
+    assert (await other.fresh())["web"].pid == theirs.pid
+    await other.shutdown()
+    assert (await processes.fresh())["web"].state is ProcessState.RUNNING
+
+
+async def test_sigterm_to_the_keeper_ends_everything_in_order(processes: Processes, folder: Path) -> None:
+    await processes.start(shell("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"))
+    await printed(processes, "ready")
+    await processes.close()
+    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    pidfd = os.pidfd_open(keeper)
+    os.kill(keeper, TERM)
+    gone = asyncio.Event()
+    asyncio.get_running_loop().add_reader(pidfd, gone.set)
+    async with asyncio.timeout(20):
+        await gone.wait()
+    asyncio.get_running_loop().remove_reader(pidfd)
+    os.close(pidfd)
+    assert living(folder) == {}
+    await processes.open()
+    ended = processes.processes()["web"]
+    assert (ended.exit_code, ended.asked) == (5, True)
