@@ -7,10 +7,11 @@ all faults are told at once; a body that stops halfway is nothing.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from litestar import Request
 from litestar.exceptions import HTTPException, InternalServerException, SerializationException
+from litestar.params import QueryParameter
 from litestar.serialization import decode_json
 
 from api.errors import Fault, Wrong, misspelt
@@ -19,10 +20,29 @@ from reconciler.runtime.bundle import DEFAULT_SET, Bundle
 
 JSON = "application/json"
 YAML = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
-TRUE = frozenset({"true", "1"})
+
+Set = Annotated[str, QueryParameter(name="set", description="With YAML: the set that it is applied as.")]
+Prune = Annotated[bool, QueryParameter(description="With YAML: it is the whole of its set.")]
+AllowPrune = Annotated[bool, QueryParameter(description="With YAML: it may remove much.")]
+Expect = Annotated[str, QueryParameter(description="With YAML: the digest of the preview agreed to.")]
 
 
-async def bundle_of(request: Request[Any, Any, Any]) -> Bundle:
+class Rest(NamedTuple):
+    """What a bundle says beside its manifests, for a body that is nothing but YAML."""
+
+    set: str
+    prune: bool
+    allow_prune: bool
+    expect: str
+
+
+def rest(
+    name: Set = DEFAULT_SET, *, prune: Prune = False, allow_prune: AllowPrune = False, expect: Expect = ""
+) -> Rest:
+    return Rest(name, prune, allow_prune, expect)
+
+
+async def bundle_of(request: Request[Any, Any, Any], beside: Rest) -> Bundle:
     """JSON as `Bundle` writes it, or one YAML text, with the rest of the bundle as parameters."""
     kind = _content_type(request, {JSON, *YAML})
     body = await _body(request)
@@ -31,16 +51,14 @@ async def bundle_of(request: Request[Any, Any, Any]) -> Bundle:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise Invalid(
-            f"the body is no UTF-8 (byte {error.start})", remedy="send the YAML as UTF-8"
-        ) from error
-    query = request.query_params
+        told = f"the body is no UTF-8 (byte {error.start})"
+        raise Invalid(told, remedy="send the YAML as UTF-8") from error
     return Bundle(
         {"manifest.yaml": text},
-        set=query.get("set", DEFAULT_SET),
-        prune=query.get("prune", "") in TRUE,
-        allow_prune=query.get("allow_prune", "") in TRUE,
-        expect=query.get("expect", ""),
+        set=beside.set,
+        prune=beside.prune,
+        allow_prune=beside.allow_prune,
+        expect=beside.expect,
     )
 
 

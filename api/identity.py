@@ -35,9 +35,6 @@ INTERNAL = {"internal": True}
 EVERYWHERE = {"everywhere": True}
 """The opt of a route that every listener has."""
 
-ALSO = "also"
-"""The opt that names the parameters which a route reads by itself."""
-
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: Linux' struct ucred
 _TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -10,7 +10,6 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from api.errors import Fault, Wrong, misspelt
-from api.identity import ALSO
 
 
 def only_known(request: Request[Any, Any, Any]) -> None:
@@ -34,9 +33,9 @@ def _known(handler: HTTPRouteHandler) -> frozenset[str]:
     """The names by which a route's parameters are given."""
     signatures = [handler.parsed_fn_signature]
     signatures += [provided.parsed_fn_signature for provided in handler.resolve_dependencies().values()]
-    return frozenset(handler.opt.get(ALSO, ())) | {
+    return frozenset(
         field.kwarg_definition.name or name
         for signature in signatures
         for name, field in signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
-    }
+    )

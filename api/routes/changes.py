@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response, post
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter, SkipValidation
 
-from api.bodies import bundle_of, object_of
+from api.bodies import Rest, bundle_of, object_of, rest
 from api.errors import Fault, Wrong
 from api.identity import READS
 from api.routes import AnyRequest, By, TheDesk
@@ -18,19 +19,30 @@ from reconciler.views import OperationView, PreviewView
 DryRun = Annotated[bool, QueryParameter(name="dryRun", description="Only show what would change.")]
 
 
-@post("/api/v1/apply", status_code=202, summary="Put manifests into the inbox")
+Beside = NamedDependency[SkipValidation[Rest]]
+
+BESIDE = {"beside": Provide(rest, sync_to_thread=False)}
+
+
+@post("/api/v1/apply", status_code=202, dependencies=BESIDE, summary="Put manifests into the inbox")
 async def apply(
-    request: AnyRequest, desk: TheDesk, by: By, *, dry_run: DryRun = False
+    request: AnyRequest, desk: TheDesk, by: By, beside: Beside, *, dry_run: DryRun = False
 ) -> Response[OperationView] | Response[PreviewView]:
-    bundle = await bundle_of(request)
+    bundle = await bundle_of(request, beside)
     if dry_run:
         return Response(await desk.diff(bundle), status_code=200)
     return Response(await desk.apply(bundle, by))
 
 
-@post("/api/v1/diff", status_code=200, opt=READS, summary="What applying the same would change")
-async def diff(request: AnyRequest, desk: TheDesk) -> PreviewView:
-    return await desk.diff(await bundle_of(request))
+@post(
+    "/api/v1/diff",
+    status_code=200,
+    opt=READS,
+    dependencies=BESIDE,
+    summary="What applying the same would change",
+)
+async def diff(request: AnyRequest, desk: TheDesk, beside: Beside) -> PreviewView:
+    return await desk.diff(await bundle_of(request, beside))
 
 
 @post("/api/v1/reconcile", status_code=202, summary="Look now, and begin the tries anew")
