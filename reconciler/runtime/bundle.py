@@ -21,6 +21,8 @@ from reconciler.sources.manifest import Setting, read, twice
 INBOX = "inbox"
 DEFAULT_SET = "default"
 
+EXPECTED: Mapping[type, str] = {str: "text", bool: "true or false"}
+
 T = TypeVar("T", str, bool)
 
 
@@ -105,7 +107,7 @@ def _of(kind: type[T], data: Mapping[str, JsonValue], name: str, default: T) -> 
     """A member of just this type: `"prune": "no"` must not pass for a yes."""
     value = data.get(name, default)
     if not isinstance(value, kind):
-        raise Invalid(f"`{name}` must be {'text' if isinstance(default, str) else 'true or false'}")
+        raise Invalid(f"`{name}` must be {EXPECTED[kind]}")
     return value
 
 

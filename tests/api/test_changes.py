@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pwd
+from collections.abc import AsyncIterator
 
 import pytest
 
