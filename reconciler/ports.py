@@ -215,7 +215,7 @@ class Revision:
     source: str
     revision: str
     at: datetime
-    outcome: str  # applied | held | refused | failed | rolled-back
+    outcome: str  # applied | ready | failed | rolled-back | held | refused
     message: str = ""
     files: Mapping[str, bytes] | None = None  # the contents, where the source cannot give them back
 

@@ -14,14 +14,13 @@ from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
-from reconciler.errors import Problem, Refused
+from reconciler.errors import Problem, Refused, Unavailable
 from reconciler.ports import Feed, Fetched, SourceConfig, SourceState
 from reconciler.sources.uptake import Means, Uptake
 
 RETRY_S: Final = 1.0  # the first pause after something went wrong; each one more doubles it
 LONGEST_S: Final = 60.0
 REFUSED: Final = "Refused"
-GRACE_S: Final = 5.0
 TICK_S: Final = 1.0  # how often the statuses are looked at while a revision is being judged
 
 log = logging.getLogger(__name__)
@@ -38,8 +37,10 @@ class Follower:
         self._awake = asyncio.Event()
         self._changed: asyncio.Task[None] | None = None
         self._failures = 0  # in a row
+        self._grace_s = means.grace_s
         self._patient = False  # nothing is in force yet, so a slow source is not waited for
         self._asked: list[asyncio.Future[SourceState]] = []
+        self._answering: list[asyncio.Future[SourceState]] = []  # by the round under way
         self._old_feeds: list[Feed] = []
 
     def configure(self, config: SourceConfig, feed: Feed | None) -> None:
@@ -66,17 +67,21 @@ class Follower:
         try:
             while True:
                 self._awake.clear()
-                asked, self._asked = self._asked, []
+                self._answering, self._asked = self._asked, []
                 await self._guarded(self._round())
-                for answer in asked:
+                for answer in self._answering:
                     if not answer.done():
                         answer.set_result(self.state)
                 await self._wait()
         finally:
-            for answer in self._asked:
-                answer.cancel()
+            self._end_answers()
             self._old_feeds.append(self._feed)
             await self._close_old_feeds()
+
+    def _end_answers(self) -> None:
+        for answer in (*self._answering, *self._asked):
+            if not answer.done():
+                answer.set_exception(Unavailable(f"source {self.state.config.name} is not followed any more"))
 
     # ----------------------------------------------------------------------------------------- one round
 
@@ -116,7 +121,7 @@ class Follower:
         if self._patient:
             return await self._feed.latest(self._uptake.revision)
         try:
-            async with asyncio.timeout(GRACE_S):
+            async with asyncio.timeout(self._grace_s):
                 return await self._feed.latest(self._uptake.revision)
         except TimeoutError:
             self._patient = True

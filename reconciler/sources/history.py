@@ -18,7 +18,7 @@ from reconciler.model import Event
 from reconciler.ports import Clock, Feed, Fetched, Revision, Store
 from reconciler.sources.stored_tree import StoredTree, contents, recalled
 
-LOOK_BACK: Final = 200  # revisions
+LOOK_BACK: Final = 2000  # revisions: however many were held since, the one in force is among them
 
 APPLIED: Final = "applied"  # in force, and not judged yet
 READY: Final = "ready"  # all that it changed came up

@@ -44,6 +44,7 @@ class Means:
     memory: Memory
     intake: Intake
     read: Reader
+    grace_s: float = 5.0  # how long a slow source is waited for before what was in force is so again
 
 
 @dataclass(frozen=True, slots=True)

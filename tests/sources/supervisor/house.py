@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets
 from reconciler.engine.loop import Engine
 from reconciler.engine.world import World
 from reconciler.errors import Misplaced, Place
@@ -36,9 +37,10 @@ from reconciler.model import (
 from reconciler.ports import Fetched, Kinds, SourceConfig, SourceState
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed
+from reconciler.sources.git import Access, GitFeed
 from reconciler.sources.history import Memory
 from reconciler.sources.inbox import InboxFeed
-from reconciler.sources.supervisor import Supervisor
+from reconciler.sources.supervisor import FeedFactory, Supervisor
 from reconciler.sources.uptake import Means
 from reconciler.store.memory import MemoryStore
 from tests.plugins.holdfast_samples.null import Null, NullSpec, NullState
@@ -145,17 +147,21 @@ class House:
 
 
 @asynccontextmanager
-async def opened(store: MemoryStore, scratch: Path) -> AsyncIterator[House]:
+async def opened(
+    store: MemoryStore, scratch: Path, *, grace_s: float = 5.0, **other_feeds: FeedFactory
+) -> AsyncIterator[House]:
     clock = SystemClock()
     probe = Probe()
     kinds = Kinds({"Source": Source(), "Probe": probe})
     uses: dict[str, Any] = {"Probe": NullUses(clock)}
     engine = Engine(World(kinds, uses, store, clock, Random(1)))
-    feeds = {
+    feeds: dict[str, FeedFactory] = {
         "directory": lambda config: DirectoryFeed(config, clock),
         "inbox": lambda config: InboxFeed(config, clock),
+        "git": lambda config: GitFeed(config, scratch, Access(FakeSecrets(), FakeKeys()), clock),
+        **other_feeds,
     }
-    supervisor = Supervisor(feeds, Means(Memory(store, clock, scratch), engine, read))
+    supervisor = Supervisor(feeds, Means(Memory(store, clock, scratch), engine, read, grace_s))
     uses["Source"] = SourceUses(supervisor, clock)
     await engine.start()
     work = asyncio.create_task(engine.run())
