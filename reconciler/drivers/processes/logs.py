@@ -21,7 +21,7 @@ CHUNK = 1 << 18
 LONGEST_LINE = 1 << 20
 LOOK_S = 0.1
 SPARE = 16  # records before the wanted ones: the beginnings of lines that end among them
-RECORD = re.compile(rb"(\S+) (stdout|stderr) ([FP]) (.*)", re.DOTALL)
+RECORD = re.compile(rb"([0-9TZ:.-]+) (stdout|stderr) ([FP]) (.*)", re.DOTALL)
 WHOLE = re.compile(rb"\S+ \S+ F ")
 
 
@@ -42,9 +42,11 @@ async def read_log(
         while last:
             yield last.popleft()
         while follow:
-            for line in lines.of(await asyncio.to_thread(files.read)):
+            records = await asyncio.to_thread(files.read)
+            for line in lines.of(records):
                 yield line
-            await asyncio.sleep(LOOK_S)
+            if not records:
+                await asyncio.sleep(LOOK_S)
     finally:
         files.close()
 
@@ -120,28 +122,34 @@ class _Lines:
 
     def __init__(self, since: datetime | None) -> None:
         self._since = since
-        self._parts: dict[str, LogLine] = {}
+        self._parts: dict[
+            str, tuple[datetime, bytes]
+        ] = {}  # stream -> when the line began, and what came of it
 
     def of(self, records: list[bytes]) -> list[LogLine]:
-        found = (self._line(record) for record in records)
+        found = (self._take(record) for record in records)
         return [line for line in found if line and (self._since is None or line.at >= self._since)]
 
     def unfinished(self) -> list[LogLine]:
-        return sorted(self._parts.values(), key=lambda line: line.at)
+        lines = [_line(at, stream, text) for stream, (at, text) in self._parts.items()]
+        return sorted(lines, key=lambda line: line.at)
 
-    def _line(self, record: bytes) -> LogLine | None:
+    def _take(self, record: bytes) -> LogLine | None:
         match = RECORD.fullmatch(record)
-        if match is None:  # torn, when the keeper was killed or the disk was full
+        try:
+            now = datetime.fromisoformat(match[1].decode()) if match else None
+        except ValueError:
+            now = None
+        if match is None or now is None:  # torn, when the keeper was killed or the disk was full
             return None
-        at, stream, flag = match[1].decode(), match[2].decode(), match[3]
-        before = self._parts.pop(stream, None)
-        text = match[4].decode("utf-8", "replace")
-        line = LogLine(
-            before.at if before else datetime.fromisoformat(at),
-            stream,
-            before.text + text if before else text,
-        )
-        if flag == b"P" and len(line.text) < LONGEST_LINE:
-            self._parts[stream] = line
+        stream, flag = match[2].decode(), match[3]
+        at, begun = self._parts.pop(stream, (now, b""))
+        text = begun + match[4]
+        if flag == b"P" and len(text) < LONGEST_LINE:
+            self._parts[stream] = (at, text)
             return None
-        return line
+        return _line(at, stream, text)
+
+
+def _line(at: datetime, stream: str, text: bytes) -> LogLine:
+    return LogLine(at, stream, text.decode("utf-8", "replace"))

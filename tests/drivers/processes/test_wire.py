@@ -9,7 +9,9 @@ import socket
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -73,22 +75,30 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "node"
 
 
-@pytest.fixture
-def connect(folder: Path) -> Iterator[Callable[[], Wire]]:
-    """Opens connections to a keeper that runs."""
+@contextmanager
+def started(folder: Path) -> Iterator[Connect]:
     subprocess.run([*ISOLATED, KEEPER, folder], check=True, timeout=30)
     wires: list[Wire] = []
 
-    def make() -> Wire:
+    def connect() -> Wire:
         wires.append(Wire(folder))
         return wires[-1]
 
-    yield make
-    for wire in wires:
-        wire.close()
-    last = Wire(folder)
-    last.ask(do="shutdown")
-    last.close()
+    try:
+        yield connect
+    finally:
+        for wire in wires:
+            wire.close()
+        last = Wire(folder)
+        last.ask(do="shutdown")
+        last.close()
+
+
+@pytest.fixture
+def connect(folder: Path) -> Iterator[Connect]:
+    """Opens connections to a keeper that runs."""
+    with started(folder) as opened:
+        yield opened
 
 
 def test_only_its_owner_may_enter(connect: Connect, folder: Path) -> None:
@@ -97,21 +107,19 @@ def test_only_its_owner_may_enter(connect: Connect, folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_another_user_is_sent_away_even_when_the_door_stands_open(connect: Connect, folder: Path) -> None:
+def test_another_user_is_sent_away_even_when_the_door_stands_open() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to become another user")
-    for place in (folder, *folder.parents):
-        if place != Path("/tmp"):
-            place.chmod(place.stat().st_mode | 0o055)  # group too: we stay in root's
-    (folder / "keeper.sock").chmod(0o777)
-    connect()
-    os.seteuid(pwd.getpwnam("nobody").pw_uid)
-    try:
-        stranger = connect()
-    finally:
-        os.seteuid(0)
-    assert stranger.ended()
-    assert "ok" in connect().ask(do="version")
+    with TemporaryDirectory(dir="/tmp") as name, started(Path(name)) as connect:
+        Path(name).chmod(0o755)
+        Path(name, "keeper.sock").chmod(0o777)
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+        try:
+            stranger = connect()
+        finally:
+            os.seteuid(0)
+        assert stranger.ended()
+        assert "ok" in connect().ask(do="version")
 
 
 GARBAGE = [

@@ -14,9 +14,9 @@ from pathlib import Path
 from .log import Log
 from .loop import Loop
 
-CHUNK = 65536
+CHUNK = 16384
 STREAMS = ("stdout", "stderr")
-LAST_CHUNKS = 64  # more than any pipe holds: a stranger that still prints does not keep the reader here
+LAST_CHUNKS = 256  # more than any pipe holds: a stranger that still prints does not keep the reader here
 
 
 class Output:
