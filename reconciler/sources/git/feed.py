@@ -27,17 +27,15 @@ from reconciler.sources.git.history import INCOMING, Selection, allows_prune, ch
 from reconciler.sources.git.libgit2 import Libgit2
 from reconciler.sources.git.listing import Listing, scope
 from reconciler.sources.git.mirror import Mirror
+from reconciler.sources.git.pace import Pace
 from reconciler.sources.git.signatures import Trust, Verify
 from reconciler.sources.git.ssh import OpenSsh
+from reconciler.sources.git.threads import in_thread
 from reconciler.sources.git.transport import Patience, Transport, cleaned
 from reconciler.sources.git.tree import GitTree
 
 MAX_MESSAGE: Final = 4096
 MAX_NEW_COMMITS: Final = 10_000  # whose messages are read for the trailer
-RETRY_S: Final = 5.0  # after the first failure; doubled by each further one
-RETRY_MAX_S: Final = 900.0
-GAP_S: Final = 0.1  # between two fetches, however often we are poked
-RETRY_GAP_S: Final = 1.0  # the same, while they fail
 PATIENCE: Final = Patience()
 
 
@@ -66,19 +64,14 @@ class GitFeed:
         self._listing = Listing()
         self._turn = asyncio.Lock()
         self._poked = asyncio.Event()
-        self._failures = 0
-        self._fetched_at = 0.0
+        self._pace = Pace(config.interval_s)
 
     async def changed(self) -> None:
-        pause = self._config.interval_s
-        if self._failures:
-            pause = min(RETRY_S * 2 ** min(self._failures - 1, 20), max(RETRY_MAX_S, pause))
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - only spreads the load
+            async with asyncio.timeout(self._pace.pause(random.random())):  # noqa: S311 - it only spreads the load
                 await self._poked.wait()
         self._poked.clear()
-        gap = RETRY_GAP_S if self._failures else GAP_S
-        await asyncio.sleep(self._fetched_at + gap - asyncio.get_running_loop().time())
+        await asyncio.sleep(self._pace.gap(asyncio.get_running_loop().time()))
 
     def poke(self) -> None:
         self._poked.set()
@@ -91,7 +84,7 @@ class GitFeed:
 
     async def collect(self, keep: Collection[str]) -> None:
         async with self._turn:
-            await asyncio.to_thread(self._collect, await self._opened(), keep)
+            await in_thread(self._collect, await self._opened(), keep)
 
     async def close(self) -> None:
         self._transport.stop()
@@ -104,18 +97,18 @@ class GitFeed:
                 if not mirror.torn:
                     with suppress(Corrupt):
                         return await work(mirror)
-                await asyncio.to_thread(mirror.renew)
+                await in_thread(mirror.renew)
                 self._listing = Listing()
                 try:
                     return await work(mirror)
                 except Corrupt:
-                    self._failures += 1  # the remote itself is torn: not to be fetched anew each time
+                    self._pace.failed()  # the remote itself is torn: it is not fetched anew all the time
                     raise
 
     async def _latest(self, mirror: Mirror, applied: str) -> Fetched:
         if self._selection.kind != "commit" or not mirror.expand(self._selection.name):
             await self._fetch(mirror)
-        return await asyncio.to_thread(self._newest, mirror, self._trust(), applied)
+        return await in_thread(self._newest, mirror, self._trust(), applied)
 
     async def _at(self, mirror: Mirror, revision: str) -> Fetched:
         if not mirror.expand(revision):
@@ -126,15 +119,14 @@ class GitFeed:
                 f"commit {cleaned(revision, 40)} is not in the repository",
                 remedy="`holdfast source history` lists the revisions that can be gone back to",
             )
-        return await asyncio.to_thread(self._given, mirror, self._trust(), commit)
+        return await in_thread(self._given, mirror, self._trust(), commit)
 
     async def _fetch(self, mirror: Mirror) -> None:
-        self._fetched_at = asyncio.get_running_loop().time()
-        self._failures += 1  # until it is known to have worked
+        self._pace.begin(asyncio.get_running_loop().time())
         who = await login(self._auth, self._address, self._namespace, self._access)
         offered = await self._transport.fetch(mirror.folder, self._selection.refspecs, who)
         self._selection.check_offered(offered)
-        self._failures = 0
+        self._pace.worked()
 
     def _newest(self, mirror: Mirror, trust: Trust | None, applied: str) -> Fetched:
         head = mirror.target(INCOMING) if self._selection.remote_name else mirror.expand(self._selection.name)
@@ -180,7 +172,7 @@ class GitFeed:
 
     async def _opened(self) -> Mirror:
         if self._mirror is None:
-            self._mirror = await asyncio.to_thread(Mirror, self._home, self._address.url)
+            self._mirror = await in_thread(Mirror, self._home, self._address.url)
         return self._mirror
 
     @contextmanager

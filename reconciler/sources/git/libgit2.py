@@ -21,6 +21,7 @@ from pygit2.remotes import TransferProgress
 
 from reconciler.errors import Failed, Invalid, NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
 from reconciler.sources.git.address import Address, Way
+from reconciler.sources.git.threads import in_thread
 from reconciler.sources.git.transport import MAX_PACK, Login, Patience, cleaned
 
 _STATUS: Final = re.compile(r"unexpected http status code: (\d+)")
@@ -42,6 +43,8 @@ class Libgit2:
     async def fetch(self, mirror: Path, refspecs: Sequence[str], login: Login) -> Collection[str]:
         if self._stopped:
             raise Unavailable(f"fetching {self._address.url} was ended")
+        if self._held is not None:
+            await in_thread(self._held.join, self._patience.connect)
         if self._held is not None and self._held.is_alive():
             raise Unavailable(
                 f"{self._address.url} still holds on to an earlier fetch",

@@ -26,7 +26,7 @@ class Noon:
         return 0.0
 
 
-PATIENCE = Patience(connect=5, silence=1, answer=2, whole=20)
+PATIENCE = Patience(connect=1, silence=1, answer=2, whole=20)
 FeedMaker = Callable[..., GitFeed]
 
 
