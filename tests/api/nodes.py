@@ -11,8 +11,16 @@ from pathlib import Path
 
 import httpx
 
+from api import listen
+from api.app import build
+from api.gate import Gate
+from api.identity import Door
+from api.listener import Listener
+from api.stream import Closing
+from api.wire import config_of
+from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import Node, open_node
-from reconciler.settings import Settings, load
+from reconciler.settings import Api, Settings, load
 
 KEYS = """\
 apiVersion: holdfast.dev/v1
@@ -108,3 +116,19 @@ async def _clients(
         httpx.AsyncClient(base_url=f"http://{listeners['internal']}", timeout=PATIENCE_S) as internal,
     ):
         yield socket, public, internal
+
+
+@asynccontextmanager
+async def serving(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    """The API over a Unix socket, before a desk of the test's own."""
+    with scratch() as folder:
+        path = Path(folder, "s")
+        config = config_of(Gate(build(desk, Api(), Closing())))
+        listener = await Listener.on(listen.unix(path), Door.SOCKET, config)
+        try:
+            transport = httpx.AsyncHTTPTransport(uds=str(path))
+            async with httpx.AsyncClient(transport=transport, base_url="http://holdfast") as client:
+                yield client
+        finally:
+            listener.stop_accepting()
+            await listener.finish(PATIENCE_S)
