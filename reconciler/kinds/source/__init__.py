@@ -121,11 +121,10 @@ class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
         return Plan((Configure(config),))
 
     async def act(self, ref: Ref, step: SourceStep, uses: Uses) -> None:
-        match step:
-            case Configure(config=config):
-                await uses.sources.configure(config)
-            case RemoveSource(name=name):
-                await uses.sources.remove(name)
+        if isinstance(step, Configure):
+            await uses.sources.configure(step.config)
+        else:
+            await uses.sources.remove(step.name)
 
     async def release(self, ref: Ref, uses: Uses) -> None:
         await uses.sources.remove(source_name(ref))

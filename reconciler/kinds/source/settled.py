@@ -22,7 +22,7 @@ def settled(want: Resource[SourceSpec]) -> SourceConfig:
     spec = want.wish
     config = SourceConfig(
         name=source_name(want.ref),
-        type="inbox",
+        type="",
         location="",
         paths=spec.paths,
         interval_s=FOLDER_INTERVAL_S,
@@ -37,10 +37,9 @@ def settled(want: Resource[SourceSpec]) -> SourceConfig:
     )
     if spec.git is not None:
         config = _from_git(config, spec.git)
-    elif spec.directory is not None:
-        config = replace(config, type="directory", location=spec.directory.path)
-    elif spec.inbox is not None:
-        config = replace(config, location=spec.inbox.path)
+    for kind, folder in (("directory", spec.directory), ("inbox", spec.inbox)):
+        if folder is not None:
+            config = replace(config, type=kind, location=folder.path)
     if spec.on_invalid is not None:
         config = replace(config, on_invalid=spec.on_invalid)
     if spec.interval is not None:
