@@ -97,7 +97,8 @@ class Probes:
             before, known.health = known.health, after(known.health, failure, check, counts=not early)
             if known.health.state is not before.state:
                 self._changed(id)
-            await asyncio.sleep(min(quick_s, check.interval_s) if early else check.interval_s)
+            awaited = early and known.health.state is HealthState.STARTING
+            await asyncio.sleep(min(quick_s, check.interval_s) if awaited else check.interval_s)
             quick_s *= 2
 
 

@@ -37,7 +37,7 @@ async def find(folder: Path, news: News) -> Link | None:
     try:
         if (await link.ask("version"))["protocol"] == PROTOCOL:
             return link
-        os.kill(link.keeper_pid(), signal.SIGKILL)
+        os.kill(link.keeper_pid, signal.SIGKILL)
         await link.ended.wait()
     except Lost:
         pass

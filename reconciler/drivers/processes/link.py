@@ -38,6 +38,9 @@ class Link:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, news: Callable[[JsonValue], None]
     ) -> None:
         self.ended = asyncio.Event()
+        peer: socket.socket = writer.get_extra_info("socket")
+        self.keeper_pid: int
+        self.keeper_pid, *_ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         self._reader = reader
         self._writer = writer
         self._numbers = count(1)
@@ -50,21 +53,18 @@ class Link:
         try:
             # By way of the folder's own descriptor: an address holds 107 letters, and a path may have more.
             fd = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             path = f"/proc/self/fd/{fd}/keeper.sock"
             reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
+        except OSError as failure:
+            raise Unavailable(f"cannot reach the keeper of {folder}: {failure.strerror}") from failure
         finally:
             os.close(fd)
         return cls(reader, writer, news)
-
-    def keeper_pid(self) -> int:
-        peer: socket.socket = self._writer.get_extra_info("socket")
-        pid: int = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        return pid
 
     async def ask(self, verb: str, *, patience_s: float = PATIENCE_S, **fields: JsonValue) -> JsonValue:
         """Raise Lost, TimedOut when no answer comes in time, or the Problem that the keeper names."""
@@ -79,7 +79,7 @@ class Link:
                 return await answer
         except TimeoutError:
             raise TimedOut(
-                f"the keeper (pid {self.keeper_pid()}) has not done '{verb}' within {patience_s:g} s",
+                f"the keeper (pid {self.keeper_pid}) has not done '{verb}' within {patience_s:g} s",
                 remedy="see keeper.log; it may be killed: what it supervises lives on and is found again",
             ) from None
         finally:

@@ -58,7 +58,7 @@ async def printed(processes: Processes, word: str, id: str = "web") -> None:
 async def kill_keeper(processes: Processes) -> None:
     link = processes._link
     assert link is not None
-    os.kill(link.keeper_pid(), KILL)
+    os.kill(link.keeper_pid, KILL)
     await link.ended.wait()
     await processes.fresh()
 
@@ -142,7 +142,7 @@ async def test_strays_are_waited_for_and_leave_no_zombies(processes: Processes) 
     link = processes._link
     assert link is not None
     async with asyncio.timeout(20):
-        while proc.children(link.keeper_pid()) != {processes.processes()["web"].pid}:
+        while proc.children(link.keeper_pid) != {processes.processes()["web"].pid}:
             await processes.fresh()
 
 

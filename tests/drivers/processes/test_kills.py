@@ -31,7 +31,7 @@ IDS = [f"shop/service-{number}" for number in range(6)]
 
 def keeper_pid(processes: Processes) -> int | None:
     link = processes._link
-    return None if link is None or link.ended.is_set() else link.keeper_pid()
+    return None if link is None or link.ended.is_set() else link.keeper_pid
 
 
 async def work(processes: Processes, id: str, chance: random.Random) -> None:

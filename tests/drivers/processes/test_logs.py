@@ -178,7 +178,7 @@ async def test_no_line_is_lost_and_no_program_dies_when_keepers_are_killed(proce
     for _ in range(5):
         link = processes._link
         assert link is not None
-        os.kill(link.keeper_pid(), signal.SIGKILL)
+        os.kill(link.keeper_pid, signal.SIGKILL)
         await link.ended.wait()
         await processes.fresh()
         await asyncio.sleep(0.1)

@@ -1,0 +1,262 @@
+"""What only the real driver can go through: keepers that die, hang or are old; secrets; users."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.drivers.processes import Processes
+from reconciler.drivers.processes.launch import ISOLATED, KEEPER
+from reconciler.errors import Failed, Invalid, TimedOut, Unavailable
+from reconciler.ports import ProcessState, Run
+from reconciler.runtime.clock import SystemClock
+from tests.drivers.processes.alive import living
+from tests.drivers.processes.rigs import until
+
+ENV = {"PATH": os.environ["PATH"]}
+SLEEP = ("sleep", "3600")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "node"
+
+
+@pytest.fixture
+async def processes(folder: Path) -> AsyncIterator[Processes]:
+    made = Processes(folder, SystemClock())
+    await made.open()
+    yield made
+    await made.shutdown()
+
+
+def keeper_pid(processes: Processes) -> int:
+    link = processes._link
+    assert link is not None
+    return link.keeper_pid
+
+
+async def words(processes: Processes, id: str = "web") -> list[str]:
+    await until(processes, lambda all_: all_[id].state is ProcessState.EXITED)
+    return [line.text async for line in processes.logs(id)]
+
+
+# ---------------------------------------------------------------------------------------- the keeper
+
+
+async def test_no_keeper_runs_before_there_is_something_to_keep(processes: Processes, folder: Path) -> None:
+    await processes.fresh()
+    await processes.stop("web", signal.SIGTERM, 1)
+    await processes.forget("web")
+    await processes.shutdown()
+    assert not folder.exists()
+
+
+async def test_many_first_starts_at_once_start_one_keeper(processes: Processes, folder: Path) -> None:
+    others = [Processes(folder, SystemClock()) for _ in range(3)]
+    runs = [
+        (driver, Run(f"s{number}", SLEEP, env=ENV)) for number, driver in enumerate([processes, *others] * 3)
+    ]
+    await asyncio.gather(*(driver.start(run) for driver, run in runs))
+    assert len({keeper_pid(driver) for driver in (processes, *others)}) == 1
+    assert len(await processes.fresh()) == 12
+    for driver in others:
+        await driver.close()
+
+
+async def test_a_killed_keeper_is_replaced_at_once_and_its_news_go_on(processes: Processes) -> None:
+    process = await processes.start(Run("web", SLEEP, env=ENV, labels={"spec": "abc"}))
+    first = keeper_pid(processes)
+    os.kill(first, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
+    assert keeper_pid(processes) != first
+    assert (ended.pid, ended.labels, ended.asked) == (process.pid, {"spec": "abc"}, False)
+
+
+async def test_a_keeper_that_hangs_is_named_and_hangs_nobody(processes: Processes) -> None:
+    await processes.start(Run("web", SLEEP, env=ENV))
+    pid = keeper_pid(processes)
+    os.kill(pid, signal.SIGSTOP)
+    link = processes._link
+    assert link is not None
+    with pytest.raises(TimedOut, match=rf"the keeper \(pid {pid}\) has not done 'list' within 0.1 s"):
+        await link.ask("list", patience_s=0.1)
+    assert processes.processes()["web"].state is ProcessState.RUNNING
+    os.kill(pid, signal.SIGCONT)
+    assert (await processes.fresh())["web"].state is ProcessState.RUNNING
+
+
+async def test_a_keeper_of_another_version_is_replaced_and_its_processes_do_not_notice(
+    processes: Processes, folder: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old" / "keeper"
+    shutil.copytree(KEEPER, old, ignore=shutil.ignore_patterns("__pycache__"))
+    server = old / "server.py"
+    server.write_text(server.read_text().replace("PROTOCOL = 1", "PROTOCOL = 0"))
+    process = await processes.start(Run("web", SLEEP, env=ENV))
+    await processes.close()
+    os.kill(keeper_pid(processes), signal.SIGKILL)
+    subprocess.run([*ISOLATED, old, folder], check=True, timeout=30)
+    await processes.open()
+    assert f"{KEEPER}\0".encode() in Path(f"/proc/{keeper_pid(processes)}/cmdline").read_bytes()
+    assert processes.processes()["web"].pid == process.pid
+
+
+async def test_a_keeper_that_cannot_start_is_said_and_it_works_when_it_can(folder: Path) -> None:
+    folder.touch()
+    processes = Processes(folder, SystemClock())
+    with pytest.raises(
+        Failed, match=rf"the keeper of {folder} could not start: .*(File exists|Not a directory)"
+    ):
+        await processes.start(Run("web", SLEEP, env=ENV))
+    with pytest.raises(Unavailable, match="could not start"):
+        processes.processes()
+    told: list[str | None] = []
+    processes.subscribe(told.append)
+    folder.unlink()
+    await processes.start(Run("web", SLEEP, env=ENV))
+    assert processes.processes()["web"].state is ProcessState.RUNNING
+    await asyncio.sleep(0)
+    assert None in told, "whoever asked in vain is told to ask again"
+    await processes.shutdown()
+
+
+async def test_a_folder_with_a_long_path_is_as_good_as_any(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 20) / ("deeper" * 20)
+    processes = Processes(folder, SystemClock())
+    await processes.start(Run("web", SLEEP, env=ENV))
+    assert len(living(folder)) == 1
+    await processes.shutdown()
+
+
+async def test_closing_and_opening_may_happen_at_any_time(processes: Processes) -> None:
+    for _ in range(3):
+        await processes.start(Run("web", SLEEP, env=ENV))
+        await processes.close()
+        await processes.close()
+        await processes.open()
+        assert processes.processes()["web"].state is ProcessState.RUNNING
+
+
+# --------------------------------------------------------------------------------------- the process
+
+
+@pytest.mark.req("CORE-30")
+async def test_a_secret_reaches_the_process_and_nothing_else(processes: Processes, folder: Path) -> None:
+    secret = "s3cret-" + os.urandom(8).hex()
+    run = Run("web", ("sh", "-c", 'sleep 0.2; test -n "$PASSWORD"'), env=ENV | {"PASSWORD": secret})
+    assert secret not in repr(run)
+    process = await processes.start(run)
+    assert secret.encode() in Path(f"/proc/{process.pid}/environ").read_bytes()
+    ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
+    assert ended.exit_code == 0
+    with pytest.raises(Failed) as failed:
+        await processes.start(Run("db", ("no-such-program",), env=ENV | {"PASSWORD": secret}))
+    with pytest.raises(Invalid) as invalid:
+        await processes.start(Run("db", SLEEP, env=ENV | {"PASSWORD": f"{secret}\0"}))
+    keeper = Path(f"/proc/{keeper_pid(processes)}")
+    shown = [str(failed.value), str(invalid.value), *(str(known) for known in processes.processes().values())]
+    assert not [text for text in shown if secret in text]
+    assert (
+        secret.encode()
+        not in keeper.joinpath("environ").read_bytes() + keeper.joinpath("cmdline").read_bytes()
+    )
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if secret.encode() in path.read_bytes()]
+
+
+async def test_the_process_gets_its_environment_and_nothing_of_ours(processes: Processes) -> None:
+    os.environ["OUR_OWN"] = "1"
+    try:
+        await processes.start(Run("web", ("env",), env={"PATH": os.environ["PATH"], "A": "with = and\nmore"}))
+    finally:
+        del os.environ["OUR_OWN"]
+    lines = await words(processes)
+    assert {"A=with = and", "more", f"PATH={os.environ['PATH']}"} <= set(lines)
+    assert len([line for line in lines if line.startswith("HOLDFAST_KEEPER_TOKEN=")]) == 1
+    assert len(lines) == 4
+
+
+async def test_the_process_starts_as_any_program_expects(processes: Processes, tmp_path: Path) -> None:
+    script = """
+import os, resource, signal
+print(os.getcwd())
+print(os.getsid(0) == os.getpid() == os.getpgid(0))
+print(os.umask(0) == 0o022)
+print(os.read(0, 1) == b"")
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(sorted(map(int, os.listdir("/proc/self/fd")))[:3], len(os.listdir("/proc/self/fd")))
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status"))
+print(status["SigBlk"].strip(), status["SigIgn"].strip())
+"""
+    soft = subprocess.check_output(["sh", "-c", "ulimit -n"], text=True).strip()
+    await processes.start(Run("web", (sys.executable, "-I", "-S", "-c", script), env=ENV, cwd=str(tmp_path)))
+    got = await words(processes)
+    # Python itself ignores SIGPIPE (13) and SIGXFSZ (25); the fourth file is the listing's own.
+    assert got == [
+        str(tmp_path),
+        "True",
+        "True",
+        "True",
+        soft,
+        "[0, 1, 2]" + " 4",
+        f"{0:016x} {(1 << 12) + (1 << 24):016x}",
+    ]
+
+
+async def test_a_program_is_looked_up_in_the_path_of_its_own_environment(
+    processes: Processes, tmp_path: Path
+) -> None:
+    program = tmp_path / "greet"
+    program.write_text("#!/bin/sh\necho hello\n")
+    program.chmod(0o755)
+    await processes.start(Run("web", ("greet",), env={"PATH": str(tmp_path)}))
+    assert await words(processes) == ["hello"]
+    await processes.start(Run("db", ("./greet",), env=ENV, cwd=str(tmp_path)))
+    assert await words(processes, "db") == ["hello"]
+
+
+async def test_a_process_runs_as_the_user_it_is_given(processes: Processes) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    nobody = pwd.getpwnam("nobody")
+    script = "id -u; id -g; id -G; echo again > /dev/stderr"
+    for number, user in enumerate(["nobody", str(nobody.pw_uid), f"nobody:{nobody.pw_gid}", "nobody:games"]):
+        await processes.start(Run(f"s{number}", ("sh", "-c", script), env=ENV, user=user))
+        lines = await words(processes, f"s{number}")
+        assert lines[0] == str(nobody.pw_uid)
+        assert "again" in lines
+        assert (lines[1] == str(nobody.pw_gid)) == (user != "nobody:games")
+        assert "0" not in lines
+
+
+async def test_very_much_of_everything_is_taken_or_refused_by_the_kernel_only(processes: Processes) -> None:
+    await processes.start(
+        Run("web", ("sh", "-c", "echo ${#A}; echo $#", "x", *["y"] * 10_000), env=ENV | {"A": "z" * 100_000})
+    )
+    assert await words(processes) == ["100000", "10000"]
+    with pytest.raises(Failed, match="Argument list too long"):
+        await processes.start(Run("db", ("echo", "x" * 200_000), env=ENV))
+
+
+async def test_the_state_that_is_kept_holds_what_a_restarted_node_asks_for(
+    processes: Processes, folder: Path
+) -> None:
+    labels = {"node": "n1", "spec": "sha256:…", "json": json.dumps({"a": ["b"] * 1000})}
+    await processes.start(Run("shop/web", SLEEP, env=ENV, labels=labels))
+    other = Processes(folder, SystemClock())
+    await other.open()
+    assert other.processes()["shop/web"].labels == labels
+    await other.close()
