@@ -106,13 +106,14 @@ class Libgit2:
             done.get_loop().call_soon_threadsafe(settle)
 
     def _fetch(self, mirror: Path, refspecs: Sequence[str], watcher: _Watcher) -> Collection[str]:
-        if self._address.way is Way.PATH and not Path(self._address.url).is_dir():
-            raise NotFound(f"{self._address.url} does not exist", remedy="correct the path to the repository")
+        if self._address.way is Way.PATH:
+            _look_at(self._address.url)
         pygit2.settings.server_connect_timeout = int(self._patience.connect * 1000)
         pygit2.settings.server_timeout = int(self._patience.silence * 1000)
         # A handle of its own: that of the mirror is being read from meanwhile.
         remote = pygit2.Repository(str(mirror)).remotes.create_anonymous(self._address.url)
-        remote.fetch(list(refspecs), callbacks=watcher)
+        # Never in the clear: a proxy of the environment is for https alone.
+        remote.fetch(list(refspecs), callbacks=watcher, proxy=self._address.scheme == "https" or None)
         return {head.name for head in remote.list_heads(connect=False) if head.name}
 
 
@@ -165,6 +166,16 @@ class _Watcher(pygit2.RemoteCallbacks):
             raise Unavailable(f"fetching {self._address.url} was ended")
 
 
+def _look_at(folder: str) -> None:
+    """Say what libgit2 does not about a repository on this machine."""
+    if not Path(folder).is_dir():
+        raise NotFound(f"{folder} does not exist", remedy="correct the path to the repository")
+    if pygit2.discover_repository(folder, False, str(Path(folder).parent)) is None:
+        raise NotFound(f"{folder} is no git repository", remedy="name its topmost folder")
+    if pygit2.Repository(folder).is_shallow:
+        raise Invalid(f"{folder} is a shallow clone", remedy="run `git fetch --unshallow` there")
+
+
 def _explained(error: Exception, address: Address) -> Problem:
     """What libgit2 says, as cause, place and remedy."""
     said = cleaned(str(error))
@@ -193,8 +204,8 @@ def _explained(error: Exception, address: Address) -> Problem:
         )
     if "timed out" in said:
         return TimedOut(f"{address.url} is silent: {said}", remedy="it is tried again; see whether it is up")
-    if "shallow" in said:
-        return Invalid(f"{address.url} is a shallow clone", remedy="run `git fetch --unshallow` there")
+    if "sha256" in said:
+        return Invalid(f"{address.url}: SHA-256 repositories are not supported: {said}", remedy="use SHA-1")
     if "No space left" in said:
         return Failed(f"no room to fetch {address.url}: {said}", remedy="free space in the node's folder")
     return Unavailable(f"{address.url} cannot be fetched: {said}", remedy="it is tried again")

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from reconciler.errors import Failed, Invalid, Missing, Refused
 from reconciler.model import JsonValue, Ref
 from reconciler.ports import Keys, Standing
-from reconciler.sources.git import openpgp, sshsig
-from reconciler.sources.git.signers import Signer, read_signers
+
+if TYPE_CHECKING:  # what checks signatures is loaded when one is checked: most sources ask for none
+    from reconciler.sources.git.signers import Signer
 
 ROLE: Final = "committer"
 MAX_FILE: Final = 16 << 20
@@ -74,6 +75,8 @@ class Trust:
 
     @classmethod
     def gather(cls, verify: Verify, namespace: str, keys: Keys) -> Trust:
+        from reconciler.sources.git.signers import read_signers
+
         content = _content(verify.file) if verify.file else b""
         if verify.mode is Mode.OPENPGP:
             return cls(verify.mode, keyring=content)
@@ -87,6 +90,8 @@ class Trust:
             if not signature:
                 raise Refused("it is not signed", remedy="sign it: `git commit --amend --no-edit -S`")
             if self.mode is Mode.OPENPGP:
+                from reconciler.sources.git import openpgp
+
                 return openpgp.check_openpgp(signature, payload, self.keyring)
             return self._check_ssh(at, signature, payload)
         except Refused as error:
@@ -96,7 +101,9 @@ class Trust:
             ) from error
 
     def _check_ssh(self, at: datetime, signature: bytes, payload: bytes) -> str:
-        read = sshsig.SshSignature.read(signature)
+        from reconciler.sources.git.sshsig import SshSignature
+
+        read = SshSignature.read(signature)
         read.check(payload)
         known = [signer for signer in self.signers if signer.key == read.key]
         if not known:
@@ -109,6 +116,8 @@ class Trust:
 
 def _signer(key: Ref, keys: Keys) -> Signer:
     """A Key as it is now: who gets hold of one that was rotated away could date a commit back."""
+    from reconciler.sources.git.signers import Signer
+
     known = keys.get(key)
     if known is None or known.standing is not Standing.OURS:
         raise Missing(f"{key} may sign, and is not declared", remedy="declare it as a Key")

@@ -10,10 +10,11 @@ import base64
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,6 +26,7 @@ class GitServer:
 
     root: Path
     token: str = ""
+    certificate: Path | None = None  # with its key, in one file: speak https
     redirect: str = ""
     status: int = 0  # answer every request with this instead
     url: str = ""
@@ -67,6 +69,10 @@ class _Httpd(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Httpd
+
+    def handle(self) -> None:
+        with suppress(ssl.SSLError, ConnectionResetError):  # a client that does not trust us goes away
+            super().handle()
 
     def log_message(self, *_: object) -> None:
         """Tests are quiet."""
@@ -113,7 +119,13 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(server: GitServer) -> Iterator[GitServer]:
     """Run it until the block ends."""
     with _Httpd(server) as httpd:
-        server.url = f"http://127.0.0.1:{httpd.server_address[1]}"
+        scheme = "http"
+        if server.certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(server.certificate)
+            httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+            scheme = "https"
+        server.url = f"{scheme}://127.0.0.1:{httpd.server_address[1]}"
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

@@ -116,34 +116,19 @@ async def test_many_fetches_leave_one_pack(repository: Repository, feed: FeedMak
     assert (await follow.latest()).tree.read("a") == b"new"
 
 
-FETCHER = """
-import asyncio, sys
-from pathlib import Path
-from reconciler.ports import SourceConfig
-from reconciler.sources.git import Access, GitFeed
-from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets
-from tests.sources.git.conftest import Noon
-
-async def main():
-    config = SourceConfig(name="shop", type="git", location=sys.argv[1])
-    feed = GitFeed(config, Path(sys.argv[2]), Access(FakeSecrets(), FakeKeys()), Noon())
-    print("ready", flush=True)
-    fetched = await feed.latest()
-    fetched.tree.folder(".")
-    print("done", flush=True)
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.random
 @pytest.mark.timeout(300)
 async def test_killed_at_any_moment_the_next_start_has_all(
     repository: Repository, feed: FeedMaker, tmp_path: Path
 ) -> None:
     head = repository.commit({f"d{n % 7}/{n}.yaml": f"{n}" * 50 for n in range(300)})
     for kill_after_ms in range(0, 60, 5):
-        command = [sys.executable, "-c", FETCHER, str(repository.folder), str(tmp_path / "data")]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.sources.git.fetch",
+            str(repository.folder),
+            str(tmp_path / "data"),
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert await asyncio.to_thread(process.stdout.readline) == b"ready\n"
