@@ -134,16 +134,21 @@ class DeletionPolicy(StrEnum):
     DELETE_DATA = "DeleteData"
 
 
-class Spec(BaseModel):
+class Part(BaseModel):
+    """A piece of what a person writes. What stands below a field is its documentation (`docstrings`).
+
+    Built when it is first used: a command imports every kind, and most of them need few.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, defer_build=True)
+
+
+class Spec(Part):
     """A wish: the fields that every kind has; each kind adds its own.
 
     They live in the spec, not in the metadata, because a Kubernetes custom resource must be able to
     carry them too.
     """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
-    )
 
     depends_on: tuple[str, ...] = ()
     """Other resources, as `kind/name` or `kind/namespace/name`, that must be Ready before this one acts."""

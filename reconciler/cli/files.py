@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from reconciler.errors import Invalid, NotFound, TooLarge
 if TYPE_CHECKING:
     from reconciler.ports import Kinds
     from reconciler.runtime.bundle import Bundle
+    from reconciler.sources.manifest import Reading
 
 SUFFIXES = (".yaml", ".yml")
 LARGEST = 48 * 1024 * 1024  # of all files together; as base64 it stays below what the API takes
@@ -24,13 +25,16 @@ LARGEST = 48 * 1024 * 1024  # of all files together; as base64 it stays below wh
 
 def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) -> Bundle:  # noqa: A002
     """All that the names stand for."""
-    from reconciler.runtime.bundle import Bundle
+    from reconciler.runtime.bundle import Bundle, read_for_inbox
     from reconciler.runtime.plugins import find_kinds
 
+    kinds = find_kinds().kinds
     manifests = dict(_manifests(named))
-    files = _referred(manifests, find_kinds().kinds)
     texts = {shown: text for shown, (text, _) in manifests.items()}
-    return Bundle(texts, files, set, prune, allow_prune)
+    readings = {shown: read_for_inbox(text, shown, kinds) for shown, text in texts.items()}
+    folders = {shown: base or Path() for shown, (_, base) in manifests.items()}
+    files = _referred(readings, folders, kinds)
+    return Bundle(texts, files, set, prune, allow_prune, readings=readings)
 
 
 def manifests(named: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -77,18 +81,16 @@ def _text(path: Path) -> str:
         raise Invalid(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _referred(manifests: dict[str, tuple[str, Path | None]], kinds: Kinds) -> dict[str, bytes]:
+def _referred(readings: Mapping[str, Reading], folders: Mapping[str, Path], kinds: Kinds) -> dict[str, bytes]:
     """The files beside the manifests that they refer to, at the same relative places."""
-    from reconciler.sources.manifest import read
-
     found: dict[str, bytes] = {}
-    for shown, (text, base) in manifests.items():
-        for resource in read(text, shown, kinds).resources:
+    for shown, reading in readings.items():
+        for resource in reading.resources:
             for path in kinds[resource.ref.kind].files(resource.wish):
                 here = os.path.normpath(os.path.join(os.path.dirname(shown), path))
                 if here.startswith(".."):
                     raise Invalid(f"{shown}: '{path}' leads out of what was named", remedy="name its folder")
-                _collect(found, (base or Path()) / here, here)
+                _collect(found, folders[shown] / here, here)
     return found
 
 

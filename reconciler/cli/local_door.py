@@ -44,34 +44,43 @@ class LocalDoor:
         self._desk: Desk = node.desk
         self._runner = runner
         self._by = Asker(f"uid:{os.getuid()}")
+        self._peeked = False
+
+    @property
+    def _whole(self) -> Desk:
+        """The desk, once all is known that lies in the inbox."""
+        if not self._peeked:
+            self._peeked = True
+            self._wait(self._node.peek_whole())
+        return self._desk
 
     def node(self) -> NodeView:
-        return self._desk.node()
+        return self._whole.node()
 
     def resources(self, query: Mapping[str, str]) -> list[ResourceView]:
         labels = dict(pair.split("=", 1) for pair in query.get("labels", "").split(",") if "=" in pair)
         names = (query["name"],) if "name" in query else ()
-        return self._desk.resources(
+        return self._whole.resources(
             Selection(query.get("kind", ""), query.get("namespace", ""), names, labels)
         )
 
     def resource(self, ref: str) -> ResourceView:
-        return self._desk.resource(self._desk.ref(ref))
+        return self._whole.resource(self._whole.ref(ref))
 
     def plans(self, ref: str) -> list[PlannedView]:
-        return self._wait(self._desk.plans(self._desk.ref(ref)))
+        return self._wait(self._whole.plans(self._whole.ref(ref)))
 
     def causes(self, ref: str) -> list[CauseView]:
-        return self._desk.why(self._desk.ref(ref))
+        return self._whole.why(self._whole.ref(ref))
 
     def graph(self) -> dict[str, list[str]]:
-        return self._desk.graph()
+        return self._whole.graph()
 
     def sources(self) -> list[SourceView]:
-        return self._desk.sources()
+        return self._whole.sources()
 
     def revisions(self, source: str) -> list[RevisionView]:
-        return self._wait(self._desk.revisions(source))
+        return self._wait(self._whole.revisions(source))
 
     def diff(self, bundle: Bundle) -> PreviewView:
         return self._wait(self._desk.diff(bundle))
@@ -80,23 +89,23 @@ class LocalDoor:
         return self._wait(self._brought_about(self._desk.apply(bundle, self._by)))
 
     def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
-        chosen = [self._desk.ref(ref) for ref in refs]
-        done = self._desk.delete(chosen, self._by, allow_prune=allow_prune)
+        chosen = [self._whole.ref(ref) for ref in refs]
+        done = self._whole.delete(chosen, self._by, allow_prune=allow_prune)
         return self._wait(self._brought_about(done))
 
     def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView:
         until = parse_duration(last) if last else None
-        return self._wait(self._desk.override(self._desk.ref(ref), patch, self._by, reason, until))
+        return self._wait(self._whole.override(self._whole.ref(ref), patch, self._by, reason, until))
 
     def end_override(self, ref: str) -> None:
-        self._wait(self._desk.end_override(self._desk.ref(ref), self._by))
+        self._wait(self._whole.end_override(self._whole.ref(ref), self._by))
 
     def reconcile(self, refs: Sequence[str]) -> OperationView:
-        chosen = [self._desk.ref(ref) for ref in refs]
-        return self._wait(self._brought_about(self._desk.reconcile(chosen, self._by)))
+        chosen = [self._whole.ref(ref) for ref in refs]
+        return self._wait(self._brought_about(self._whole.reconcile(chosen, self._by)))
 
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
-        return self._wait(self._desk.rollback(source, revision, self._by, reason))
+        return self._wait(self._whole.rollback(source, revision, self._by, reason))
 
     def _wait(self, asked: Coroutine[Any, Any, R]) -> R:
         return self._runner.run(asked)

@@ -16,7 +16,7 @@ from reconciler.errors import Invalid, Misplaced, Rejected
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
 from reconciler.ports import Kinds
 from reconciler.sources.inbox import Batch, Document
-from reconciler.sources.manifest import Setting, read, twice
+from reconciler.sources.manifest import Reading, Setting, read, twice
 
 INBOX = "inbox"
 DEFAULT_SET = "default"
@@ -34,6 +34,7 @@ class Bundle:
     prune: bool = False  # it is the whole of its set
     allow_prune: bool = False
     expect: str = ""  # the digest of the preview that was agreed to
+    readings: Mapping[str, Reading] = field(default=EMPTY, compare=False, repr=False)  # by who has read it
 
     def to_json(self) -> dict[str, JsonValue]:
         return {
@@ -76,6 +77,10 @@ class Unpacked:
         return Batch(bundle.set, documents, bundle.files, bundle.prune, bundle.allow_prune)
 
 
+def read_for_inbox(text: str, path: str, kinds: Kinds) -> Reading:
+    return read(text, path, kinds, Setting(source=INBOX))
+
+
 def checked(manifests: Mapping[str, str], kinds: Kinds) -> Mapping[Ref, Resource[Any]]:
     """What the texts declare, or all that is wrong with them. For who has no node."""
     return unpack(Bundle(manifests), kinds, None).resources
@@ -87,7 +92,7 @@ def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
     documents: dict[Ref, Document] = {}
     problems: list[Misplaced] = []
     for path, text in bundle.manifests.items():
-        reading = read(text, path, kinds, Setting(source=INBOX))
+        reading = bundle.readings.get(path) or read_for_inbox(text, path, kinds)
         problems.extend(reading.problems)
         folder = path.rpartition("/")[0]
         for resource in reading.resources:

@@ -97,9 +97,9 @@ class Daemon:
     async def warn(self, about: str, cause: str, remedy: str) -> None:
         """Something does not work, and the node goes on."""
         if self._warnings.get(about) != cause:
-            self._warnings[about] = cause
             data = {"about": about, "message": cause, "remedy": remedy}
             await self._node.store.commit(Event("node.warning", self._node.clock.now(), None, data))
+            self._warnings[about] = cause
 
     def settle(self, about: str) -> None:
         self._warnings.pop(about, None)

@@ -160,12 +160,15 @@ class Desk:
 
     async def diff(self, bundle: Bundle) -> PreviewView:
         """What `apply` of the same would do. Writes nothing."""
-        return present.of_preview(await self._preview(bundle, self._unpacked(bundle)))
+        unpacked = self._unpacked(bundle)
+        candidate = await self._candidate(bundle, unpacked)
+        return present.of_preview(await self._node.engine.preview(candidate, tuple(unpacked.resources)))
 
     async def apply(self, bundle: Bundle, by: Asker) -> OperationView:
         """Put the manifests into the inbox; the loop does the rest."""
         unpacked = self._unpacked(bundle)
-        preview = await self._preview(bundle, unpacked)
+        candidate = await self._candidate(bundle, unpacked)
+        preview = await self._node.engine.preview(candidate, tuple(unpacked.resources))
         if bundle.expect and bundle.expect != preview.digest:
             raise Conflict(
                 f"the changes are no longer those of the saved plan; now they are: {_told(preview)}",
@@ -175,7 +178,7 @@ class Desk:
             raise Refused(preview.submission.message)
         own = frozenset(r.ref for r in unpacked.resources.values() if not self._declared_elsewhere(r))
         removed = await self._node.inbox.put(unpacked.batch(bundle, own))
-        await self._node.read_inbox()
+        await self._node.read_inbox(candidate)
         return await self._operated("apply", by, [*unpacked.resources, *sorted(removed)])
 
     async def delete(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:
@@ -183,7 +186,7 @@ class Desk:
         for ref in refs:
             self._deletable(ref, frozenset(refs))
         await self._node.inbox.delete(refs, allow_prune=allow_prune)
-        await self._node.read_inbox()
+        await self._node.read_inbox(await self._node.peek())
         return await self._operated("delete", by, refs)
 
     async def override(
@@ -255,21 +258,18 @@ class Desk:
         return sorted(found, key=lambda entry: entry.ref)
 
     def _unpacked(self, bundle: Bundle) -> Unpacked:
-        tree = StoredTree(bundle.files, self._node.settings.data / "exports")
+        tree = StoredTree(bundle.files, EMPTY, self._node.settings.data / "exports")
         return unpack(bundle, self._node.kinds, tree)
 
-    async def _preview(self, bundle: Bundle, unpacked: Unpacked) -> Preview:
-        """The inbox as it would be, against what is."""
-        current = self._node.engine.snapshot(INBOX)
-        held = dict(current.resources) if current is not None else {}
+    async def _candidate(self, bundle: Bundle, unpacked: Unpacked) -> Snapshot:
+        """The inbox as it would be."""
+        current = self._node.engine.snapshot(INBOX) or await self._node.peek(unpacked.resources.keys())
+        held = dict(current.resources)
         if bundle.prune:
             for ref in self._node.inbox.members(bundle.set) - unpacked.resources.keys():
                 held.pop(ref, None)
-        for ref, resource in unpacked.resources.items():
-            if not self._declared_elsewhere(resource):
-                held[ref] = resource
-        snapshot = Snapshot(INBOX, "preview", held, allow_prune=bundle.allow_prune)
-        return await self._node.engine.preview(snapshot, tuple(unpacked.resources))
+        held |= {r.ref: r for r in unpacked.resources.values() if not self._declared_elsewhere(r)}
+        return Snapshot(INBOX, "", held, current.problems, allow_prune=bundle.allow_prune)
 
     def _declared_elsewhere(self, resource: Resource[Any]) -> bool:
         """Another source declares just this; declares it differently: a conflict that names the place."""

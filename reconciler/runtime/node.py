@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import EntryPoint
@@ -21,9 +21,19 @@ from reconciler.drivers.keystore import Keystore
 from reconciler.drivers.processes import Processes
 from reconciler.engine.loop import Engine, Pace
 from reconciler.engine.world import World
-from reconciler.errors import Failed
+from reconciler.errors import Failed, Unavailable
 from reconciler.kinds.source.spec import SourceSpec
-from reconciler.model import NODE_SOURCE, SOURCE_KIND, Event, JsonValue, Origin, Ref, Resource, Snapshot
+from reconciler.model import (
+    EMPTY,
+    NODE_SOURCE,
+    SOURCE_KIND,
+    Event,
+    JsonValue,
+    Origin,
+    Ref,
+    Resource,
+    Snapshot,
+)
 from reconciler.ports import Clock, Feed, Keys, Kinds, Note, Secrets, SecretStore, SourceConfig, Sources
 from reconciler.ports import Processes as ProcessesPort
 from reconciler.runtime import present
@@ -36,7 +46,7 @@ from reconciler.settings import Settings
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.sources.generations import CURRENT
 from reconciler.sources.history import Memory
-from reconciler.sources.inbox import Inbox, InboxFeed
+from reconciler.sources.inbox import Inbox, InboxFeed, ref_of
 from reconciler.sources.reader import Reader
 from reconciler.sources.supervisor import FeedFactory, Supervisor
 from reconciler.sources.uptake import Means
@@ -137,19 +147,28 @@ class Node:
         await self._remember(root)
         await self.engine.start()
         await self.engine.submit(self._own_snapshot())
-        if not self.living:
-            await self.read_inbox()
 
     async def look(self) -> None:
         """Read what was, and nothing else: for one who only wants to compare."""
         await self._recall()
         await self.engine.start()
         await self.engine.submit(self._own_snapshot())
+
+    async def peek(self, besides: Collection[Ref] = ()) -> Snapshot:
+        """What lies in the inbox, but for what is known already. For who has no source that follows it."""
         inbox = self.settings.data / "inbox"
-        if inbox.is_dir():
-            config = SourceConfig(INBOX, "inbox", str(inbox), paths=(CURRENT,))
-            fetched = await DirectoryFeed(config, self.clock).latest()
-            await self.engine.submit(self._reader.snapshot(config, fetched))
+        if not inbox.is_dir():
+            return Snapshot(INBOX, "", EMPTY)
+        config = SourceConfig(INBOX, "inbox", str(inbox), paths=(CURRENT,))
+        fetched = await DirectoryFeed(config, self.clock).latest()
+        unknown = {path: digest for path, digest in fetched.paths.items() if ref_of(path) not in besides}
+        return self._reader.snapshot(config, replace(fetched, paths=unknown))
+
+    async def peek_whole(self) -> None:
+        """Take the inbox as it lies there; who only looks decides nothing, so nothing is taken away."""
+        snapshot = await self.peek()
+        looking = Unavailable("nothing is decided by who only looks")
+        await self.engine.submit(replace(snapshot, problems=(*snapshot.problems, looking)))
 
     async def _recall(self) -> None:
         self._notes = dict((await self.store.load()).notes)
@@ -217,18 +236,18 @@ class Node:
             await self.store.prune(self.clock.now(), self.settings.retention)
             await asyncio.sleep(3600)
 
-    async def read_inbox(self) -> None:
-        """Take what was just written there into force, and say what speaks against it."""
+    async def read_inbox(self, snapshot: Snapshot) -> None:
+        """Take what was just written there into force, and say what speaks against it.
+
+        Where no source follows the inbox, `snapshot` is taken as what it holds now.
+        """
         if self.living:
             state = await self.sources.read(INBOX)
             trouble = state.error or (state.held and f"{state.held}: {'; '.join(state.problems)}")
             if trouble:
                 raise Failed(f"the inbox was written, but is not in force: {trouble}")
             return
-        config = SourceConfig(INBOX, "inbox", str(self.settings.data / "inbox"))
-        fetched = await InboxFeed(config, self.clock).latest()
-        snapshot = self._reader.snapshot(config, fetched)
-        await self.engine.submit(replace(snapshot, allow_prune=fetched.allow_prune))
+        await self.engine.submit(snapshot)
 
     async def close(self) -> None:
         await self.drivers.sources.close()

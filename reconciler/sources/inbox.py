@@ -84,9 +84,9 @@ class Inbox:
         """Every ref, with its set and its path."""
         found: dict[Ref, tuple[str, str]] = {}
         for path in self._folder.files():
-            match = _DOCUMENT.fullmatch(path.rpartition("/")[2])
-            if match is not None:
-                found[Ref(*map(unquote, match.groups()))] = path.partition("/")[0], path
+            ref = ref_of(path)
+            if ref is not None:
+                found[ref] = path.partition("/")[0], path
         return found
 
     # -------------------------------------------------------------------------------------------- writing
@@ -137,6 +137,12 @@ class Inbox:
                 yield
         except OSError as error:
             raise Failed(f"the inbox {self._folder.root} cannot be written: {error.strerror}") from error
+
+
+def ref_of(path: str) -> Ref | None:
+    """What a file of the inbox declares; None: it only lies beside."""
+    match = _DOCUMENT.fullmatch(path.rpartition("/")[2])
+    return Ref(*map(unquote, match.groups())) if match is not None else None
 
 
 def _incoming(batch: Batch) -> dict[str, bytes]:

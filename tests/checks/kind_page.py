@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.docstrings import describe
 from reconciler.model import Spec
 from reconciler.ports import Kind
 from tests.checks.tables import NOTE, table, value
@@ -16,6 +17,7 @@ HEADS = ("field", "type", "default", "what it says")
 
 def page(name: str, kind: Kind[Any, Any, Any, Any], schema: Schema) -> str:
     """One kind: what it is, and every field of its spec."""
+    describe(Spec)
     common = set(Spec.model_json_schema(by_alias=True)["properties"])
     spec = schema["properties"]["spec"]
     own = {field: value for field, value in spec["properties"].items() if field not in common}

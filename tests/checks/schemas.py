@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from reconciler.docstrings import describe
 from reconciler.model import API_VERSION
 from reconciler.ports import Kind
 
@@ -29,6 +30,7 @@ METADATA = {
 
 def manifest(name: str, kind: Kind[Any, Any, Any, Any]) -> dict[str, Any]:
     """The schema of one kind's manifest."""
+    describe(kind.spec)
     spec = kind.spec.model_json_schema(by_alias=True, mode="validation")
     definitions = spec.pop("$defs", {})
     for model in _models(kind.spec):

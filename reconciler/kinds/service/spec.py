@@ -8,10 +8,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from reconciler.model import Need, Spec
+from reconciler.model import Need, Part, Spec
 from reconciler.quantities import Duration, Size
 
 SECOND = timedelta(seconds=1)
@@ -19,14 +18,6 @@ NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=63)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1, max_length=1024)]
-
-
-class Part(BaseModel):
-    """A piece of a spec."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
-    )
 
 
 class FromSecret(Part):

@@ -8,20 +8,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator, model_validator
 
-from reconciler.model import JsonValue, Spec
+from reconciler.model import JsonValue, Part, Spec
 from reconciler.ports import OnInvalid
 from reconciler.quantities import Duration
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
-    )
 
 
 class OnFailure(StrEnum):
