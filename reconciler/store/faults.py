@@ -29,13 +29,17 @@ def problem(error: Exception, path: Path) -> Exception:
             return error
         case sqlite3.Error():
             return _of_sqlite(error, path)
+        case UnicodeDecodeError():
+            return Corrupt(f"{path} is damaged: it holds a text that is none", remedy=RESTART)
         case OverflowError() | UnicodeError():
             return Invalid(f"what is to be stored does not fit into {path}: {error}")
     return error
 
 
-def on_opening(error: sqlite3.Error | OSError, path: Path) -> Problem:
+def on_opening(error: sqlite3.Error | OSError | UnicodeDecodeError, path: Path) -> Problem:
     """The same, for a file whose state is what is being asked."""
+    if isinstance(error, UnicodeDecodeError):
+        return Corrupt(f"{path} is damaged: it holds a text that is none", remedy=RESTART)
     if isinstance(error, PermissionError):
         return Refused(f"{path}: {error.strerror}", remedy=f"see that this user owns {path.parent}")
     if isinstance(error, OSError):
@@ -48,7 +52,9 @@ def on_opening(error: sqlite3.Error | OSError, path: Path) -> Problem:
 def _of_sqlite(error: sqlite3.Error, path: Path) -> Problem:
     name = getattr(error, "sqlite_errorname", "")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in DAMAGED:
+    if code in DAMAGED or (
+        isinstance(error, sqlite3.OperationalError) and not name
+    ):  # a text that is no UTF-8
         return Corrupt(f"{path} is damaged: {error}", remedy=RESTART)
     if code == sqlite3.SQLITE_FULL:
         return Unavailable(

@@ -45,6 +45,6 @@ class Lane(aiosqlite.Connection):
             raise Unavailable(f"{self.path} is closed", remedy="the node is stopping: ask the next one")
         try:
             result = await self._execute(work, self._conn, *args, **kwargs)  # type: ignore[no-untyped-call]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise problem(error, self.path) from error
         return cast("R", result)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,21 +80,30 @@ def _enter(path: Path, clock: Clock, found: list[Found]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         look_through(connection, clock)
-        if version(connection) == 0:  # one of ours is never seen before it is made
-            raise Corrupt(f"{path} holds no store")
+        _version(connection, path)
         migrate(connection, migrations())
         compare(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(queries.TAKE["notes"], ("",))  # may it be written at all? a damaged head says no
+        connection.execute("ROLLBACK")
         found.append(_found(connection))
     except BaseException as error:
         connection.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
             raise on_opening(error, path) from error
         raise
     return connection
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    found = version(connection)
+    if found == 0:  # no store is seen at its place before it is made
+        raise Corrupt(f"{path} holds no store", remedy=RESTART)
+    return found
 
 
 def _found(connection: sqlite3.Connection) -> Found:
@@ -103,6 +114,12 @@ def _found(connection: sqlite3.Connection) -> Found:
 def _beside(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
+    return _by_rows(connection)
+
+
+def _by_rows(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A text that is no UTF-8 shall fail its own row, by the seal, and not the whole query."""
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     return connection
 
 
@@ -113,19 +130,30 @@ def _to_read(path: Path, scratch: Path) -> sqlite3.Connection:
         if traces(path):
             raise Corrupt(f"{path} is gone, though a store was here", remedy=RESTART)
         return _migrated(sqlite3.connect(":memory:", isolation_level=None))
+    untouched = f"{path.absolute().as_uri()}?immutable=1"
+    if _is_whole(path, untouched):
+        return _by_rows(sqlite3.connect(untouched, uri=True, isolation_level=None))
+    return _migrated(sqlite3.connect(copy(path, scratch), isolation_level=None), path)
+
+
+def _is_whole(path: Path, address: str) -> bool:
+    """Nothing stands in the log, and the schema is today's."""
     log = path.with_name(f"{path.name}-wal")
-    if not log.exists() or not log.stat().st_size:
-        address = f"{path.absolute().as_uri()}?immutable=1"
-        connection = sqlite3.connect(address, uri=True, isolation_level=None)
-        if version(connection) == len(migrations()):
-            return connection
+    if log.exists() and log.stat().st_size:
+        return False
+    with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+        return _version(connection, path) == len(migrations())
+
+
+def _migrated(connection: sqlite3.Connection, store: Path | None = None) -> sqlite3.Connection:
+    try:
+        if store is not None:
+            _version(connection, store)
+        migrate(connection, migrations())
+    except BaseException:
         connection.close()
-    return _migrated(sqlite3.connect(copy(path, scratch), isolation_level=None))
-
-
-def _migrated(connection: sqlite3.Connection) -> sqlite3.Connection:
-    migrate(connection, migrations())
-    return connection
+        raise
+    return _by_rows(connection)
 
 
 def _check_access(path: Path, mode: int) -> None:
@@ -148,7 +176,7 @@ def _in_our_words(connect: Callable[[], sqlite3.Connection], path: Path) -> Call
     def connecting() -> sqlite3.Connection:
         try:
             return connect()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise on_opening(error, path) from error
 
     return connecting

@@ -16,6 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from reconciler.errors import Corrupt
+from reconciler.model import Event
 from reconciler.ports import EventFilter, Saved
 from reconciler.store import queries, rows
 from reconciler.store.faults import no_files
@@ -59,12 +60,20 @@ def page(connection: sqlite3.Connection, after: int, limit: int, only: EventFilt
         wanted = matcher(only)
         found = []
         for looked_at, row in enumerate(heapq.merge(*ways, key=itemgetter(0)), 1):
-            event = rows.event(row[0], row[1:])
+            event = _event(row)
             if wanted(event):
                 found.append(event)
             if len(found) == limit or looked_at == A_SEARCH:
                 return Page(tuple(found), row[0])
         return Page(tuple(found), end)
+
+
+def _event(row: Row) -> Event:
+    """A line that cannot be read any more is shown as such: the log goes on after it."""
+    try:
+        return rows.event(row[0], row[1:])
+    except Corrupt as damage:
+        return Event("store.damaged", rows.EPOCH, data={"reason": damage.message}, id=row[0])
 
 
 def _start(connection: sqlite3.Connection, after: int, only: EventFilter) -> int | None:

@@ -129,7 +129,7 @@ def _readable(connection: sqlite3.Connection, query: str, decode: Callable[[rows
                 yield decode(row)
             except (Corrupt, ValueError, TypeError):
                 continue
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return
 
 

@@ -38,8 +38,8 @@ def event(name: str = "reconcile.applied", ref: Ref | None = WEB, **data: JsonVa
     return Event(name, NOW, ref, data)
 
 
-def planned(ref: Ref = WEB, generation: int = 1, at: datetime = NOW) -> Planned:
-    return Planned(ref, at, generation, ({"path": ["command"], "want": "web"},), ({"step": "Start"},))
+def planned(ref: Ref = WEB, generation: int = 1, at: datetime = NOW, step: str = "Start") -> Planned:
+    return Planned(ref, at, generation, ({"path": ["command"], "want": "web"},), ({"step": step},))
 
 
 def operation(id: str, state: str = "running", at: datetime = NOW) -> Operation:

@@ -18,7 +18,7 @@ from reconciler.store import open_store
 from reconciler.store.rebuilding import make, salvaged
 from reconciler.store.rows import sealed
 from tests.store.folders import contents, left_by_a_kill, stored
-from tests.store.records import NOW, WEB, FixedClock, event, kept, one_of_each
+from tests.store.records import NOW, WEB, FixedClock, event, kept, one_of_each, planned
 
 NOBODY = 65534
 STOP = Override("ov", WEB, {"state": "stopped"}, "alice", "why", NOW)
@@ -220,14 +220,18 @@ async def test_a_making_that_was_cut_short_is_begun_anew(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-async def test_damage_that_shows_while_running_is_said(path: Path) -> None:
-    await stored(path, *(event(name="untouched") for _ in range(9)))
+async def test_damaged_history_is_shown_as_such_and_hides_nothing_else(path: Path) -> None:
+    await stored(path, *(event(name="untouched") for _ in range(9)), planned(WEB, step="untouched"))
     a_row_altered(path)
-    store = await open_store(path, FixedClock())  # the log is too long to be read at each start
-    with pytest.raises(Corrupt) as caught:
-        await store.events(0, 10)
-    assert "start the node again" in caught.value.remedy
+    store = await open_store(path, FixedClock())  # history is too long to be read at each start
     assert "rebuilt" not in (await store.load()).notes
+    found = await store.events(0, 10)
+    assert [one.id for one in found] == list(range(1, 10))
+    assert {one.name for one in found} == {"store.damaged"}
+    assert "not as it was written" in found[0].data["reason"]
+    with pytest.raises(Corrupt) as caught:
+        await store.plans(WEB, 10)
+    assert "nothing is decided by it" in caught.value.remedy
     await store.close()
 
 
