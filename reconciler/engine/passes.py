@@ -139,13 +139,13 @@ def _moved(
     before: Status | None, was: Seen[Any] | None, status: Status | None, seen: Seen[Any] | None
 ) -> bool:
     """Would somebody who looks at it see something else? Facts do not count: they move all the time."""
-    if before is None or status is None or was is None or seen is None:
-        return before is not status or was is not seen
-    if seen.actual != was.actual or seen.inputs != was.inputs:
+    if (was is None) != (seen is None) or _word(before) != _word(status):
         return True
-    return before is not status and _word(before) != _word(status)
+    return was is not None and seen is not None and (was.actual, was.inputs) != (seen.actual, seen.inputs)
 
 
-def _word(status: Status) -> tuple[object, ...]:
+def _word(status: Status | None) -> tuple[object, ...]:
     """What others repeat of it."""
+    if status is None:
+        return ()
     return status.reached, tuple((c.type, c.status, c.reason) for c in status.conditions)

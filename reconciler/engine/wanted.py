@@ -185,11 +185,16 @@ class Wanted:
                     await self._timed.wait()
             with suppress(Exception):  # the store fails: what has ended is out of force all the same
                 await self._expire()
+            if self._unasked:
+                async with self._deciding:
+                    await self._recall()
 
     def _until_the_next_end(self) -> float | None:
         now = self._world.clock.now()
         ends = [o.until for o in self.overrides if o.until is not None]
-        return min(LOOK_AT_THE_CLOCK_S, max(0.1, (min(ends) - now).total_seconds())) if ends else None
+        if ends:
+            return min(LOOK_AT_THE_CLOCK_S, max(0.1, (min(ends) - now).total_seconds()))
+        return LOOK_AT_THE_CLOCK_S if self._unasked else None
 
     async def _expire(self) -> None:
         async with self._deciding:

@@ -18,6 +18,7 @@ from tests.simulation.faults import Faults
 class Clerk(Protocol):
     """Who sees every commit, and checks that it may be made."""
 
+    def handed(self, writes: Sequence[Write]) -> None: ...
     def committing(self, writes: Sequence[Write]) -> None: ...
     def committed(self, writes: Sequence[Write]) -> None: ...
     def acknowledged(self, writes: Sequence[Write]) -> None: ...
@@ -37,6 +38,7 @@ class Door:
         return await self._store.load()
 
     async def commit(self, *writes: Write) -> None:
+        self._clerk.handed(writes)
         async with self._writer:
             await self._faults.before("store")
             self._clerk.committing(writes)

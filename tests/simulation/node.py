@@ -162,12 +162,15 @@ class Life:
         self._tasks.append(asyncio.create_task(self._run()))
 
     async def end(self) -> None:
-        tasks = [*self._tasks, *self._feeds.values()]
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        """A worker may configure a feed in its last moments: it goes as well."""
+        while tasks := [*self._tasks, *self._feeds.values()]:
+            self._tasks.clear()
+            self._feeds.clear()
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    raise result
 
     def check(self) -> None:
         """Nothing but a crash ends a process."""

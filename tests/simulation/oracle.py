@@ -114,15 +114,18 @@ def _patched(resource: Resource[Any], patches: Mapping[Ref, Mapping[str, Any]]) 
 
 
 def unmanaged(accepted: Accepted) -> frozenset[Ref]:
-    """Wanted as far as anybody knows, by documents that cannot be read just now; with their parts."""
-    refs = {ref for stale in accepted.stale.values() for ref in stale}
-    for source, stale in accepted.stale.items():
-        for ref in stale:
-            if ref.kind == "Source":  # all that it brought is as unread as itself
-                refs |= accepted.declared.get(ref.name, {}).keys()
-            whole = accepted.declared[source][ref]
-            if ref.kind == "Crowd":
-                refs |= {part.ref for part in KINDS["Crowd"].parts(whole)}
+    """Wanted as far as anybody knows, by documents that cannot be read just now; with all they bring."""
+    todo = [accepted.declared[source][ref] for source, stale in accepted.stale.items() for ref in stale]
+    refs: set[Ref] = set()
+    while todo:
+        want = todo.pop()
+        if want.ref in refs:
+            continue
+        refs.add(want.ref)
+        if want.ref.kind == "Source":  # all that it brought is as unread as itself
+            todo.extend(accepted.declared.get(want.ref.name, {}).values())
+        if want.ref.kind == "Crowd":
+            todo.extend(KINDS["Crowd"].parts(want))
     return frozenset(refs)
 
 

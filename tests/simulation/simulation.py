@@ -150,8 +150,8 @@ class Simulation:
         for ref, row in witness.rows.items():
             if ref in wants or ref in needed or row.annotations.get("holdfast.dev/reconcile") == "disabled":
                 continue
-            broken = any(one.problems for one in self.node.accepted.snapshots.values())
-            if witness.notes.get("rebuilt") or (broken and not row.source):
+            broken = {name for name, one in self.node.accepted.snapshots.items() if one.problems}
+            if witness.notes.get("rebuilt") or row.source in broken or (broken and not row.source):
                 continue
             yield f"{ref} is wanted no more, and still in the inventory: {row}"
         for ref, body in self.node.outside.bodies.items():

@@ -70,6 +70,7 @@ class Witness:
         self._known = known
         self.log: list[str] = []
         self.rows: dict[Ref, Kept] = {}
+        self.inventory: set[Ref] = set()  # as the process counts it: what it has handed over as well
         self.memory: dict[Ref, dict[str, Any]] = {}
         self.statuses: dict[Ref, Status] = {}
         self.believed: dict[Ref, Status] = {}  # as far as commits were answered
@@ -91,6 +92,7 @@ class Witness:
     def crashed(self) -> None:
         """Whatever was under way is no more; what the store has is believed."""
         self.believed = dict(self.statuses)
+        self.inventory = set(self.rows)
         self._busy.clear()
         self._acting.clear()
         self.submitting.clear()
@@ -203,6 +205,9 @@ class Witness:
 
     # ------------------------------------------------------------------------------------------ the store
 
+    def handed(self, writes: Sequence[Write]) -> None:
+        self.inventory |= {write.ref for write in writes if isinstance(write, Kept) and not write.doomed}
+
     def committing(self, writes: Sequence[Write]) -> None:
         for write in writes:
             self.note(f"commit {write}")
@@ -229,7 +234,8 @@ class Witness:
             self.fail(f"doomed though wanted: {sorted(still)}")
         if self.notes.get("rebuilt") and not any(s.allowed for s in by):
             self.fail(f"doomed after the loss of the store, and nobody has confirmed: {sorted(refs)}")
-        total = len({ref for ref, row in self.rows.items() if not row.doomed} | refs)
+        doomed = {ref for ref, row in self.rows.items() if row.doomed}
+        total = len(self.inventory - doomed | refs)
         if by and total >= BUDGET_FROM and len(refs) * 2 > total and not any(s.allowed for s in by):
             self.fail(f"over the prune budget: {len(refs)} of {total}")
 
@@ -258,6 +264,7 @@ class Witness:
         self.believed |= {write.ref: write.status for write in writes if isinstance(write, Judged)}
 
     def _dropped(self, ref: Ref) -> None:
+        self.inventory.discard(ref)
         row, body = self.rows.pop(ref, None), self.bodies.get(ref)
         if row is not None and body is not None and self._ours(ref, body):
             leave = row.spec.get("deletionPolicy") == "Orphan"
