@@ -73,27 +73,39 @@ def merge(
 ) -> Wishes:
     """One set of wants out of all that counts. `in_force` tells which source a ref was taken from last."""
     patches = {o.ref: o for o in overrides if o.in_force(now)}
-    wants: dict[Ref, Resource[Any]] = {}
+    wants, rivals, reached = _declared(snapshots)
     clashes: list[Clash] = []
-    reached = [NODE_SOURCE]
-    for name in reached:
-        snapshot = snapshots.get(name)
-        if snapshot is None:
-            continue
-        for ref, resource in snapshot.resources.items():
-            taken = wants.get(ref)
-            if taken is None:
-                wants[ref] = resource
-                if ref.kind == SOURCE_KIND:
-                    reached.append(source_name(ref))
-            elif not _alike(taken, resource):
-                keep, refuse = (resource, taken) if in_force(ref) == name else (taken, resource)
-                wants[ref] = keep
-                clashes.append(Clash(ref, keep.origin, refuse.origin))
+    for ref, others in rivals.items():
+        options = [wants[ref], *others]
+        first = next((one for one in options if one.origin.source == in_force(ref)), options[0])
+        wants[ref] = first
+        clashes.extend(Clash(ref, first.origin, one.origin) for one in options if not _alike(first, one))
+    if unread := reached - snapshots.keys():  # it may be one of those that had the first word
+        for ref in [ref for ref in wants if in_force(ref) in unread]:
+            del wants[ref]
     for ref in patches.keys() & wants.keys():
         wants[ref] = _patched(wants[ref], patches[ref], kinds)
     faults = _expand(wants, patches, kinds, clashes)
-    return Wishes(wants, tuple(clashes), faults, frozenset(reached))
+    return Wishes(wants, tuple(clashes), faults, reached)
+
+
+def _declared(
+    snapshots: Mapping[str, Snapshot],
+) -> tuple[dict[Ref, Resource[Any]], dict[Ref, list[Resource[Any]]], frozenset[str]]:
+    """What each source declares that the node itself, or one of these, declares; what more than one does."""
+    wants: dict[Ref, Resource[Any]] = {}
+    rivals: dict[Ref, list[Resource[Any]]] = {}
+    reached = [NODE_SOURCE]
+    for name in reached:
+        snapshot = snapshots.get(name)
+        for ref, resource in snapshot.resources.items() if snapshot is not None else ():
+            if ref in wants:
+                rivals.setdefault(ref, []).append(resource)
+                continue
+            wants[ref] = resource
+            if ref.kind == SOURCE_KIND:
+                reached.append(source_name(ref))
+    return wants, rivals, frozenset(reached)
 
 
 def complete(snapshot: Snapshot, before: Snapshot | None) -> Snapshot:

@@ -60,6 +60,10 @@ class Node:
         read = self.accepted.only(self.read()).clear()
         return sure(wanted(read, self._in_force(), self.clock.now()))
 
+    def declares(self, source: str, ref: Ref) -> bool:
+        clear = self.accepted.clear()
+        return source in sources_in(self.wants()) and ref in clear.declared.get(source, {})
+
     def read(self) -> frozenset[str]:
         engine = self.life.engine if self.life is not None else None
         names = self.committer.repos

@@ -56,6 +56,10 @@ class Known(Protocol):
         """By the sources that were read in the life of this process, in what could be read of them."""
         ...
 
+    def declares(self, source: str, ref: Ref) -> bool:
+        """It counts, and declares this, for all that anybody knows."""
+        ...
+
     def read(self) -> frozenset[str]:
         """Those sources."""
         ...
@@ -244,7 +248,9 @@ class Witness:
         for write in writes:
             match write:
                 case Kept(ref=ref):
+                    self._taken_over(self.rows.get(ref), write)
                     self.rows[ref] = write
+                    self.released.pop(ref, None)
                 case Remembered(ref=ref, memory=memory):
                     self.memory[ref] = dict(memory)
                 case Judged(ref=ref, status=status):
@@ -260,11 +266,18 @@ class Witness:
                 case _:
                     pass
 
+    def _taken_over(self, before: Kept | None, row: Kept) -> None:
+        """Of two that declare one ref, the first stays in force."""
+        if before is None or before.doomed or before.source == row.source or row.parent is not None:
+            return
+        if self._known.declares(before.source, row.ref):
+            self.fail(f"{row.ref} is taken from {before.source}, which declares it, by {row.source}")
+
     def acknowledged(self, writes: Sequence[Write]) -> None:
         self.believed |= {write.ref: write.status for write in writes if isinstance(write, Judged)}
+        self.inventory -= {write.ref for write in writes if isinstance(write, Drop)}
 
     def _dropped(self, ref: Ref) -> None:
-        self.inventory.discard(ref)
         row, body = self.rows.pop(ref, None), self.bodies.get(ref)
         if row is not None and body is not None and self._ours(ref, body):
             leave = row.spec.get("deletionPolicy") == "Orphan"
