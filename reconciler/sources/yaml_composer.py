@@ -159,7 +159,9 @@ class Composer:
     def _key(self, text: str, event: _Event) -> None:
         level = self._level
         if event.implicit[0]:
-            if text == "<<" and level.merges is None:
+            if text == "<<":
+                if level.merges is not None:
+                    raise self._flaw(event, "the key stands twice", "give a list of mappings", text)
                 level.key = _MERGE
                 return
             if text[:1] in FIRST and not isinstance(self._resolved(text, event), str):
@@ -198,7 +200,8 @@ class Composer:
         if event.tag is not None:
             self._check_tag(event, tag)
         if len(self._levels) > MAX_DEPTH:
-            raise self._flaw(event, f"nested deeper than {MAX_DEPTH} levels")
+            mark = event.start_mark.line + 1, event.start_mark.column + 1
+            raise Flaw(mark, (), f"nested deeper than {MAX_DEPTH} levels")
         if event.anchor is not None:
             self._anchors[event.anchor] = _OPEN, 0
             level.anchor = event.anchor, event.start_mark.index, self._repeated

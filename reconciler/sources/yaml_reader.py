@@ -17,31 +17,25 @@ from dataclasses import dataclass
 from typing import Final
 
 import yaml
-from yaml.reader import ReaderError
 
 from reconciler.errors import Misplaced, Place
 from reconciler.model import JsonValue
 from reconciler.sources import positions
 from reconciler.sources.wording import Path, dotted
 from reconciler.sources.yaml_composer import Composer, Fill, Flaw
+from reconciler.sources.yaml_errors import in_words
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_DOCUMENTS: Final = 100_000
 
-_BOUNDARY: Final = re.compile(r"^(?:\ufeff?---(?=[ \t\n]|\Z)|\.\.\.(?:[ \t][^\n]*)?(?:\n|\Z))", re.MULTILINE)
+_BOUNDARY: Final = re.compile(
+    r"^(?:\ufeff?---(?=[ \t\n]|\Z)|\.\.\.(?:[ \t]+(?:#[^\n]*)?)?(?:\n|\Z))", re.MULTILINE
+)
 _PREAMBLE: Final = re.compile(r"(?>(?:[ \t]*(?:#[^\n]*)?|%[^\n]*)\n)*+")
 # Not printable in YAML, and the three that libyaml takes for the end of a line and YAML 1.2 does not.
 _UNREADABLE: Final = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNDECODED: Final = range(0xDC80, 0xDD00)  # what `surrogateescape` makes of a byte that is no UTF-8
 _WIDE: Final = 0x100
-_HINTS: Final = {
-    "\t": "indent with spaces",
-    "@": "quote the text",
-    "`": "quote the text",
-    "%": "quote the text",
-    "*": "quote the text",
-    ":": "quote a text that holds ': '",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +69,7 @@ def documents(text: str | bytes, file: str, fill: Fill = str) -> Iterator[Docume
     text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    above = 0
-    for number, part in enumerate(_split(text), 1):
+    for number, (above, part) in enumerate(_split(text), 1):
         if number > MAX_DOCUMENTS:
             reason = f"more than {MAX_DOCUMENTS} documents; the rest is not read"
             yield Misplaced(Place(file, above + 1), "", reason, remedy="split the file")
@@ -84,19 +77,21 @@ def documents(text: str | bytes, file: str, fill: Fill = str) -> Iterator[Docume
         found = _read(part, file, above, fill)
         if found is not None:
             yield found
-        above += part.count("\n")
 
 
-def _split(text: str) -> Iterator[str]:
-    begin = 0
+def _split(text: str) -> Iterator[tuple[int, str]]:
+    """Each document's own text, and the number of lines above it."""
+    begin = above = 0
     for boundary in _BOUNDARY.finditer(text):
-        ends = boundary[0].startswith(".")
-        cut = boundary.end() if ends else boundary.start()
-        if cut == begin or (not ends and _PREAMBLE.fullmatch(text, begin, cut)):
+        starts = boundary[0].endswith("-")
+        if starts and _PREAMBLE.fullmatch(text, begin, boundary.start()):
             continue  # comments and directives belong to the document that they stand before
-        yield text[begin:cut]
-        begin = cut
-    yield text[begin:]
+        if begin < boundary.start():
+            yield above, text[begin : boundary.start()]
+        end = boundary.start() if starts else boundary.end()
+        above += text.count("\n", begin, end)
+        begin = end
+    yield above, text[begin:]
 
 
 def _read(text: str, file: str, above: int, fill: Fill) -> Document | Misplaced | None:
@@ -132,13 +127,8 @@ def _unreadable(text: str) -> Flaw | None:
 
 def _scanning(error: yaml.YAMLError, text: str, above: int, path: Path) -> Flaw:
     """What libyaml found, in the shape that all errors have."""
-    if isinstance(error, ReaderError):
-        return _unreadable(text) or Flaw((1, 1), (), error.reason)
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return Flaw((1, 1), path, str(error))
-    mark = error.problem_mark
-    reason = f"no valid YAML: {error.problem}"
-    if error.context and error.context_mark is not None:
-        reason += f" {error.context} that begins in line {error.context_mark.line + 1 + above}"
-    found = text[mark.index : mark.index + 1]
-    return Flaw((mark.line + 1, mark.column + 1), path, reason, remedy=_HINTS.get(found, ""))
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark.line + 1, error.problem_mark.column + 1
+        reason, remedy = in_words(error, text, above)
+        return Flaw(mark, path, reason, remedy=remedy)
+    return _unreadable(text) or Flaw((1, 1), path, str(error))
