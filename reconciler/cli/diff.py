@@ -25,7 +25,7 @@ def diff(
     allow_prune: bool,
     out: str | None,
     output: str,
-) -> int:  # noqa: A002, E501, PLR0913
+) -> int:
     """Show what `apply` of the same would change. Changes nothing, and writes nothing."""
     from reconciler.cli.differences import show
     from reconciler.cli.files import bundle

@@ -43,7 +43,8 @@ def _difference(one: DifferenceView) -> Iterator[str]:
     for change in one["changes"]:
         if change["path"]:
             forces = "  (forces the recreate)" if change["recreates"] else ""
-            yield f"    {'.'.join(change['path'])}: {_short(change['seen'])} -> {_short(change['want'])}{forces}"
+            path, seen, want = ".".join(change["path"]), _short(change["seen"]), _short(change["want"])
+            yield f"    {path}: {seen} -> {want}{forces}"
         elif one["action"] == "add":
             yield from _whole(change)
     if one["reason"]:

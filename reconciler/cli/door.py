@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
         CauseView,
+        EventView,
         NodeView,
         OperationView,
         OverrideView,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         ResourceView,
         RevisionView,
         SourceView,
-        StatusView,
     )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +48,7 @@ class Door(Protocol):
     def graph(self) -> dict[str, list[str]]: ...
     def sources(self) -> list[SourceView]: ...
     def revisions(self, source: str) -> list[RevisionView]: ...
+    def events(self, query: Mapping[str, str], number: int) -> list[EventView]: ...
     def diff(self, bundle: Bundle) -> PreviewView: ...
     def apply(self, bundle: Bundle) -> OperationView: ...
     def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView: ...
@@ -81,8 +82,11 @@ class Where:
         return True
 
     @contextmanager
-    def open(self, *, reading: bool = False) -> Iterator[Door]:
-        """The running node, or one in this process; `reading`: nothing will be changed."""
+    def open(self, *, reading: bool = False, recorded: bool = False) -> Iterator[Door]:
+        """The running node, or one in this process; `reading`: nothing will be changed.
+
+        `recorded`: statuses will be shown, which are as old as the last node unless one runs.
+        """
         if self.runs:
             from reconciler.cli.remote_door import RemoteDoor
 
@@ -90,6 +94,8 @@ class Where:
             return
         from reconciler.cli.local_door import local_door
 
+        if recorded:
+            click.echo(f"no node runs on {self.data}: this is what the last one has recorded", err=True)
         with local_door(self.data, reading=reading) as door:
             yield door
 

@@ -14,10 +14,11 @@ def explain(where: Where, what: str) -> None:
     """Why is it not ready? The chain of causes down to the root. Or: the documentation of a field."""
     if "/" not in what:
         from reconciler.cli.fields import document
+        from reconciler.runtime.plugins import find_kinds
 
-        click.echo(document(what))
+        click.echo(document(what, find_kinds().kinds))
         return
-    with where.open(reading=True) as door:
+    with where.open(reading=True, recorded=True) as door:
         status = door.resource(what)["status"]
         causes = door.causes(what)
     if not causes:
@@ -27,6 +28,5 @@ def explain(where: Where, what: str) -> None:
         )
     for cause in causes:
         because = "because " if cause["depth"] else ""
-        click.echo(
-            f"{'  ' * cause['depth']}{because}{cause['ref']} is not ready: {cause['reason']}: {cause['message']}"
-        )
+        told = f"{cause['ref']} is not ready: {cause['reason']}: {cause['message']}"
+        click.echo(f"{'  ' * cause['depth']}{because}{told}")

@@ -7,6 +7,7 @@ named, so that it means the same on the other side; what a manifest refers to go
 from __future__ import annotations
 
 import os
+import posixpath
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ SUFFIXES = (".yaml", ".yml")
 LARGEST = 48 * 1024 * 1024  # of all files together; as base64 it stays below what the API takes
 
 
-def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) -> Bundle:  # noqa: A002
+def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) -> Bundle:
     """All that the names stand for."""
     from reconciler.runtime.bundle import Bundle, read_for_inbox
     from reconciler.runtime.plugins import find_kinds
@@ -87,7 +88,7 @@ def _referred(readings: Mapping[str, Reading], folders: Mapping[str, Path], kind
     for shown, reading in readings.items():
         for resource in reading.resources:
             for path in kinds[resource.ref.kind].files(resource.wish):
-                here = os.path.normpath(os.path.join(os.path.dirname(shown), path))
+                here = posixpath.normpath(posixpath.join(posixpath.dirname(shown), path))
                 if here.startswith(".."):
                     raise Invalid(f"{shown}: '{path}' leads out of what was named", remedy="name its folder")
                 _collect(found, folders[shown] / here, here)
@@ -97,7 +98,7 @@ def _referred(readings: Mapping[str, Reading], folders: Mapping[str, Path], kind
 def _collect(found: dict[str, bytes], real: Path, shown: str) -> None:
     files = [real] if real.is_file() else [Path(root, f) for root, _, fs in os.walk(real) for f in fs]
     for file in files:
-        inside = os.path.normpath(os.path.join(shown, file.relative_to(real)))
+        inside = posixpath.normpath(posixpath.join(shown, file.relative_to(real)))
         found[inside] = file.read_bytes()
     if sum(map(len, found.values())) > LARGEST:
         raise TooLarge(

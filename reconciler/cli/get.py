@@ -24,7 +24,7 @@ FORMATS = ["table", "wide", "json", "yaml", "name"]
 @at_node
 def get(where: Where, what: str, namespace: str, selector: str, output: str) -> None:
     """List resources: all, those of a kind, or one."""
-    with where.open(reading=True) as door:
+    with where.open(reading=True, recorded=True) as door:
         if "/" in what:
             found = [door.resource(what)]
         else:

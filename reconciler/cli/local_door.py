@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from reconciler.ports import EventFilter
 from reconciler.quantities import parse_duration
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.desk import Desk, Selection
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
         CauseView,
+        EventView,
         NodeView,
         OperationView,
         OverrideView,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     )
 
 R = TypeVar("R")
+EVERY = 1_000_000
 
 
 class LocalDoor:
@@ -81,6 +84,12 @@ class LocalDoor:
 
     def revisions(self, source: str) -> list[RevisionView]:
         return self._wait(self._whole.revisions(source))
+
+    def events(self, query: Mapping[str, str], number: int) -> list[EventView]:
+        subject = self._whole.ref(query["subject"]) if "subject" in query else None
+        names = (query["type"],) if "type" in query else ()
+        every = self._wait(self._desk.events(0, EVERY, EventFilter(names, subject)))
+        return every[-number:]
 
     def diff(self, bundle: Bundle) -> PreviewView:
         return self._wait(self._desk.diff(bundle))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
         CauseView,
+        EventView,
         NodeView,
         OperationView,
         OverrideView,
@@ -74,10 +75,21 @@ class RemoteDoor:
         return self._get("/graph")  # type: ignore[no-any-return]
 
     def sources(self) -> list[SourceView]:
-        return self._get("/sources")  # type: ignore[no-any-return]
+        return self._get("/sources", {"per_page": "100"})["data"]  # type: ignore[no-any-return]
 
     def revisions(self, source: str) -> list[RevisionView]:
         return self._get(f"/sources/{source}/revisions")  # type: ignore[no-any-return]
+
+    def events(self, query: Mapping[str, str], number: int) -> list[EventView]:
+        """The latest, the oldest of them first."""
+        found: list[EventView] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            more = {"cursor": cursor} if cursor else {}
+            piece = self._get("/events/history", {**query, **more, "limit": "100"})
+            found = [*found, *piece["data"]][-number:]
+            cursor = piece["next"]
+        return found
 
     def diff(self, bundle: Bundle) -> PreviewView:
         return self._post("/diff", bundle.to_json())  # type: ignore[no-any-return]

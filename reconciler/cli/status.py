@@ -32,8 +32,7 @@ def status(where: Where, output: str) -> None:
         click.echo(line)
     for source in node["sources"]:
         trouble = source["error"] or source["held"]
-        click.echo(
-            f"source {source['name']}: {source['revision'][:16] or '-'} of {source['location']}{f' ({trouble})' if trouble else ''}"
-        )
+        told = f"source {source['name']}: {source['revision'][:16] or '-'} of {source['location']}"
+        click.echo(told + (f" ({trouble})" if trouble else ""))
     for warning in node["warnings"]:
         click.echo(f"! {warning}")

@@ -43,6 +43,7 @@ VERBS = {
     "key": "Keys: the pairs that the node holds, and those that it trusts.",
     "secret": "Encrypt values for a Secret.",
     "source": "Sources: where wishes come from.",
+    "service": "Services: stop one for a while, and start it again.",
     "node": "The node itself: its identity, its unit for systemd.",
     "completion": "Print the completion script for a shell.",
     "version": "Print the version.",
@@ -89,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # who reads us has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
-    except Exception as crash:
+    except Exception as crash:  # noqa: BLE001 - the last stop: whatever it is becomes a report
         return _crashed(crash, arguments)
     return answer if isinstance(answer, int) else exits.OK
 

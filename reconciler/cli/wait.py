@@ -1,8 +1,13 @@
-"""`holdfast wait`: until resources are ready, stalled, or gone."""
+"""`holdfast wait`: until resources are ready, stalled, or gone.
+
+Rules: a node that does not run yet may come up meanwhile, and what is not declared yet may be; only the
+time that was given ends the waiting.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import click
 
@@ -11,17 +16,13 @@ from reconciler.cli.door import Door, Where, at_node
 from reconciler.cli.following import LOOK_S, seconds
 from reconciler.errors import Invalid, NotFound
 
+STATES = ["Ready", "Stalled", "Gone"]
+
 
 @click.command()
 @click.argument("what", nargs=-1, required=True, metavar="KIND|KIND/NAME...")
 @click.option("--all", "every", is_flag=True, help="All of the kind; there must be one.")
-@click.option(
-    "--for",
-    "state",
-    type=click.Choice(["Ready", "Stalled", "Gone"], case_sensitive=False),
-    default="Ready",
-    show_default=True,
-)
+@click.option("--for", "state", type=click.Choice(STATES), default="Ready", show_default=True)
 @click.option("--timeout", default="60s", show_default=True, help="How long to wait.")
 @at_node
 def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: str) -> int:
@@ -29,33 +30,35 @@ def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: 
     if not every and any("/" not in one for one in what):
         raise Invalid("a kind alone names many", remedy="add --all, or write KIND/NAME")
     end = time.monotonic() + seconds(timeout)
-    with where.open(reading=True) as door:
-        while True:
-            behind = _behind(door, what, state)
-            if not behind:
-                return exits.OK
-            if time.monotonic() > end or not door.living:
-                for line in behind:
-                    click.echo(line, err=True)
-                return exits.TIMEOUT
-            time.sleep(LOOK_S)
+    while behind := _not_so(where, what, state):
+        if time.monotonic() > end:
+            for line in behind:
+                click.echo(line, err=True)
+            return exits.TIMEOUT
+        time.sleep(LOOK_S)
+    return exits.OK
 
 
-def _behind(door: Door, what: tuple[str, ...], state: str) -> list[str]:
+def _not_so(where: Where, what: tuple[str, ...], state: str) -> list[str]:
     """What is not so yet, and why."""
-    lines = []
-    for one in what:
-        try:
-            found = [door.resource(one)] if "/" in one else door.resources({"kind": one})
-        except NotFound:
-            found = []
-        if state == "Gone":
-            lines += [f"{each['status']['ref']} is still there" for each in found]
-        elif not found:
-            lines.append(f"{one}: nothing is declared")
-        for each in found if state != "Gone" else []:
-            status = each["status"]
-            stalled = any(c["type"] == "Stalled" for c in status["conditions"])
-            if not (status["ready"] if state == "Ready" else stalled):
-                lines.append(f"{status['ref']}: {status['reason']}: {status['message']}")
-    return lines
+    if not where.runs:
+        return [f"no node runs on {where.data}"]
+    with where.open(reading=True) as door:
+        return [line for one in what for line in _behind(door, one, state)]
+
+
+def _behind(door: Door, what: str, state: str) -> Iterator[str]:
+    try:
+        found = [door.resource(what)] if "/" in what else door.resources({"kind": what})
+    except NotFound:
+        found = []
+    if state == "Gone":
+        yield from (f"{one['status']['ref']} is still there" for one in found)
+        return
+    if not found:
+        yield f"{what}: nothing is declared"
+    for one in found:
+        status = one["status"]
+        stalled = any(condition["type"] == "Stalled" for condition in status["conditions"])
+        if not (status["ready"] if state == "Ready" else stalled):
+            yield f"{status['ref']}: {status['reason']}: {status['message']}"

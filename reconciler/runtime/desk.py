@@ -109,8 +109,9 @@ class Desk:
         return present.causes(ref, self._node.engine.book)
 
     def graph(self) -> dict[str, list[str]]:
-        """Every ref with those that it needs, in an order in which they can be made."""
-        needs = self._node.engine.book.needs()
+        """Every ref with those that it needs, its parts among them, in an order in which they can be made."""
+        book = self._node.engine.book
+        needs = {ref: (*wanted, *book.parts(ref)) for ref, wanted in book.needs().items()}
         return {str(ref): [str(need) for need in needs[ref]] for ref in order(needs)}
 
     def sources(self) -> list[SourceView]:

@@ -1,0 +1,28 @@
+"""`holdfast delete`: wishes that were applied are taken back."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from reconciler.cli import exits
+from reconciler.cli.door import Where, at_node
+from reconciler.errors import Refused
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True, metavar="KIND/NAME...")
+@click.option("--allow-prune", is_flag=True, help="Let this take away more than half of what is there.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@at_node
+def delete(where: Where, refs: tuple[str, ...], allow_prune: bool, yes: bool) -> int:
+    """Take back wishes that were applied; the real things go with them, as their deletionPolicy says."""
+    if not yes and not sys.stdin.isatty():
+        raise Refused("there is nobody to ask whether this is wanted", remedy="--yes agrees beforehand")
+    if not yes and not click.confirm(f"Delete {', '.join(refs)}?", err=True):
+        return exits.OK
+    with where.open() as door:
+        operation = door.delete(refs, allow_prune=allow_prune)
+    click.echo(f"going: {', '.join(operation['refs'])}", err=True)
+    return exits.OK

@@ -1,0 +1,67 @@
+"""`holdfast describe`: all that is known of one resource."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.door import Where, at_node
+
+if TYPE_CHECKING:
+    from reconciler.views import PlannedView, ResourceView
+
+PLANS = 5
+
+
+@click.command()
+@click.argument("ref", metavar="KIND/NAME")
+@at_node
+def describe(where: Where, ref: str) -> None:
+    """Show all that is known of a resource: wish, status, facts, overrides, what was done lately."""
+    with where.open(reading=True, recorded=True) as door:
+        found, plans, causes = door.resource(ref), door.plans(ref), door.causes(ref)
+    for line in _resource(found):
+        click.echo(line)
+    for cause in causes[1:]:
+        click.echo(f"{'  ' * cause['depth']}because {cause['ref']}: {cause['reason']}: {cause['message']}")
+    for line in _plans(plans[:PLANS]):
+        click.echo(line)
+
+
+def _resource(found: ResourceView) -> Iterator[str]:
+    status, origin = found["status"], found["origin"]
+    yield status["ref"]
+    place = f"{origin['file']}:{origin['line']}" if origin["file"] else origin["source"]
+    yield f"  declared at {place} (source {origin['source']}, {origin['managed_by']})"
+    yield f"  generation {status['generation']}, observed {status['observed_generation']}"
+    for condition in status["conditions"]:
+        message = f": {condition['message']}" if condition["message"] else ""
+        since = condition["last_transition_time"]
+        yield f"  {condition['type']}={condition['status']} {condition['reason']}{message} (since {since})"
+    yield from _section("labels", found["metadata"]["labels"])
+    yield from _section("spec", found["spec"] or {})
+    yield from _section("facts", found["facts"])
+    for override in found["overrides"]:
+        until = f"until {override['until']}" if override["until"] else "until it is taken back"
+        yield f"  overridden by {override['author']} {until}: {override['reason'] or 'no reason given'}"
+        yield from _section("patch", override["patch"])
+
+
+def _section(name: str, values: dict[str, object]) -> Iterator[str]:
+    if values:
+        yield f"  {name}:"
+        for key, value in values.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"    {key}: {text}"
+
+
+def _plans(plans: list[PlannedView]) -> Iterator[str]:
+    if plans:
+        yield "  done lately:"
+    for plan in plans:
+        paths = ", ".join(".".join(change["path"]) or "all" for change in plan["changes"])
+        steps = ", ".join(str(step["step"]) for step in plan["steps"])
+        yield f"    {plan['at']}  {steps}  (differed in {paths})"

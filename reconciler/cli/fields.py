@@ -1,0 +1,95 @@
+"""The documentation of kinds and their fields, from the models that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.cli.tables import aligned
+from reconciler.docstrings import describe
+from reconciler.errors import Invalid
+from reconciler.ports import Kinds
+
+
+def document(path: str, kinds: Kinds) -> str:
+    """`service`, `service.spec.health`, `service.health.http`: `spec` may be left out."""
+    kind, *names = path.split(".")
+    canonical = kinds.canonical(kind)
+    model = kinds[canonical].spec
+    describe(model)
+    schema = model.model_json_schema(by_alias=True)
+    definitions = schema.get("$defs", {})
+    here, walked = schema, canonical
+    for name in names[1:] if names[:1] == ["spec"] else names:
+        here = _inside(_resolved(here, definitions), name, walked, definitions)
+        walked = f"{walked}.{name}"
+    return "\n".join(_told(walked, here, definitions))
+
+
+def _inside(schema: dict[str, Any], name: str, walked: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    from difflib import get_close_matches
+
+    fields = schema.get("properties", {})
+    if name in fields:
+        return dict(fields[name])
+    values = schema.get("additionalProperties") or schema.get("items")
+    if isinstance(values, dict) and not fields:  # a mapping or a list: what is in it
+        return _inside(_resolved(values, definitions), name, walked, definitions)
+    near = get_close_matches(name, fields, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(fields) or 'no fields'}"
+    raise Invalid(f"{walked} has no field '{name}', {hint}")
+
+
+def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema that a reference stands for; of alternatives, the one with fields."""
+    if "$ref" in schema:
+        return {
+            **definitions[schema["$ref"].rpartition("/")[2]],
+            **{k: v for k, v in schema.items() if k != "$ref"},
+        }
+    for one in schema.get("anyOf", ()):
+        if one.get("type") != "null":
+            return {**_resolved(one, definitions), **{k: v for k, v in schema.items() if k != "anyOf"}}
+    return schema
+
+
+def _told(path: str, schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
+    here = _resolved(schema, definitions)
+    yield f"{path}: {_type(schema, definitions)}" + _default(schema)
+    if here.get("description"):
+        yield ""
+        yield from (f"  {line}" for line in str(here["description"]).splitlines())
+    fields = here.get("properties")
+    values = here.get("additionalProperties") or here.get("items")
+    if not fields and isinstance(values, dict):
+        fields = _resolved(values, definitions).get("properties")
+    if fields:
+        yield ""
+        required = here.get("required", ())
+        rows = [
+            [f"  {n}", _type(f, definitions) + ("" if n not in required else ", required"), _first(f)]
+            for n, f in fields.items()
+        ]
+        yield from aligned(rows)
+
+
+def _first(schema: dict[str, Any]) -> str:
+    return str(schema.get("description", "")).replace("\n", " ").partition(". ")[0]
+
+
+def _default(schema: dict[str, Any]) -> str:
+    value = schema.get("default")
+    return f" (default {value})" if value not in (None, "", [], {}) else ""
+
+
+def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "enum" in (here := _resolved(schema, definitions)):
+        return " | ".join(map(str, here["enum"]))
+    name = str(here.get("type", "anything"))
+    if name == "array":
+        return f"list of {_type(here.get('items', {}), definitions)}"
+    if name == "object" and isinstance(here.get("additionalProperties"), dict):
+        return f"mapping to {_type(here['additionalProperties'], definitions)}"
+    return {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true | false"}.get(
+        name, name
+    )

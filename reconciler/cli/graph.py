@@ -1,0 +1,63 @@
+"""`holdfast graph`: who needs whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+
+from reconciler.cli.door import Where, at_node
+
+Needs = Mapping[str, Sequence[str]]
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=click.Choice(["tree", "mermaid", "dot"]), default="tree", show_default=True
+)
+@at_node
+def graph(where: Where, output: str) -> None:
+    """Who needs whom: as a tree, or for Mermaid or Graphviz."""
+    with where.open(reading=True) as door:
+        needs = door.graph()
+    for line in {"tree": tree, "mermaid": mermaid, "dot": dot}[output](needs):
+        click.echo(line)
+
+
+def tree(needs: Needs) -> Iterator[str]:
+    """Each resource that nothing needs, and below it what it needs."""
+    needed = {need for wanted in needs.values() for need in wanted}
+    roots = [ref for ref in needs if ref not in needed] or list(needs)
+    for root in sorted(roots):
+        yield root
+        yield from _below(root, needs, "", (root,))
+
+
+def _below(ref: str, needs: Needs, indent: str, path: tuple[str, ...]) -> Iterator[str]:
+    wanted = sorted(needs.get(ref, ()))
+    for number, need in enumerate(wanted):
+        last = number == len(wanted) - 1
+        note = " (again: a cycle)" if need in path else "" if need in needs else " (not declared)"
+        yield f"{indent}{'└─' if last else '├─'} {need}{note}"
+        if need not in path:
+            yield from _below(need, needs, indent + ("   " if last else "│  "), (*path, need))
+
+
+def mermaid(needs: Needs) -> Iterator[str]:
+    every = {*needs, *(need for wanted in needs.values() for need in wanted)}
+    names = {ref: f"n{number}" for number, ref in enumerate(sorted(every))}
+    yield "graph LR"
+    for ref, name in names.items():
+        yield f'  {name}["{ref}"]'
+    for ref, wanted in needs.items():
+        for need in wanted:
+            yield f"  {names[ref]} --> {names[need]}"
+
+
+def dot(needs: Needs) -> Iterator[str]:
+    yield "digraph holdfast {"
+    for ref, wanted in needs.items():
+        yield f'  "{ref}";'
+        for need in wanted:
+            yield f'  "{ref}" -> "{need}";'
+    yield "}"

@@ -1,0 +1,32 @@
+"""`holdfast init`: a first manifest, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.errors import Conflict
+
+FIRST = """\
+# One service, and how to tell that it works. `holdfast explain service` lists every field.
+apiVersion: holdfast.dev/v1
+kind: Service
+metadata: {name: hello}
+spec:
+  command: [python3, -m, http.server, "8000", --bind, 127.0.0.1]
+  health: {http: {url: "http://127.0.0.1:8000/"}}
+"""
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(file_okay=False))
+def init(folder: str) -> None:
+    """Write a first manifest into FOLDER and say what to do next."""
+    path = Path(folder) / "hello.yaml"
+    if path.exists():
+        raise Conflict(f"{path} is there already", remedy="nothing was written; choose another folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(FIRST, encoding="utf-8")
+    click.echo(f"wrote {path}")
+    click.echo(f"next: holdfast up {folder}", err=True)

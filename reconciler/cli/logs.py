@@ -1,0 +1,61 @@
+"""`holdfast logs`: what services print, several of them interleaved."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Iterator
+
+import click
+
+from reconciler.cli.door import Where, at_node
+from reconciler.cli.remote_door import split
+from reconciler.errors import Problem, Unavailable
+
+COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True, metavar="SERVICE...")
+@click.option("--tail", type=click.IntRange(min=0), help="Only the last lines of each.")
+@click.option("--since", default="", help="Only lines from this time on, in ISO 8601.")
+@click.option("--follow", is_flag=True, help="Go on with what is printed from now on.")
+@at_node
+def logs(where: Where, refs: tuple[str, ...], tail: int | None, since: str, follow: bool) -> None:
+    """Read the output of services, or follow it. `web.db` is short for `service/web.db`."""
+    if not where.runs:
+        raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
+    query = {"tail": "" if tail is None else str(tail), "since": since, "follow": "true" if follow else ""}
+    query = {key: value for key, value in query.items() if value}
+    named = [ref if "/" in ref else f"service/{ref}" for ref in refs]
+    for ref, line in _interleaved(where, named, query):
+        name = split(ref)[2]
+        colour = COLOURS[named.index(ref) % len(COLOURS)]
+        prefix = click.style(f"{name} | ", fg=colour) if len(named) > 1 else ""
+        click.echo(prefix + json.loads(line)["text"])
+
+
+def _interleaved(where: Where, refs: list[str], query: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Each line as it comes, with whose it is."""
+    lines: queue.Queue[tuple[str, str | Problem | None]] = queue.Queue(maxsize=1000)
+
+    def read(ref: str) -> None:
+        try:
+            for line in where.remote().lines(f"/api/v1/resources/{'/'.join(split(ref))}/logs", query):
+                lines.put((ref, line))
+            lines.put((ref, None))
+        except Problem as problem:
+            lines.put((ref, problem))
+
+    for ref in refs:
+        threading.Thread(target=read, args=(ref,), daemon=True).start()
+    open_ones = len(refs)
+    while open_ones:
+        ref, line = lines.get()
+        if isinstance(line, Problem):
+            raise line
+        if line is None:
+            open_ones -= 1
+        elif line:
+            yield ref, line

@@ -1,0 +1,20 @@
+"""`holdfast rollback`: a source goes back to an earlier revision, and stays there."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.door import Where, at_node
+
+
+@click.command()
+@click.argument("source", default="root")
+@click.argument("revision", required=False, default="")
+@click.option("--reason", default="", help="Why: it stands beside the hold.")
+@at_node
+def rollback(where: Where, source: str, revision: str, reason: str) -> None:
+    """Take SOURCE back to REVISION (its beginning is enough; without one, to the one before), and hold it."""
+    with where.open() as door:
+        override = door.rollback(source, revision, reason)
+    held = override["patch"]["hold"]
+    click.echo(f"source {source} is held at {held}; `holdfast resume source/{source}` lets it go", err=True)

@@ -1,0 +1,80 @@
+"""`holdfast source`: where wishes come from."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from reconciler.cli.door import Where, at_node
+from reconciler.cli.tables import aligned
+from reconciler.errors import NotFound
+
+
+@click.group()
+def source() -> None:
+    """Sources: where wishes come from."""
+
+
+@source.command(name="ls")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@at_node
+def list_(where: Where, output: str) -> None:
+    """List the sources, with the revision in force and what holds up a newer one."""
+    with where.open(reading=True) as door:
+        found = door.sources()
+    if output == "json":
+        click.echo(json.dumps(found, indent=2, sort_keys=True))
+        return
+    rows = [["NAME", "TYPE", "REVISION", "RESOURCES", "LOCATION", "TROUBLE"]]
+    rows += [
+        [
+            s["name"],
+            s["type"],
+            s["revision"][:16] or "-",
+            str(s["resources"]),
+            s["location"],
+            s["error"] or s["held"],
+        ]
+        for s in found
+    ]
+    for line in aligned(rows):
+        click.echo(line)
+
+
+@source.command()
+@click.argument("name", default="root")
+@at_node
+def show(where: Where, name: str) -> None:
+    """Show a source: its state, its problems, and the revisions that it can be taken back to."""
+    with where.open(reading=True) as door:
+        found = next((one for one in door.sources() if one["name"] == name), None)
+        revisions = door.revisions(name)
+    if found is None and not revisions:
+        raise NotFound(f"there is no source '{name}'", remedy="`holdfast source ls` lists them")
+    if found is not None:
+        for key in (
+            "type",
+            "location",
+            "branch",
+            "revision",
+            "seen_revision",
+            "applied_at",
+            "held",
+            "error",
+            "signer",
+        ):
+            if found[key]:
+                click.echo(f"{key}: {found[key]}")
+        for problem in found["problems"]:
+            click.echo(f"! {problem}")
+    for one in revisions:
+        click.echo(f"{one['at']}  {one['outcome']:<11}  {one['revision'][:24]}  {one['message']}".rstrip())
+
+
+@source.command()
+@click.argument("name", default="root")
+@at_node
+def push(where: Where, name: str) -> None:
+    """Tell the node that something was pushed there: it fetches at once. For a repository's hook."""
+    where.remote().ask("POST", f"/api/v1/sources/{name}/push")

@@ -1,0 +1,23 @@
+"""`holdfast suspend`: observe, but act on nothing, for a while."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.door import Where, at_node
+
+
+@click.command()
+@click.argument("ref", metavar="KIND/NAME")
+@click.option("--for", "last", default="", metavar="DURATION", help="How long; until `resume` if not said.")
+@click.option("--reason", default="", help="Why: whoever finds it suspended will ask.")
+@at_node
+def suspend(where: Where, ref: str, last: str, reason: str) -> None:
+    """Observe and report, but act on nothing: a person's word, which outlives automation."""
+    with where.open() as door:
+        override = door.override(ref, {"suspend": True}, reason, last)
+    click.echo(f"{override['ref']} is suspended {_until(override['until'])}", err=True)
+
+
+def _until(until: str | None) -> str:
+    return f"until {until}" if until else "until `holdfast resume`"
