@@ -156,7 +156,7 @@ class GitFeed:
             author=cleaned(commit.author),
             signer=signer,
             allow_prune=allow_prune,
-            notices=tuple(f"{path}: {reason}" for path, reason in sorted(self._listing.notices.items())),
+            notices=self._listing.told(),
         )
 
     def _collect(self, mirror: Mirror, keep: Collection[str]) -> None:

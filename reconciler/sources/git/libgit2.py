@@ -19,10 +19,9 @@ import pygit2
 from pygit2.enums import CredentialType
 from pygit2.remotes import TransferProgress
 
-from reconciler.errors import Failed, Invalid, NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
+from reconciler.errors import Failed, Invalid, NotFound, Problem, Refused, TimedOut, Unavailable
 from reconciler.sources.git.address import Address, Way
-from reconciler.sources.git.threads import in_thread
-from reconciler.sources.git.transport import MAX_PACK, Login, Patience, cleaned
+from reconciler.sources.git.transport import Login, Patience, cleaned, too_large
 
 _STATUS: Final = re.compile(r"unexpected http status code: (\d+)")
 _NOT_FOUND: Final = {"404", "410"}
@@ -35,28 +34,28 @@ class Libgit2:
     def __init__(self, address: Address, patience: Patience) -> None:
         self._address = address
         self._patience = patience
-        self._held: threading.Thread | None = None  # one that was given up
-        self._watcher = _Watcher(address, Login())
+        self._ended = asyncio.Event()  # the thread of the last fetch, which may have been given up before
+        self._ended.set()
+        self._watcher = _Watcher(address, Login(), patience.pack)
         self._stopped = False
         self._done: asyncio.Future[Collection[str]] | None = None
 
     async def fetch(self, mirror: Path, refspecs: Sequence[str], login: Login) -> Collection[str]:
         if self._stopped:
             raise Unavailable(f"fetching {self._address.url} was ended")
-        if self._held is not None:
-            await in_thread(self._held.join, self._patience.connect)
-        if self._held is not None and self._held.is_alive():
+        try:
+            await asyncio.wait_for(self._ended.wait(), self._patience.connect)
+        except TimeoutError:
             raise Unavailable(
                 f"{self._address.url} still holds on to an earlier fetch",
                 remedy="it is tried again when that has ended; see what the server is doing",
-            )
-        self._watcher = watcher = _Watcher(self._address, login)
+            ) from None
+        self._watcher = watcher = _Watcher(self._address, login, self._patience.pack)
         done: asyncio.Future[Collection[str]] = asyncio.get_running_loop().create_future()
         self._done = done
-        thread = threading.Thread(
-            target=self._work, args=(mirror, refspecs, watcher, done), name="git fetch", daemon=True
-        )
-        thread.start()
+        self._ended.clear()
+        arguments = (mirror, refspecs, watcher, done)
+        threading.Thread(target=self._work, args=arguments, name="git fetch", daemon=True).start()
         try:
             await asyncio.wait({done}, timeout=self._patience.answer)
             if not done.done() and watcher.heard:
@@ -69,8 +68,7 @@ class Libgit2:
             return done.result()
         finally:
             watcher.over = True
-            if done.cancel():  # what comes now is for nobody
-                self._held = thread
+            done.cancel()  # what comes now is for nobody
 
     def stop(self) -> None:
         self._stopped = True
@@ -91,10 +89,11 @@ class Libgit2:
             result = self._fetch(mirror, refspecs, watcher)
         except Problem as failure:
             error = failure
-        except (pygit2.GitError, OSError, ValueError) as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever it is, somebody waits for it
             error = _explained(failure, self._address)
 
         def settle() -> None:
+            self._ended.set()
             if done.done():
                 return  # nobody waits any more
             if error is not None:
@@ -120,8 +119,9 @@ class Libgit2:
 class _Watcher(pygit2.RemoteCallbacks):
     """What libgit2 asks and tells during one fetch, in its thread."""
 
-    def __init__(self, address: Address, login: Login) -> None:
+    def __init__(self, address: Address, login: Login, most: int) -> None:
         super().__init__()
+        self._most = most
         self.over = False
         self.heard = False
         self.asked = False
@@ -154,11 +154,8 @@ class _Watcher(pygit2.RemoteCallbacks):
 
     def transfer_progress(self, stats: TransferProgress) -> None:
         self._go_on()
-        if stats.received_bytes > MAX_PACK:
-            raise TooLarge(
-                f"{self._address.url} sends more than {MAX_PACK >> 30} GiB",
-                remedy="keep manifests in a repository of their own",
-            )
+        if stats.received_bytes > self._most:
+            raise too_large(self._address.url, self._most)
 
     def _go_on(self) -> None:
         self.heard = True

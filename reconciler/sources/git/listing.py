@@ -8,15 +8,18 @@ were declared there.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.errors import Missing, Problem, TooLarge
 from reconciler.sources.git.objects import FOLDER, LINK, SUBMODULE, Entry, Objects, differences, find
+from reconciler.sources.git.transport import cleaned
 from reconciler.sources.listing import clean
 
 MAX_FILES: Final = 200_000
+MAX_TOLD: Final = 20  # notices
 
 
 def scope(paths: Sequence[str]) -> tuple[str, ...]:
@@ -63,6 +66,12 @@ class Listing:
             _follow(objects, tree, path, files, notices)
         return Listing(tree, files, frozenset(links), notices)
 
+    def told(self) -> tuple[str, ...]:
+        """The notices for people: not without end, and without tricks."""
+        some = [f"{path}: {reason}" for path, reason in sorted(self.notices.items())[:MAX_TOLD]]
+        more = len(self.notices) - len(some)
+        return (*map(cleaned, some), *([f"and {more} more"] if more else []))
+
 
 def _start(objects: Objects, tree: str, path: str) -> Entry:
     try:
@@ -75,8 +84,8 @@ def _start(objects: Objects, tree: str, path: str) -> Entry:
 def _unfit(path: str, entry: Entry) -> str:
     if entry.mode == SUBMODULE:
         return "a submodule: declare its repository as a Source of its own"
-    if not path.isascii() and any("\ud800" <= char <= "\udfff" for char in path):
-        return "its name is no UTF-8: rename it"
+    if not path.isprintable() and any(unicodedata.category(char) in {"Cc", "Cs"} for char in path):
+        return "its name is no UTF-8, or holds control characters: rename it"
     return ""
 
 

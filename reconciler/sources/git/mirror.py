@@ -9,6 +9,7 @@ read: `insteadOf` could send a token elsewhere.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -23,7 +24,7 @@ from typing import Final
 import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
-from reconciler.errors import Corrupt, Invalid, Refused, TooLarge
+from reconciler.errors import Corrupt, Failed, Invalid, Refused, TooLarge
 from reconciler.sources.git.objects import Entry, parse_tree
 
 MAX_PACKS: Final = 64
@@ -38,6 +39,9 @@ LEFT_BY_A_KILL: Final = (
     "objects/**/tmp_obj_*",
     "**/*.lock",
 )
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,12 @@ class Mirror:
         old = {path.name for path in packs.glob("pack-*.pack")}
         if len(old) <= at_most:
             return
+        try:
+            self._pack_into_one(packs, old)
+        except (OSError, pygit2.GitError) as error:
+            log.warning("%s keeps its %d packs for now: %s", self.folder, len(old), error)
+
+    def _pack_into_one(self, packs: Path, old: set[str]) -> None:
         with tempfile.TemporaryDirectory(prefix=NEW, dir=packs) as scratch:
             pygit2.Repository(str(self.folder)).pack(scratch, n_threads=1)
             with self._lock:
@@ -101,6 +111,8 @@ class Mirror:
             except (KeyError, ValueError, pygit2.GitError) as error:
                 self.torn = True
                 raise Corrupt(f"the mirror {self.folder} is torn: {error}") from error
+            except OSError as error:  # it may be whole for all that
+                raise Failed(f"the mirror {self.folder} cannot be read: {error}") from error
 
     # -------------------------------------------------------------------------------------- objects
 
@@ -190,8 +202,11 @@ class Mirror:
                 raise Invalid("the tag stands for no commit", remedy="tag a commit") from error
 
     def mark(self, name: str, commit: str) -> None:
-        with self._reading() as repository:
-            repository.references.create(name, commit, force=True)
+        with self._lock:
+            try:
+                self._repository.references.create(name, commit, force=True)
+            except (OSError, pygit2.GitError) as error:
+                raise Failed(f"the mirror {self.folder} cannot be written: {error}") from error
 
     def marks(self, prefix: str) -> Sequence[str]:
         with self._reading() as repository:

@@ -22,8 +22,9 @@ from typing import Final, cast
 from reconciler.errors import Missing, NotFound, Problem, Refused, TimedOut, Unavailable
 from reconciler.sources.git.address import Address
 from reconciler.sources.git.ssh_config import in_memory, write_config
-from reconciler.sources.git.transport import Login, Patience, cleaned
+from reconciler.sources.git.transport import Login, Patience, cleaned, too_large
 
+UNFINISHED: Final = "objects/pack/tmp_*"
 KEPT_OUTPUT: Final = 64 << 10
 # Nothing that a repository or a user has configured is run, and nobody tidies up beside us.
 CONFIG: Final = (
@@ -122,7 +123,7 @@ class OpenSsh:
             ) from error
         try:
             async with asyncio.timeout(self._patience.whole):
-                said = await self._listen(process)
+                said = await self._listen(process, mirror)
                 status = await process.wait()
         except TimeoutError:
             raise TimedOut(
@@ -136,7 +137,7 @@ class OpenSsh:
             raise Unavailable(f"fetching {self._address.url} was ended")
         return status, said
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> str:
+    async def _listen(self, process: asyncio.subprocess.Process, mirror: Path) -> str:
         output = cast("asyncio.StreamReader", process.stdout)
         said = b""
         while True:
@@ -145,6 +146,8 @@ class OpenSsh:
             if not more:
                 return said.decode("utf-8", "replace")
             said = (said + more)[-KEPT_OUTPUT:]
+            if _incoming(mirror) > self._patience.pack:
+                raise too_large(self._address.url, self._patience.pack)
 
     def _kill(self) -> None:
         if self._running is not None and self._running.returncode is None:
@@ -154,14 +157,25 @@ class OpenSsh:
 
 @contextmanager
 def _scratch(mirror: Path) -> Iterator[Path]:
-    """A folder beside the mirror, for one fetch; what a killed node left there goes first."""
+    """A folder beside the mirror, for one fetch; what one that was killed has left goes first."""
     folder = mirror.with_name("ssh")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
+    for left in mirror.glob(UNFINISHED):
+        left.unlink()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _incoming(mirror: Path) -> int:
+    """How much of a pack has come."""
+    total = 0
+    for path in mirror.glob(UNFINISHED):
+        with suppress(FileNotFoundError):  # it is finished just now
+            total += path.stat().st_size
+    return total
 
 
 def _environment(config: Path) -> dict[str, str]:

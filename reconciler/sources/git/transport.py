@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from reconciler.errors import TooLarge
+
 MAX_SAID: Final = 300
-MAX_PACK: Final = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for a remote, in seconds."""
+    """What to bear of a remote: seconds to wait, bytes to take."""
 
     connect: float = 10
     silence: float = 30  # between two pieces of an answer
     answer: float = 120  # until the first object arrives
     whole: float = 1800
+    pack: int = 4 << 30  # in one fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ class Transport(Protocol):
     def stop(self) -> None:
         """End a fetch that is under way, and begin no other."""
         ...
+
+
+def too_large(url: str, most: int) -> TooLarge:
+    return TooLarge(
+        f"{url} sends more than {most:,} bytes", remedy="keep manifests in a repository of their own"
+    )
 
 
 def cleaned(text: str, limit: int = MAX_SAID) -> str:

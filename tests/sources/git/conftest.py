@@ -46,8 +46,8 @@ async def feed(tmp_path: Path, repository: Repository, access: Access) -> AsyncI
     made: list[GitFeed] = []
     known: dict[str, Any] = {"name": "shop", "type": "git", "location": str(repository.folder)}
 
-    def make(**config: object) -> GitFeed:
-        made.append(GitFeed(SourceConfig(**known | config), tmp_path / "data", access, Noon(), PATIENCE))
+    def make(patience: Patience = PATIENCE, **config: object) -> GitFeed:
+        made.append(GitFeed(SourceConfig(**known | config), tmp_path / "data", access, Noon(), patience))
         return made[-1]
 
     yield make

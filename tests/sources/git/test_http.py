@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.drivers.keystore.fake import FakeSecrets, encrypt
-from reconciler.errors import NotFound, Problem, Refused, TimedOut, Unavailable
+from reconciler.errors import NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
 from reconciler.model import Ref
 from reconciler.sources.git import Access
-from tests.sources.git.conftest import FeedMaker
+from tests.sources.git.conftest import PATIENCE, FeedMaker
 from tests.sources.git.remotes import GitServer, raw, serve
 from tests.sources.git.repository import Repository
 
@@ -103,8 +105,18 @@ async def test_a_server_that_hangs_is_given_up(feed: FeedMaker, first: bytes, dr
     with raw(first, drip) as server:
         follow = feed(location=server.url)
         async with asyncio.timeout(10):
-            with pytest.raises((TimedOut, Unavailable)):
+            with pytest.raises((TimedOut, TooLarge, Unavailable)):
                 await follow.latest()
+
+
+async def test_a_server_that_sends_too_much_is_given_up(repository: Repository, feed: FeedMaker) -> None:
+    repository.commit({f"{n}": random.randbytes(1000) for n in range(300)})
+    with serve(GitServer(repository.folder)) as server:
+        follow = feed(replace(PATIENCE, pack=100_000), location=f"{server.url}/.git")
+        with pytest.raises(TooLarge, match="sends more than 100,000 bytes"):
+            await follow.latest()
+        fetched = await feed(location=f"{server.url}/.git").latest()
+        assert len(fetched.paths) == 300
 
 
 async def test_no_second_fetch_while_the_first_one_is_held(feed: FeedMaker) -> None:

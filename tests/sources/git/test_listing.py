@@ -92,6 +92,7 @@ def test_what_is_no_file_is_passed_over_with_a_notice() -> None:
             "folder": link("apps"),
             "module": submodule(),
             "b\udcff.yaml": Leaf(b"no text"),
+            "c\x1b[2J": Leaf(b"clears the screen"),
             "apps": {"x.yaml": Leaf(b"x"), ".github": {"y.yaml": Leaf(b"y")}, ".env": Leaf(b"z")},
         }
     )
@@ -106,8 +107,19 @@ def test_what_is_no_file_is_passed_over_with_a_notice() -> None:
         "loop": "a link that leads to no file",
         "folder": "a link to a folder is not followed",
         "module": "a submodule",
-        "b\udcff.yaml": "its name is no UTF-8",
+        "b\udcff.yaml": "its name is no UTF-8, or holds control characters",
+        "c\x1b[2J": "its name is no UTF-8, or holds control characters",
     }
+
+
+def test_notices_are_fit_to_be_shown_and_to_be_kept() -> None:
+    objects = Memory()
+    tree = objects.put({f"{n:03}\x1b\udcff\u202e": Leaf(b"") for n in range(100)})
+    told = Listing().moved_to(objects, tree, ("",)).told()
+    assert told[0] == "000: its name is no UTF-8, or holds control characters: rename it"
+    assert told[-1] == "and 80 more"
+    assert len(told) == 21
+    assert all(line.isprintable() for line in told)
 
 
 def test_a_link_s_target_may_change_alone() -> None:

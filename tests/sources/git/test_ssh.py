@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets, encrypt
-from reconciler.errors import Invalid, NotFound, Refused, TimedOut, Unavailable
+from reconciler.errors import Invalid, NotFound, Refused, TimedOut, TooLarge, Unavailable
 from reconciler.model import Ref
 from reconciler.sources.git import Access
-from tests.sources.git.conftest import FeedMaker
+from tests.sources.git.conftest import PATIENCE, FeedMaker
 from tests.sources.git.remotes import raw
 from tests.sources.git.repository import Repository
 from tests.sources.git.sshd import Sshd, agent, keygen, sshd
@@ -165,10 +167,23 @@ async def test_a_host_that_hangs_is_given_up_and_its_processes_with_it(feed: Fee
             auth=BY_SECRET | {"hostKeys": [server.host_key]},
         )
         async with asyncio.timeout(10):
-            with pytest.raises((TimedOut, Unavailable)):
+            with pytest.raises((TimedOut, TooLarge, Unavailable)):
                 await follow.latest()
         commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
         assert not any(f"127.0.0.1:{hanging.port}".encode() in command for command in commands)
+
+
+@pytest.mark.usefixtures("secret")
+async def test_a_host_that_sends_too_much_is_given_up(
+    repository: Repository, feed: FeedMaker, server: Sshd, tmp_path: Path
+) -> None:
+    """More than goes into a pipe, so that it is seen while it comes."""
+    repository.commit({f"{n}": random.randbytes(1 << 18) for n in range(60)})
+    place = {"location": server.url(repository.folder), "auth": BY_SECRET | {"hostKeys": [server.host_key]}}
+    with pytest.raises(TooLarge, match="sends more than 100,000 bytes"):
+        await feed(replace(PATIENCE, pack=100_000), **place).latest()
+    assert len((await feed(**place).latest()).paths) == 60
+    assert not list((tmp_path / "data").rglob("tmp_*"))
 
 
 @pytest.mark.usefixtures("secret")

@@ -90,7 +90,7 @@ async def test_a_link_and_a_submodule_in_a_real_repository(repository: Repositor
     assert fetched.tree.read("apps/x.yaml") == b"x"
     assert [notice.rpartition(": ")[0].rpartition(": ")[2] for notice in fetched.notices] == [
         "a submodule",
-        "its name is no UTF-8",
+        "its name is no UTF-8, or holds control characters",
     ]
 
 
