@@ -508,6 +508,7 @@ class SourceState:
     error: str = ""  # why fetching or reading does not work just now
     held: str = ""  # why the newest revision is not applied: PruneBudget, Invalid, Unverified, Hold, Bad ...
     problems: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()  # what was passed over, and why: no error
     signer: str = ""
 
 

@@ -110,18 +110,25 @@ class DirectoryFeed:
             self._trouble = error.message
             raise
         self._trouble = ""
-        digests = self._listing.digests
-        tree = LiveTree(root, digests)
-        return Fetched(self._listing.revision, tree, digests, self._clock.now())
+        listing = self._listing
+        return Fetched(listing.revision, LiveTree(root, listing), listing.digests, self._clock.now())
 
     def _moved(self) -> bool:
         """Whether reading would find something else than last time."""
-        self._watch.follow(folders(self._location))  # before looking, so that nothing falls between
+        self._listen()  # before looking, so that nothing falls between
         try:
             stamps = walk(*self._scope())
         except Problem as error:
             return error.message != self._trouble
         return bool(self._trouble) or not self._listing.bears(stamps)
+
+    def _listen(self) -> None:
+        """Watch where the folder is, or would appear: also when that changes at this moment."""
+        wanted = folders(self._location)
+        self._watch.follow(wanted)
+        while (again := folders(self._location)) != wanted:
+            self._watch.follow(again)
+            wanted = again
 
     def _scope(self) -> tuple[Path, tuple[str, ...]]:
         if self._location.is_file():

@@ -36,6 +36,7 @@ class Follower:
         self._uptake = Uptake(config, means, self._tell)
         self._awake = asyncio.Event()
         self._changed: asyncio.Task[None] | None = None
+        self._ended = False
         self._failures = 0  # in a row
         self._grace_s = means.grace_s
         self._patient = False  # nothing is in force yet, so a slow source is not waited for
@@ -63,9 +64,14 @@ class Follower:
         self.poke()
         return await answer
 
+    def end(self) -> None:
+        """Come to an end after this round, whatever becomes of a cancellation on its way through a feed."""
+        self._ended = True
+        self._awake.set()
+
     async def run(self) -> None:
         try:
-            while True:
+            while not self._ended:
                 self._awake.clear()
                 self._answering, self._asked = self._asked, []
                 await self._guarded(self._round())

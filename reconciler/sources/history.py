@@ -7,6 +7,7 @@ writes once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from typing import Final
 from reconciler.errors import NotFound
 from reconciler.model import Event
 from reconciler.ports import Clock, Feed, Fetched, Revision, Store
-from reconciler.sources.stored_tree import StoredTree, contents, recalled
+from reconciler.sources.live_tree import LiveTree
+from reconciler.sources.stored_tree import contents, recalled
 
 LOOK_BACK: Final = 2000  # revisions: however many were held since, the one in force is among them
 
@@ -39,10 +41,9 @@ class Memory:
 
 
 class History:
-    def __init__(self, source: str, memory: Memory, *, keeps_contents: bool) -> None:
+    def __init__(self, source: str, memory: Memory) -> None:
         self._source = source
         self._memory = memory
-        self._keeps_contents = keeps_contents
         self._outcomes: dict[str, str] = {}  # by revision, the newest last
 
     async def load(self) -> None:
@@ -66,16 +67,22 @@ class History:
         proven = [revision for revision in others if self.outcome(revision) == READY]
         return next(iter(proven or others), "")
 
-    async def record(self, fetched: Fetched, outcome: str, message: str = "") -> None:
-        """Write down what became of a revision, with an event."""
-        revision, known = fetched.revision, self.outcome(fetched.revision)
-        if outcome == APPLIED:
-            if self.applied[:1] == (revision,):
-                return  # it is in force already, whatever was found out about it since
-            keeps = self._keeps_contents and not isinstance(fetched.tree, StoredTree)
-            await self._commit((revision, outcome, message), files=contents(fetched) if keeps else None)
-        elif known != outcome and known not in {*IN_FORCE, ROLLED_BACK}:
-            # One that was in force once is not forgotten because it may not be so again.
+    async def to_keep(self, fetched: Fetched) -> Mapping[str, bytes] | None:
+        """The contents that must be recorded with a revision that is about to come into force."""
+        # A folder cannot give its past back; a repository can, and the store already has what it gave.
+        tree = fetched.tree
+        if self.applied[:1] == (fetched.revision,) or not isinstance(tree, LiveTree):
+            return None
+        return await asyncio.to_thread(contents, tree)
+
+    async def takes_force(self, revision: str, files: Mapping[str, bytes] | None) -> None:
+        if self.applied[:1] != (revision,):  # else it was so already, whatever was found out about it since
+            await self._commit((revision, APPLIED, ""), files=files)
+
+    async def held(self, revision: str, outcome: str, message: str) -> None:
+        """It did not come into force; one that was so once is not forgotten for that."""
+        known = self.outcome(revision)
+        if known != outcome and known not in {*IN_FORCE, ROLLED_BACK}:
             await self._commit((revision, outcome, message))
 
     async def judged(self, revision: str, outcome: str, message: str) -> None:
@@ -86,22 +93,13 @@ class History:
         await self._commit((bad, ROLLED_BACK, message), (good, APPLIED, f"in place of {bad}"))
 
     async def _commit(self, *rows: tuple[str, str, str], files: Mapping[str, bytes] | None = None) -> None:
-        now = self._memory.clock.now()
-        await self._memory.store.commit(
-            *(
-                Revision(self._source, revision, now, outcome, message, files)
-                for revision, outcome, message in rows
-            ),
-            *(
-                Event(
-                    f"source.{outcome}",
-                    now,
-                    None,
-                    {"source": self._source, "revision": revision, "message": message},
-                )
-                for revision, outcome, message in rows
-            ),
-        )
+        now, source = self._memory.clock.now(), self._source
+        writes: list[Revision | Event] = []
+        for revision, outcome, message in rows:
+            data = {"source": source, "revision": revision, "message": message}
+            writes.append(Revision(source, revision, now, outcome, message, files))
+            writes.append(Event(f"source.{outcome}", now, None, data))
+        await self._memory.store.commit(*writes)
         for revision, outcome, _ in rows:
             self._outcomes.pop(revision, None)
             self._outcomes[revision] = outcome

@@ -19,9 +19,10 @@ from reconciler.sources.listing import UNREADABLE, Listing, below, clean, combin
 class LiveTree:
     """A `Tree` over a real folder."""
 
-    def __init__(self, root: Path, digests: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, listing: Listing) -> None:
         self._root = root
-        self._digests = digests
+        self._digests = listing.digests
+        self.sizes: Mapping[str, int] = {path: entry.stamp.size for path, entry in listing.files.items()}
 
     def read(self, path: str) -> bytes:
         path = clean(path)

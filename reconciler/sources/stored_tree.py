@@ -1,12 +1,13 @@
 """The files of an earlier revision, out of the store: for a source that cannot give them back itself.
 
-Rules: what was too large to keep is told by name when it is asked for; a real folder is made only when
+Rules: what could not be kept is known by name, and told when it is asked for; a real folder is made only when
 somebody needs one, and goes with the tree.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,18 +20,21 @@ from weakref import finalize
 from reconciler.errors import Missing, Problem
 from reconciler.ports import Fetched
 from reconciler.sources.listing import below, clean, combined
+from reconciler.sources.live_tree import LiveTree
 
+OMITTED: Final = ".holdfast-omitted"  # names what is missing: a revision never looks smaller than it was
 KEPT_BYTES: Final = 64 << 20  # of one revision; the smallest files first, as manifests are
 
 
 class StoredTree:
     """A `Tree` over contents in memory."""
 
-    def __init__(self, files: Mapping[str, bytes], scratch: Path) -> None:
+    def __init__(self, files: Mapping[str, bytes], omitted: Mapping[str, str], scratch: Path) -> None:
         self._files = files
         self._scratch = scratch
         self._folder: Path | None = None
-        self.digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        own = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        self.digests = {**omitted, **own}
 
     def read(self, path: str) -> bytes:
         path = clean(path)
@@ -72,22 +76,20 @@ class StoredTree:
 
 def recalled(revision: str, files: Mapping[str, bytes], scratch: Path, at: datetime) -> Fetched:
     """A kept revision, as if it had just been fetched."""
-    tree = StoredTree(files, scratch)
+    kept = dict(files)
+    tree = StoredTree(kept, json.loads(kept.pop(OMITTED, b"{}")), scratch)
     return Fetched(revision, tree, tree.digests, at)
 
 
-def contents(fetched: Fetched) -> dict[str, bytes]:
+def contents(tree: LiveTree) -> dict[str, bytes]:
     """What to keep of a revision that lies in a folder: all of it, or as much as fits."""
-    sizes: dict[str, int] = {}
-    for path in fetched.paths:
-        with suppress(Problem, OSError):
-            sizes[path] = Path(fetched.tree.folder(path)).stat().st_size
     kept: dict[str, bytes] = {}
     room = KEPT_BYTES
-    for path in sorted(sizes, key=lambda name: (sizes[name], name)):
-        room -= sizes[path]
+    for path in sorted(tree.sizes, key=lambda name: (tree.sizes[name], name)):
+        room -= tree.sizes[path]
         if room < 0:
             break
-        with suppress(Problem):  # unreadable now; the revision is kept without it
-            kept[path] = fetched.tree.read(path)
-    return kept
+        with suppress(Problem):  # unreadable, or changed by now
+            kept[path] = tree.read(path)
+    omitted = {path: tree.digest(path) for path in tree.sizes if path not in kept}
+    return {**kept, OMITTED: json.dumps(omitted).encode()} if omitted else kept

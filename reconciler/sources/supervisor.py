@@ -44,19 +44,16 @@ class Supervisor:
         followed = self._followed.pop(name, None)
         if followed is None:
             return
-        await _end(followed[1])
+        await _end(followed)
         await self._means.intake.forget_source(name)
         for subscriber in self._subscribers:
             subscriber(name)
 
     async def close(self) -> None:
         """Stop following; what is in force stays."""
-        tasks = [task for _, task in self._followed.values()]
+        followed = list(self._followed.values())
         self._followed.clear()
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            await _end(task)
+        await asyncio.gather(*map(_end, followed))
 
     def state(self, name: str) -> SourceState | None:
         followed = self._followed.get(name)
@@ -107,6 +104,8 @@ def _of_feed(config: SourceConfig) -> SourceConfig:
     )
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(followed: tuple[Follower, asyncio.Task[None]]) -> None:
+    follower, task = followed
+    follower.end()
     task.cancel()
     await asyncio.wait({task})  # and not the task itself: its cancellation is not ours

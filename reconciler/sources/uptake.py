@@ -22,6 +22,7 @@ from reconciler.sources.tree_in_force import TreeInForce
 INVALID = "Invalid"
 ON_HOLD = "Hold"
 ROLLED_BACK = "RolledBack"
+MOST_NOTICES = 100
 
 
 class Intake(Protocol):
@@ -61,8 +62,7 @@ class Uptake:
         self.config = config
         self._means = means
         self._tell = tell
-        keeps = config.type in {"directory", "inbox"}
-        self._history = History(config.name, means.memory, keeps_contents=keeps)
+        self._history = History(config.name, means.memory)
         self._tree = TreeInForce()
         self._loaded = False
         self._force: InForce | None = None
@@ -123,24 +123,23 @@ class Uptake:
         return latest, ""
 
     async def _hold(self, fetched: Fetched, outcome: str, reason: str, problems: tuple[str, ...]) -> None:
-        await self._history.record(fetched, outcome, "; ".join(problems[:3]))
+        await self._history.held(fetched.revision, outcome, "; ".join(problems[:3]))
         self._tell(held=reason, problems=problems)
 
     async def _submit(self, fetched: Fetched, snapshot: Snapshot) -> Submission:
         """Ask the engine, and if it accepts: this is in force from now on."""
         before = self._force
         goes_back = before is not None and self._history.is_bad(before.snapshot.revision)
-        allowed = (
-            snapshot.allow_prune or fetched.allow_prune or goes_back
-        )  # it takes what the bad one brought
+        allowed = snapshot.allow_prune or fetched.allow_prune or goes_back  # all that the bad one brought
         snapshot = self._tree.bind(replace(snapshot, allow_prune=allowed))
+        files = await self._history.to_keep(fetched)  # now: between taking force and its record nothing waits
         answer = await self._means.intake.submit(snapshot)
         if not answer.accepted:
             return answer
         self._tree.turn(fetched.tree)
-        await self._history.record(fetched, APPLIED)
+        await self._history.takes_force(fetched.revision, files)
         self._force = InForce(snapshot, self._recipe, fetched.paths)
-        self._standing = (*map(str, snapshot.problems), *answer.clashes, *fetched.notices, *snapshot.notices)
+        self._standing = (*map(str, snapshot.problems), *answer.clashes)
         self._begin_rollout(before, snapshot)
         self._wake_readers_of_files(before, self._force)
         self._tell(
@@ -148,6 +147,7 @@ class Uptake:
             applied_at=self._means.memory.clock.now(),
             resources=len(snapshot.resources),
             problems=self._standing,
+            notices=(*fetched.notices, *snapshot.notices)[:MOST_NOTICES],
         )
         return answer
 

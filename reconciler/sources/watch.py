@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -106,6 +107,9 @@ class Watch:
         if self._observer is None:
             from watchdog.observers import Observer
 
+            # It warns when a folder appears while it looks for folders, and where warnings are errors that
+            # would end its one thread, and all hearing with it.
+            warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
             self._observer = Observer()
             self._observer.daemon = True
             self._observer.start()

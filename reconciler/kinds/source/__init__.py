@@ -179,6 +179,7 @@ def _facts(state: SourceState) -> Mapping[str, JsonValue]:
         "error": state.error,
         "held": state.held,
         "problems": list(state.problems),
+        "notices": list(state.notices),
         "signer": state.signer,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from reconciler.ports import Fetched, SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.store.memory import MemoryStore
-from tests.sources.supervisor.house import opened
+from tests.sources.supervisor.house import TIMEOUT_S, opened
 from tests.sources.supervisor.test_follows import write
 
 
@@ -157,3 +158,24 @@ async def test_whoever_waits_for_a_source_that_goes_is_told(tmp_path: Path) -> N
         for each in waiting:
             with pytest.raises(Unavailable, match="source root is not followed any more"):
                 await each
+
+
+@pytest.mark.req("CORE-04")
+async def test_a_feed_that_swallows_its_cancellation_ends_all_the_same(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    class Swallowing(DirectoryFeed):
+        async def latest(self, applied: str = "") -> Fetched:
+            begun.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return await super().latest(applied)
+
+    def swallowing(config: SourceConfig) -> Swallowing:
+        return Swallowing(config, SystemClock())
+
+    async with opened(MemoryStore(), tmp_path / "scratch", directory=swallowing) as house:
+        await house.declare(root=directory(tmp_path))
+        await begun.wait()
+        async with asyncio.timeout(TIMEOUT_S):
+            await house.supervisor.close()
