@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 
 from reconciler.engine.loop import Engine, Pace
@@ -16,14 +17,16 @@ from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import NODE_SOURCE, Override, Ref, Snapshot
 from reconciler.ports import Note, Submission
 from reconciler.store.memory import MemoryStore
+from tests.simulation.committer import Committer
 from tests.simulation.durable import Door
 from tests.simulation.faults import Faults
-from tests.simulation.history import Committer
-from tests.simulation.kinds import KINDS, FeedUses, Uses
+from tests.simulation.feed import FeedUses
+from tests.simulation.kinds import KINDS
 from tests.simulation.oracle import Accepted, Wants, sources_in, sure, unmanaged, wanted
 from tests.simulation.outside import Outside
+from tests.simulation.thing import Uses
 from tests.simulation.virtual_time import VirtualClock
-from tests.simulation.witness import Submitting, Witness
+from tests.simulation.witness import Witness
 
 MakeEngine = Callable[[World, Pace], Engine]
 PACE = Pace(workers=4, resync_s=60.0)
@@ -46,23 +49,25 @@ class Node:
         self.life: Life | None = None
 
     def wants(self) -> Wants:
-        return wanted(self.accepted, self._in_force(), self.clock.now())
+        return self.wants_by(self.accepted)
+
+    def wants_by(self, accepted: Accepted) -> Wants:
+        return wanted(accepted, self._in_force(), self.clock.now())
 
     def protected(self) -> frozenset[Ref]:
         """What a broken document declares is safe as long as no other source has taken it over."""
-        clear = sure(wanted(self.accepted.clear(), self._in_force(), self.clock.now()))
+        clear = sure(self.wants_by(self.accepted.clear()))
         rows, stale = self.witness.rows, self.accepted.stale
         mute = {ref.name for refs in stale.values() for ref in refs if ref.kind == "Source"} | stale.keys()
         broken = {ref for ref in unmanaged(self.accepted) if ref in rows and rows[ref].source in mute}
         return clear | broken
 
     def wanted_aloud(self) -> frozenset[Ref]:
-        read = self.accepted.only(self.read()).clear()
-        return sure(wanted(read, self._in_force(), self.clock.now()))
+        return sure(self.wants_by(self.accepted.only(self.read()).clear()))
 
     def declares(self, source: str, ref: Ref) -> bool:
         clear = self.accepted.clear()
-        return source in sources_in(self.wants()) and ref in clear.declared.get(source, {})
+        return source in sources_in(self.wants_by(clear)) and ref in clear.declared.get(source, {})
 
     def read(self) -> frozenset[str]:
         engine = self.life.engine if self.life is not None else None
@@ -132,23 +137,38 @@ class Node:
 
     # ------------------------------------------------------------------------------------- what it hears
 
-    def submitting(self, snapshot: Snapshot) -> Submitting:
-        read = self.accepted.only(self.read()).with_(snapshot).clear()
-        candidate = wanted(read, self._in_force(), self.clock.now())
-        everything = wanted(self.accepted.with_(snapshot), self._in_force(), self.clock.now())
-        submission = Submitting(
-            snapshot.source,
-            sources_in(everything),
-            sure(candidate),
-            snapshot.allow_prune,
-        )
-        self.witness.submitting.append(submission)
-        return submission
+    def submitting(self, snapshot: Snapshot) -> Candidate:
+        candidate = Candidate(self, snapshot)
+        self.witness.submitting.append(candidate)
+        return candidate
 
     def submitted(self, snapshot: Snapshot, answer: Submission, *, read_before: bool) -> None:
         self.witness.note(f"submitted {snapshot.revision}: {answer}")
         if answer.accepted:
             self.accepted.take(snapshot, read_before=read_before)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a submission would bring, at the moment when somebody asks."""
+
+    node: Node
+    snapshot: Snapshot
+
+    @property
+    def source(self) -> str:
+        return self.snapshot.source
+
+    @property
+    def allowed(self) -> bool:
+        return self.snapshot.allow_prune
+
+    def reached(self) -> frozenset[str]:
+        return sources_in(self.node.wants_by(self.node.accepted.with_(self.snapshot)))
+
+    def wanted(self) -> frozenset[Ref]:
+        read = self.node.accepted.only(self.node.read()).with_(self.snapshot)
+        return sure(self.node.wants_by(read.clear()))
 
 
 class Life:
@@ -243,7 +263,7 @@ class Life:
                     last = int(snapshot.revision.rpartition("@")[2])
                 restored = node.accepted.last(name)
                 if answer is not None and not answer.accepted and restored and engine.snapshot(name) is None:
-                    while await self._submit(engine, restored) is None:
+                    while await self._submit(engine, restored) is None:  # noqa: ASYNC110 - time is virtual
                         await asyncio.sleep(1.0)
             await asyncio.sleep(node._random.uniform(0.5, 1.0) * (POLL_S if repo.revision == last else 2.0))
 

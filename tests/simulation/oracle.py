@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.model import NODE_SOURCE, Override, Ref, Resource, Snapshot
-from tests.simulation.kinds import KINDS, ThingSpec, named
+from tests.simulation.kinds import KINDS
 from tests.simulation.outside import Body
+from tests.simulation.thing import ThingSpec, named
 
 Wants = Mapping[Ref, list[Resource[Any]]]  # every declaration that may be in force
 
@@ -65,7 +66,7 @@ class Accepted:
 def wanted(accepted: Accepted, overrides: Iterable[Override], now: datetime) -> Wants:
     patches = {o.ref: o.patch for o in overrides if o.in_force(now)}
     wants: dict[Ref, list[Resource[Any]]] = {}
-    todo, seen = [NODE_SOURCE], set()
+    todo, seen = [NODE_SOURCE], set[str]()
     while todo:
         source = todo.pop()
         if source in seen:
@@ -110,7 +111,7 @@ def _patched(resource: Resource[Any], patches: Mapping[Ref, Mapping[str, Any]]) 
     patch = patches.get(resource.ref)
     if patch is None:
         return resource
-    return replace(resource, spec=resource.spec.model_copy(update=patch))
+    return replace(resource, spec=resource.wish.model_copy(update=patch))
 
 
 def unmanaged(accepted: Accepted) -> frozenset[Ref]:
@@ -130,7 +131,7 @@ def unmanaged(accepted: Accepted) -> frozenset[Ref]:
 
 
 def is_off(want: Resource[Any]) -> bool:
-    return bool(want.spec.suspend) or want.annotations.get("holdfast.dev/reconcile") == "disabled"
+    return bool(want.wish.suspend) or want.annotations.get("holdfast.dev/reconcile") == "disabled"
 
 
 def needs_of(want: Resource[Any]) -> set[Ref]:
@@ -151,8 +152,8 @@ def in_knots(wants: Wants) -> set[Ref]:
         for ref, options in wants.items()
     }
     knotted = set()
-    for start in edges:
-        todo, seen = list(edges[start]), set()
+    for start, needed in edges.items():
+        todo, seen = list(needed), set[Ref]()
         while todo:
             ref = todo.pop()
             if ref in seen:
@@ -168,7 +169,7 @@ def as_wanted(
     body: Body | None, want: Resource[Any], bodies: Mapping[Ref, Body], secrets: Mapping[str, str]
 ) -> bool:
     """Is reality what this declaration says?"""
-    spec = want.spec
+    spec = want.wish
     value = spec.value
     if spec.follows:
         other = bodies.get(named(spec.follows))

@@ -14,7 +14,7 @@ from random import Random
 
 from reconciler.engine.loop import Engine
 from reconciler.model import Ref
-from tests.simulation.history import Fate
+from tests.simulation.fate import Fate
 from tests.simulation.node import MakeEngine, Node
 from tests.simulation.oracle import (
     Wants,
@@ -117,7 +117,6 @@ class Simulation:
 
     def _fine(self, wants: Wants, lost: frozenset[Ref]) -> set[Ref]:
         """What nothing stands in the way of."""
-        node = self.node
         knotted = in_knots(wants)
         fine = {
             ref
@@ -125,7 +124,7 @@ class Simulation:
             if ref not in lost
             and ref not in knotted
             and not any(is_off(want) for want in options)
-            and not self._foreign(ref, adopted=all(want.spec.adopt for want in options))
+            and not self._foreign(ref, adopted=all(want.wish.adopt for want in options))
         }
         while True:
             stuck = {

@@ -34,14 +34,20 @@ class Pass:
     statuses: dict[Ref, Status]
 
 
-@dataclass(slots=True)
-class Submitting:
+class Submitting(Protocol):
     """A submission that is under way: what may be doomed because of it."""
 
-    source: str
-    reached: frozenset[str]  # the sources that would count
-    wanted: frozenset[Ref]
-    allowed: bool
+    @property
+    def source(self) -> str: ...
+    @property
+    def allowed(self) -> bool: ...
+    def reached(self) -> frozenset[str]:
+        """The sources that would count."""
+        ...
+
+    def wanted(self) -> frozenset[Ref]:
+        """What would be wanted by those that were read."""
+        ...
 
 
 class Known(Protocol):
@@ -74,6 +80,7 @@ class Witness:
         self._known = known
         self.log: list[str] = []
         self.rows: dict[Ref, Kept] = {}
+        self.answered: dict[Ref, Kept] = {}  # rows, as far as commits were answered
         self.inventory: set[Ref] = set()  # as the process counts it: what it has handed over as well
         self.memory: dict[Ref, dict[str, Any]] = {}
         self.statuses: dict[Ref, Status] = {}
@@ -96,6 +103,7 @@ class Witness:
     def crashed(self) -> None:
         """Whatever was under way is no more; what the store has is believed."""
         self.believed = dict(self.statuses)
+        self.answered = dict(self.rows)
         self.inventory = set(self.rows)
         self._busy.clear()
         self._acting.clear()
@@ -220,15 +228,17 @@ class Witness:
             for write in writes
             if isinstance(write, Kept)
             and write.doomed
-            and not ((row := self.rows.get(write.ref)) is not None and row.doomed)
+            and not any(
+                (row := rows.get(write.ref)) is not None and row.doomed for rows in (self.rows, self.answered)
+            )
         }
         if dooms:
             self._may_doom(dooms)
 
     def _may_doom(self, dooms: dict[Ref, str]) -> None:
         refs = dooms.keys()
-        by = [s for s in self.submitting if not refs & s.wanted]
-        reached = frozenset.intersection(*(s.reached for s in by)) if by else self._known.reached()
+        by = [s for s in self.submitting if not refs & s.wanted()]
+        reached = frozenset.intersection(*(s.reached() for s in by)) if by else self._known.reached()
         speak = self._known.read() | {s.source for s in by}
         mute = sorted(ref for ref, source in dooms.items() if source in reached - speak)
         if mute:
@@ -275,6 +285,7 @@ class Witness:
 
     def acknowledged(self, writes: Sequence[Write]) -> None:
         self.believed |= {write.ref: write.status for write in writes if isinstance(write, Judged)}
+        self.answered |= {write.ref: write for write in writes if isinstance(write, Kept)}
         self.inventory -= {write.ref for write in writes if isinstance(write, Drop)}
 
     def _dropped(self, ref: Ref) -> None:

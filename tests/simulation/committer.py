@@ -1,36 +1,21 @@
-"""What happens to a node in its life: commits good and bad, people, outsiders, faults, crashes.
-
-Rules: every choice comes from the seed; a deed says in the log what it did, so that a failing seed can
-be read like a diary.
-"""
+"""The repositories that a simulated node follows, and somebody who commits to them: good and bad."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.errors import Misplaced, Place
-from reconciler.model import (
-    NODE_SOURCE,
-    DeletionPolicy,
-    Origin,
-    Override,
-    Ref,
-    Resource,
-    Snapshot,
-    Spec,
-)
-from tests.simulation.kinds import KINDS, CrowdSpec, FeedSpec, ThingSpec, named
-
-if TYPE_CHECKING:
-    from tests.simulation.node import Node
+from reconciler.model import NODE_SOURCE, DeletionPolicy, Origin, Ref, Resource, Snapshot, Spec
+from tests.simulation.crowd import CrowdSpec
+from tests.simulation.feed import FeedSpec
+from tests.simulation.kinds import KINDS
+from tests.simulation.thing import ThingSpec, named
 
 THINGS = ("a", "b", "c", "d", "e", "p0", "p1", "p2")
 CROWDS = ("crowd", "mob")
-PORTS = ("observe", "act", "secrets", "store", "load", "owned")
 SOURCES = {NODE_SOURCE: ("one", "two"), "one": ("three",), "two": (), "three": ()}
 
 
@@ -78,7 +63,8 @@ class Committer:
             edit(repo)
         for ref in repo.broken - repo.documents.keys():
             repo.broken.discard(ref)
-        return f"commit {name}@{repo.revision} {sorted(r.name for r in repo.documents)} broken {sorted(repo.broken)}"
+        names, broken = sorted(r.name for r in repo.documents), sorted(r.name for r in repo.broken)
+        return f"commit {name}@{repo.revision} {names} broken {broken}"
 
     def anything(self) -> str:
         random = self._random
@@ -112,18 +98,24 @@ class Committer:
 
     def spec(self, name: str, others: tuple[str, ...]) -> ThingSpec:
         random = self._random
-        rarely: Callable[[float], bool] = lambda often: random.random() < often  # noqa: E731
+
+        def rarely(often: float) -> bool:
+            return random.random() < often
+
         # Needs mostly point one way; now and then the other, which makes knots.
         before = [one for one in others if (one < name) != rarely(0.08) and one != name]
-        pick = lambda: (random.choice(before),) if before else ()  # noqa: E731
+
+        def one() -> list[str]:
+            return [random.choice(before)] if before else []
+
         return ThingSpec.model_validate(
             {
                 "value": random.randint(0, 3),
                 "size": random.choice((0, 0, 0, 1)),
                 "secret": "s" if rarely(0.2) else "",
-                "follows": pick()[0] if before and rarely(0.12) else "",
-                "uses": pick() if rarely(0.35) else (),
-                "dependsOn": [str(named(one)) for one in pick()] if others is THINGS and rarely(0.25) else (),
+                "follows": "".join(one()) if rarely(0.12) else "",
+                "uses": one() if rarely(0.35) else (),
+                "dependsOn": [str(named(n)) for n in one()] if others is THINGS and rarely(0.25) else (),
                 "polish": rarely(0.2),
                 "ripens": random.choice((0.0, 0.0, 0.0, 5.0)),
                 "deletionPolicy": DeletionPolicy.ORPHAN if rarely(0.08) else DeletionPolicy.DELETE,
@@ -175,103 +167,3 @@ class Committer:
 
     def _source(self, repo: Repo, name: str) -> None:
         repo.declare(Ref("Source", "default", name), FeedSpec(repo=name), {})
-
-
-class Fate:
-    """Deals out what happens next."""
-
-    def __init__(self, random: Random, node: Node) -> None:
-        self._random = random
-        self._node = node
-        self._overrides = 0
-
-    async def deal(self) -> None:
-        deed = self._random.choices(
-            (
-                self._commit, self._drift, self._foreign, self._crash, self._outage, self._override,
-                self._end_override, self._request, self._rotate, self._jump, self._pause, self._unreadable,
-                self._lose_store, self._allow,
-            ),
-            (30, 10, 6, 6, 6, 6, 3, 3, 3, 3, 8, 3, 0.4, 2),
-        )[0]  # fmt: skip
-        said = await deed()
-        self._node.witness.note(f"DEED {said}")
-
-    async def _commit(self) -> str:
-        return self._node.committer.anything()
-
-    async def _drift(self) -> str:
-        outside = self._node.outside
-        if not outside.bodies:
-            return "nothing to disturb"
-        ref = self._random.choice(sorted(outside.bodies))
-        if self._random.random() < 0.5:
-            outside.outsider_removes(ref)
-            return f"somebody removes {ref}"
-        outside.outsider_alters(ref, 7)
-        return f"somebody alters {ref}"
-
-    async def _foreign(self) -> str:
-        ref = named(self._random.choice((*THINGS, "crowd-x")))
-        self._node.outside.outsider_makes(ref, 9)
-        return f"somebody makes {ref}"
-
-    async def _crash(self) -> str:
-        await self._node.crash()
-        return "crash"
-
-    async def _outage(self) -> str:
-        port = self._random.choice(PORTS)
-        seconds = self._random.choice((1.0, 30.0, 200.0))
-        self._node.faults.take_down(port, seconds)
-        return f"{port} is down for {seconds} s"
-
-    async def _override(self) -> str:
-        ref = named(self._random.choice(THINGS))
-        self._overrides += 1
-        now = self._node.clock.now()
-        until = (
-            None
-            if self._random.random() < 0.3
-            else now + timedelta(seconds=self._random.choice((5, 60, 900)))
-        )
-        patch = self._random.choice(({"value": 5}, {"suspend": True}))
-        override = Override(f"o{self._overrides}", ref, patch, "alice", "because", now, until)
-        return f"override {override}: {await self._node.override(override)}"
-
-    async def _end_override(self) -> str:
-        ref = named(self._random.choice(THINGS))
-        return f"end the override of {ref}: {await self._node.end_override(ref)}"
-
-    async def _request(self) -> str:
-        ref = named(self._random.choice(THINGS))
-        self._node.request(ref)
-        return f"somebody asks for {ref}"
-
-    async def _rotate(self) -> str:
-        self._node.outside.rotate("s", f"v{self._random.randint(1, 9)}")
-        return f"the secret is rotated to {self._node.outside.secrets['s']}"
-
-    async def _jump(self) -> str:
-        self._node.clock.offset += timedelta(hours=self._random.choice((-1, 1)))
-        return f"the wall clock jumps to {self._node.clock.now()}"
-
-    async def _pause(self) -> str:
-        import asyncio
-
-        await asyncio.sleep(self._random.choice((1.0, 20.0, 150.0)))
-        return "a pause"
-
-    async def _unreadable(self) -> str:
-        repo = self._random.choice(list(self._node.committer.repos.values()))
-        if repo.name != NODE_SOURCE:
-            repo.readable = not repo.readable
-        return f"{repo.name} is {'readable' if repo.readable else 'not readable'}"
-
-    async def _lose_store(self) -> str:
-        await self._node.crash(lose_store=True)
-        return "the store is lost"
-
-    async def _allow(self) -> str:
-        name = self._random.choice(tuple(self._node.committer.repos))
-        return self._node.committer.commit(name, allow=True)
