@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from reconciler.errors import Invalid, NotFound
+from reconciler.errors import Invalid, NotFound, Unavailable
 from reconciler.model import EMPTY
 from reconciler.ports import Feed, OnInvalid, SourceConfig, SourceState
 from reconciler.sources.follower import Follower
@@ -26,10 +26,13 @@ class Supervisor:
         self._feeds = feeds
         self._means = means
         self._followed: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
+        self._closed = False
         self._subscribers: list[Callable[[str], None]] = []
 
     async def configure(self, config: SourceConfig) -> None:
         """Follow this source from now on, or go on following it like this."""
+        if self._closed:
+            raise Unavailable(f"source {config.name} is not followed: the node is stopping")
         followed = self._followed.get(config.name)
         if followed is None:
             follower = Follower(config, self._feed(config), self._means, self._told)
@@ -50,7 +53,8 @@ class Supervisor:
             subscriber(name)
 
     async def close(self) -> None:
-        """Stop following; what is in force stays."""
+        """Stop following, for good; what is in force stays."""
+        self._closed = True
         followed = list(self._followed.values())
         self._followed.clear()
         await asyncio.gather(*map(_end, followed))

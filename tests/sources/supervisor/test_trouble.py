@@ -179,3 +179,5 @@ async def test_a_feed_that_swallows_its_cancellation_ends_all_the_same(tmp_path:
         await begun.wait()
         async with asyncio.timeout(TIMEOUT_S):
             await house.supervisor.close()
+        with pytest.raises(Unavailable, match="the node is stopping"):
+            await house.supervisor.configure(SourceConfig("other", "directory", str(tmp_path)))
