@@ -52,7 +52,6 @@ _SIGNS: Final[Sequence[tuple[str, type[Problem], str, str]]] = (
         "does not let us in",
         "give the source a key that may read it: `auth: {privateKey: {secret: NAME, key: KEY}}`",
     ),
-    ("cannot run ssh", Missing, "needs `ssh`", "install openssh-client, or fetch over https"),
     (
         "not appear to be a git repository",
         NotFound,
@@ -86,6 +85,12 @@ class OpenSsh:
         self._stopped = False
 
     async def fetch(self, mirror: Path, refspecs: Sequence[str], login: Login) -> Collection[str]:
+        missing = [name for name in ("git", "ssh") if shutil.which(name) is None]
+        if missing:
+            raise Missing(
+                f"{self._address.url} is fetched by `git` and `ssh`, and there is no `{missing[0]}`",
+                remedy="install git and openssh-client, or fetch over https",
+            )
         with _scratch(mirror) as scratch, in_memory(login.key) as key:
             config = write_config(scratch, self._address, login, self._patience, key)
             command = (*FETCH, "--progress", "--", self._address.url, *refspecs)
@@ -107,20 +112,14 @@ class OpenSsh:
             raise Unavailable(f"fetching {self._address.url} was ended")
         settings = [part for setting in CONFIG for part in ("-c", setting)]
         argv = ["git", f"--git-dir={mirror}", *settings, *command]
-        try:
-            self._running = process = await asyncio.create_subprocess_exec(
-                *argv,
-                env=_environment(config),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except FileNotFoundError as error:
-            raise Missing(
-                "git over ssh needs `git` and `ssh`, and this machine has no `git`",
-                remedy="install git and openssh-client, or fetch over https",
-            ) from error
+        self._running = process = await asyncio.create_subprocess_exec(
+            *argv,
+            env=_environment(config),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             async with asyncio.timeout(self._patience.whole):
                 said = await self._listen(process, mirror)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.drivers.keystore.fake import FakeSecrets, encrypt
-from reconciler.errors import NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
+from reconciler.errors import Invalid, NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
 from reconciler.model import Ref
 from reconciler.sources.git import Access
 from tests.sources.git.conftest import PATIENCE, FeedMaker
@@ -147,6 +147,31 @@ async def test_close_ends_a_fetch_that_hangs(feed: FeedMaker) -> None:
 async def test_a_token_is_not_sent_in_the_clear(feed: FeedMaker) -> None:
     with pytest.raises(Refused, match=r"could be read by all on the way(?s:.*)https"):
         await feed(location="http://git.example.org/x.git", auth=AUTH).latest()
+
+
+@pytest.mark.parametrize(
+    ("auth", "reason"),
+    [
+        ({"token": "glpat"}, "auth.token: "),
+        ({"password": "x"}, "auth.password: "),
+        ({"token": {"secret": "git"}}, "auth.token.key: "),
+    ],
+)
+async def test_an_auth_that_is_none(feed: FeedMaker, auth: dict[str, object], reason: str) -> None:
+    with pytest.raises(Invalid, match=f"source 'shop': {reason}") as failure:
+        feed(location="https://git.example.org/x.git", auth=auth)
+    assert "glpat" not in str(failure.value)
+
+
+async def test_a_token_that_could_not_be_one(feed: FeedMaker, access: Access) -> None:
+    follow = feed(location="https://git.example.org/x.git", auth=AUTH)
+    with pytest.raises(NotFound, match="secret/git has no value 'token'"):
+        await follow.latest()
+    assert isinstance(access.secrets, FakeSecrets)
+    await access.secrets.put(Ref("Secret", "default", "git"), {"token": encrypt("a\r\nHost: evil")})
+    with pytest.raises(Invalid, match="holds control characters") as failure:
+        await follow.latest()
+    assert "evil" not in str(failure.value)
 
 
 async def test_a_password_in_the_address_is_refused_and_not_repeated(feed: FeedMaker) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconciler.errors import Invalid, Missing, Refused
+from reconciler.errors import Failed, Invalid, Missing, Refused
 from reconciler.model import PublicKey, Ref
 from reconciler.sources.git import Access
+from reconciler.sources.git.sshsig import BEGIN, END, SshSignature
 from tests.sources.git.conftest import FeedMaker
 from tests.sources.git.repository import Repository
 from tests.sources.git.sshd import keygen
@@ -208,6 +212,72 @@ async def test_a_demand_that_makes_no_sense(feed: FeedMaker, verify: dict[str, o
         feed(verify=verify)
 
 
+@pytest.mark.parametrize("mode", ["ssh", "openpgp"])
+async def test_a_file_of_signers_that_cannot_be_had(
+    repository: Repository, feed: FeedMaker, tmp_path: Path, mode: str
+) -> None:
+    repository.commit({"a": "a"})
+    with pytest.raises(Missing, match="signers, which says who may sign, does not exist"):
+        await feed(verify={"mode": mode, "file": str(tmp_path / "signers")}).latest()
+    with pytest.raises(Failed, match="cannot be read: Is a directory"):
+        await feed(verify={"mode": mode, "file": str(tmp_path)}).latest()
+
+
+async def test_a_key_for_something_else_signs_no_commit(
+    repository: Repository, feed: FeedMaker, ada: Path, access: Access
+) -> None:
+    sign_by_ssh(repository, ada)
+    repository.commit({"a": "a"}, "Signed", "-S")
+    await access.keys.trust(Ref("Key", "default", "ada"), "maintainer", PublicKey.parse(public(ada)))
+    with pytest.raises(Refused, match="has the role 'maintainer', and signs no commits"):
+        await feed(verify={"mode": "ssh", "keys": ["ada"]}).latest()
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The SSHSIG block for `message`, without its armour."""
+    key = keygen(tmp_path_factory.mktemp("key") / "key")
+    command = ["ssh-keygen", "-Y", "sign", "-n", "git", "-f", str(key)]
+    block = subprocess.run(command, input=b"message", capture_output=True, check=True).stdout
+    return b64decode(b"".join(block.strip().splitlines()[1:-1]))
+
+
+def check(blob: bytes) -> None:
+    SshSignature.read(BEGIN + b"\n" + b64encode(blob) + b"\n" + END).check(b"message")
+
+
+def test_each_byte_of_a_signature_counts(signed: bytes) -> None:
+    check(signed)
+    for at in range(len(signed)):
+        for flip in (0x01, 0x80):
+            with pytest.raises(Refused):
+                check(signed[:at] + bytes([signed[at] ^ flip]) + signed[at + 1 :])
+        with pytest.raises(Refused):
+            check(signed[:at])
+    with pytest.raises(Refused):
+        check(signed + b"\0")
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_no_signature(garbage: bytes) -> None:
+    with pytest.raises(Refused):
+        check(b"SSHSIG\0\0\0\1" + garbage)
+    with pytest.raises(Refused):
+        SshSignature.read(garbage)
+    with pytest.raises(Refused):
+        SshSignature.read(BEGIN + garbage + END)
+
+
+async def test_a_weak_key_is_refused(repository: Repository, feed: FeedMaker, tmp_path: Path) -> None:
+    key = keygen(tmp_path / "weak", "-t", "rsa", "-b", "1024")
+    sign_by_ssh(repository, key)
+    repository.commit({"a": "a"}, "Signed", "-S")
+    signers = tmp_path / "signers"
+    signers.write_text(f"ada {public(key)}\n")
+    with pytest.raises(Refused, match="too weak"):
+        await feed(verify={"mode": "ssh", "file": str(signers)}).latest()
+
+
 # --------------------------------------------------------------------------------------------- OpenPGP
 
 
@@ -306,6 +376,18 @@ async def test_an_openpgp_key_that_has_run_out(
     keyring = tmp_path / "keyring"
     keyring.write_bytes(gpg.run("--export", key))
     with pytest.raises(Refused, match="its key has expired"):
+        await feed(verify={"mode": "openpgp", "file": str(keyring)}).latest()
+
+
+async def test_a_machine_without_gpgv(
+    repository: Repository, feed: FeedMaker, ada: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_by_ssh(repository, ada)
+    repository.commit({"a": "a"}, "Signed by ssh", "-S")
+    keyring = tmp_path / "keyring"
+    keyring.touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Missing, match=r"checked by `gpgv`(?s:.*)install gpgv"):
         await feed(verify={"mode": "openpgp", "file": str(keyring)}).latest()
 
 

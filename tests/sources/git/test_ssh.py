@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets, encrypt
-from reconciler.errors import Invalid, NotFound, Refused, TimedOut, TooLarge, Unavailable
+from reconciler.errors import Invalid, Missing, NotFound, Refused, TimedOut, TooLarge, Unavailable
 from reconciler.model import Ref
 from reconciler.sources.git import Access
 from tests.sources.git.conftest import PATIENCE, FeedMaker
@@ -104,6 +105,30 @@ async def test_a_key_of_the_keystore(
         location=server.url(repository.folder), auth={"key": "deploy", "hostKeys": [server.host_key]}
     )
     assert (await follow.latest()).revision == head
+
+
+async def test_a_key_of_the_keystore_that_is_not_for_this(feed: FeedMaker, access: Access) -> None:
+    follow = feed(location="git@git.example.org:x", auth={"key": "deploy"})
+    with pytest.raises(Missing, match="key/deploy, which opens the repository, is not there"):
+        await follow.latest()
+    await access.keys.generate(Ref("Key", "default", "deploy"), "creator", "")
+    with pytest.raises(Refused, match="has the role 'creator', and opens nothing"):
+        await follow.latest()
+
+
+async def test_a_machine_without_git_or_ssh(
+    feed: FeedMaker, server: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow = feed(location=server.url(tmp_path), auth={"hostKeys": [server.host_key]})
+    git = shutil.which("git")
+    assert git is not None
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+    with pytest.raises(Missing, match=r"there is no `git`(?s:.*)install git"):
+        await follow.latest()
+    (tmp_path / "bin/git").symlink_to(git)
+    with pytest.raises(Missing, match=r"there is no `ssh`(?s:.*)openssh-client"):
+        await follow.latest()
 
 
 @pytest.mark.needs("ssh-agent", "ssh-add")
