@@ -1,6 +1,7 @@
-"""Runs the keeper, and kills it by SIGKILL at its nth line after the first request; told by a file, and once.
+"""Runs the keeper, and kills it by SIGKILL at the nth line that it executes after its first request.
 
-Called as: python killed_at_line.py N_FILE KEEPER DIR
+Called as: python killed_at_line.py FILE KEEPER DIR. FILE holds n and is removed by the kill, so that the
+next keeper lives; with 0 in it nobody is killed, and FILE.seen says how many lines there were.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-number_file, keeper, folder = map(Path, sys.argv[1:])
+file, keeper, folder = map(Path, sys.argv[1:])
 sys.path.append(str(keeper.parent))
 daemon: Any = importlib.import_module("keeper.daemon")
 
-state = {"left": -1, "pid": 0, "seen": 0}  # left: below zero when it is only to be counted
+deadly = int(file.read_text()) if file.exists() else -1
+state = {"pid": 0, "seen": 0}
 
 
 def trace(frame: FrameType, event: str, arg: object) -> Callable[[FrameType, str, object], Any] | None:
@@ -26,18 +28,16 @@ def trace(frame: FrameType, event: str, arg: object) -> Callable[[FrameType, str
         return None
     if frame.f_code.co_name == "_hear" and state["pid"] == 0:
         state["pid"] = os.getpid()
-        if number_file.exists():
-            state["left"] = int(number_file.read_text())
-    if event == "line" and state["pid"] == os.getpid():
+    if event == "line" and state["pid"] == os.getpid():  # a child of it is not it
         state["seen"] += 1
-        state["left"] -= 1
-        if state["left"] < 0:
-            number_file.with_suffix(".seen").write_text(str(state["seen"]))
-        if state["left"] == 0:
-            number_file.unlink()
+        if deadly == 0:
+            file.with_suffix(".seen").write_text(str(state["seen"]))
+        if deadly == state["seen"]:
+            file.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
     return trace
 
 
-sys.settrace(trace)
+if deadly >= 0:
+    sys.settrace(trace)
 sys.exit(daemon.main(folder))

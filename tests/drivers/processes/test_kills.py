@@ -99,6 +99,7 @@ async def story(processes: Processes) -> None:
 async def test_a_keeper_killed_at_any_of_its_lines_does_all_the_same(tmp_path: Path) -> None:
     number = tmp_path / "number"
     python = (sys.executable, str(LINES), str(number))
+    number.write_text("0")
     whole = Processes(tmp_path / "whole", SystemClock(), python=python)
     await story(whole)
     await whole.shutdown()

@@ -30,21 +30,20 @@ class Adoption:
         self._ends = ends
 
     def adopt_all(self) -> None:
-        table, census, gone = self._table, Census(), []
+        table, census = self._table, Census()
         for record in table.records.load():
             row = table.add(record)
             if record.state == EXITED:
                 if census.by_token.get(record.token):
-                    gone.append(row)
+                    self._ends.gone(row)
             elif record.exited_at is not None or not self._adopt(row):
                 row.output.resume()
-                gone.append(row)
+                self._ends.gone(row)
         known = {row.record.token for row in table.rows.values()}
         for token in census.by_token.keys() - known:
             home, _, rest = token.partition(":")
             if home == table.home:
                 self._adopt_lost(census, token, rest.rpartition(":")[0])
-        self._ends.settle(gone)
         self._look()
 
     def _adopt(self, row: Row) -> bool:
@@ -80,7 +79,7 @@ class Adoption:
 
     def _gone(self, row: Row) -> None:
         self._table.loop.forget(row.pidfd)
-        self._ends.settle([row])
+        self._ends.gone(row)
 
     def _look(self) -> None:
         """Is one of the adopted stopped by now, or does it go on?"""

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from . import proc
@@ -24,6 +24,7 @@ from .table import Table
 class Ends:
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._gone: list[Row] = []
 
     def stop(self, id: str, number: int, grace_s: float, done: Callable[[], None]) -> None:
         """Tell it to end, kill what is left after the grace; done when all of it is gone."""
@@ -73,8 +74,15 @@ class Ends:
             row.record.state = state
             self._table.publish(row.record.id, row.shown)
 
-    def settle(self, gone: Iterable[Row]) -> None:
-        """Of these the process itself is gone: end what it left behind; over when there is nothing."""
+    def gone(self, row: Row) -> None:
+        """The process itself is gone, or the last that was known of what it left behind."""
+        if not self._gone:
+            self._table.loop.later(0, self._settle)  # in this very turn, and with all others of it
+        self._gone.append(row)
+
+    def _settle(self) -> None:
+        """End what is left of their families; they are over when there is nothing."""
+        gone, self._gone = self._gone, []
         census: Census | None = None
         strays = proc.children(os.getpid()) - self._table.children.keys()
         for row in gone:
@@ -102,7 +110,7 @@ class Ends:
     def _member_gone(self, row: Row, pid: int) -> None:
         self._close(row.family.pop(pid))
         if not row.family:
-            self.settle([row])
+            self.gone(row)
 
     def _over(self, row: Row) -> None:
         if row.deadline:

@@ -30,6 +30,18 @@ class Stat:
         self.start = int(fields[19])
 
 
+def _read(path: str) -> bytes:
+    """A file of /proc, several times as fast as by way of `Path`: thousands are read for one question."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        chunks = []
+        while chunk := os.read(fd, 1 << 17):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(fd)
+
+
 def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
@@ -37,7 +49,7 @@ def boot_id() -> str:
 def stat(pid: int) -> Stat | None:
     """None: there is no such process."""
     try:
-        return Stat(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace"))
+        return Stat(_read(f"/proc/{pid}/stat").decode("utf-8", "replace"))
     except (OSError, ValueError):
         return None
 
@@ -45,7 +57,7 @@ def stat(pid: int) -> Stat | None:
 def token(pid: int) -> str:
     """What Holdfast put into its environment; empty when there is none, or it may not be read."""
     try:
-        environ = Path(f"/proc/{pid}/environ").read_bytes()
+        environ = _read(f"/proc/{pid}/environ")
     except OSError:
         return ""
     mark = TOKEN.encode() + b"="

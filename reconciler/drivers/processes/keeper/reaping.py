@@ -1,7 +1,7 @@
 """Takes notice of the keeper's children that have ended, were stopped or go on.
 
 Rules: every child is waited for, those too that only came to us when their parent died, so that none
-stays a zombie. What became of several is dealt with in one go.
+stays a zombie.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ ENDS = (os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED)
 
 
 def reap(table: Table, starts: Starts, ends: Ends) -> None:
-    gone = []
     while True:
         try:
             seen = os.waitid(os.P_ALL, 0, CHANGES)
@@ -32,10 +31,9 @@ def reap(table: Table, starts: Starts, ends: Ends) -> None:
             starts.reported(row)  # its end may be seen before its start was
             if table.children.pop(seen.si_pid, None):
                 _note_end(row, seen.si_code, seen.si_status)
-                gone.append(row)
+                ends.gone(row)
         elif row is not None:
             ends.note_stopped(row, seen.si_code != os.CLD_CONTINUED)
-    ends.settle(gone)
 
 
 def _note_end(row: Row, code: int, status: int) -> None:
