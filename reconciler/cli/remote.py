@@ -82,23 +82,30 @@ class Remote:
     ) -> HTTPResponse:
         connection = self._connection(timeout or self._timeout)
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Accept": "application/json, application/problem+json", **_credentials()}
+        headers = {
+            "Accept": "application/json, application/problem+json",
+            "Connection": "close",
+            **_credentials(),
+        }
         if data is not None:
             headers["Content-Type"] = "application/json"
         target = f"{path}?{urlencode(query)}" if query else path
         try:
             connection.request(method, target, data, headers)
+            if endless and connection.sock is not None:
+                connection.sock.settimeout(None)
             answer = connection.getresponse()
         except TimeoutError as error:
+            connection.close()
             raise TimedOut(f"{self._address} did not answer in {timeout or self._timeout:g} s") from error
         except (OSError, HTTPException) as error:
+            connection.close()
             raise Unavailable(
                 f"no node answers at {self._address} ({error})", remedy="start one with `holdfast up PATH`"
             ) from error
-        if endless and connection.sock is not None:
-            connection.sock.settimeout(None)
         if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
-            raise _problem(answer)
+            with answer:
+                raise _problem(answer)
         return answer
 
     def _connection(self, timeout: float) -> HTTPConnection:

@@ -1,0 +1,150 @@
+"""A real node in a process of its own, on scratch folders, that a test may kill at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reconciler.cli.remote import Remote
+from reconciler.errors import Problem
+
+HOLDFAST = str(Path(sys.executable).with_name("holdfast"))
+PATIENCE_S = 60.0
+
+
+def until(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Look again and again until it is so; a test fails when it takes too long."""
+    end = time.monotonic() + patience_s
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {patience_s:g} s: {what}")
+        time.sleep(0.01)
+
+
+class RunningNode:
+    def __init__(self, place: Path, data: Path) -> None:
+        self.place = place
+        self.data = data
+        self.remote = Remote(str(data / "holdfast.sock"), timeout=10.0)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [HOLDFAST, "up", str(self.place), "--data", str(self.data), "--listen", "127.0.0.1:0"]
+        environ = os.environ | {"HOLDFAST_DAEMON_LEGACY_LISTEN": ""}
+        with (self.data.parent / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """Without a warning, as the power does it."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(timeout=PATIENCE_S)
+
+    def ask(self, path: str, query: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+        return self.remote.ask("GET", f"/api/v1{path}", query)
+
+    def answers(self) -> bool:
+        try:
+            self.remote.ask("GET", "/health")
+        except Problem:
+            return False
+        return True
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """By ref."""
+        found, cursor = {}, ""
+        while cursor is not None:
+            piece = self.ask("/resources/all", {"cursor": cursor} if cursor else None)
+            found |= {one["status"]["ref"]: one for one in piece["data"]}
+            cursor = piece["next"]
+        return found
+
+    def converged(self, wanted: set[str]) -> bool:
+        """Just these are there, beside the node's own sources, and all are ready."""
+        try:
+            found = self.resources()
+        except Problem:
+            return False
+        own = {ref for ref in found if not ref.startswith("source/")}
+        return own == wanted and all(one["status"]["ready"] for one in found.values())
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [HOLDFAST, *words],
+            env=os.environ | {"HOLDFAST_DATA": str(self.data)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def close(self) -> None:
+        """Leave nothing behind: neither the node, nor what it supervises."""
+        if self._process is None:
+            return
+        if self._process.poll() is not None:
+            self.start()
+        until(self.answers, "the node answers, to be shut down")
+        self.remote.ask("POST", "/api/v1/daemon/shutdown", {"services": "true"})
+        self._process.wait(timeout=PATIENCE_S)
+
+
+@contextmanager
+def running_node() -> Iterator[RunningNode]:
+    """On a short path: a Unix socket's address has room for about a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="hf") as scratch:
+        place, data = Path(scratch, "in"), Path(scratch, "d")
+        place.mkdir()
+        data.mkdir(mode=0o700)
+        node = RunningNode(place, data)
+        try:
+            yield node
+        finally:
+            node.close()
+
+
+def key(name: str) -> str:
+    return (
+        "apiVersion: holdfast.dev/v1\nkind: Key\n"
+        f"metadata: {{name: {name}}}\nspec: {{role: creator, generate: true}}\n"
+    )
+
+
+def service(name: str, marker: str, **spec: object) -> str:
+    """It sleeps; `marker` in its arguments tells it from all other processes of the machine."""
+    body = {"command": [sys.executable, "-c", "import time; time.sleep(3600)", marker, name], **spec}
+    return (
+        f"apiVersion: holdfast.dev/v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {json.dumps(body)}\n"
+    )
+
+
+def processes(marker: str) -> dict[int, list[str]]:
+    """What runs with this marker among its arguments, as the kernel tells it."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if marker in words and "time.sleep(3600)" in " ".join(words):
+                found[int(folder.name)] = words
+    return found
+
+
+def hurt(pid: int, number: signal.Signals) -> None:
+    os.kill(pid, number)

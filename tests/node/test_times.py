@@ -1,0 +1,108 @@
+"""How long it takes until what was committed is so, and until what was hurt is whole."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+from statistics import quantiles
+from uuid import uuid4
+
+import pytest
+
+from tests.node.running import RunningNode, hurt, key, processes, running_node, service, until
+
+COMMITS = 100
+WITHIN_S = 1.0
+INTERVAL_S = 2.0
+
+
+def git(folder: Path, *words: str) -> str:
+    ours = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main")
+    done = subprocess.run(["git", *ours, *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(folder: Path, name: str) -> None:
+    (folder / f"{name}.yaml").write_text(key(name))
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", name)
+
+
+def in_force(node: RunningNode, name: str) -> bool:
+    found = node.remote.ask("GET", "/api/v1/resources/all", {"kind": "Key", "name": name})["data"]
+    return any(one["status"]["ready"] for one in found)
+
+
+@pytest.mark.timed
+@pytest.mark.timeout(600)
+@pytest.mark.needs("git")
+@pytest.mark.req("CORE-04", "TST-47")
+def test_a_pushed_commit_is_ready_within_a_second() -> None:
+    with running_node() as node:
+        git(node.place, "init", "-q")
+        commit(node.place, "first")
+        node.start()
+        until(lambda: node.converged({"key/first"}), "the first commit")
+        took = []
+        for number in range(COMMITS):
+            commit(node.place, f"k{number}")
+            began = time.monotonic()
+            node.remote.ask("POST", "/api/v1/sources/root/push")
+            until(lambda name=f"k{number}": in_force(node, name), f"commit {number}")
+            took.append(time.monotonic() - began)
+        assert quantiles(took, n=20)[-1] <= WITHIN_S
+
+
+@pytest.mark.timed
+@pytest.mark.timeout(300)
+@pytest.mark.needs("git")
+@pytest.mark.req("CORE-04")
+def test_without_a_push_a_commit_is_found_within_the_interval() -> None:
+    with running_node() as node:
+        inner = node.place.parent / "repository"
+        inner.mkdir()
+        git(inner, "init", "-q")
+        commit(inner, "first")
+        (node.place / "source.yaml").write_text(
+            "apiVersion: holdfast.dev/v1\nkind: Source\nmetadata: {name: polled}\n"
+            f"spec: {{git: {{url: {inner}}}, interval: {INTERVAL_S:g}s}}\n"
+        )
+        node.start()
+        until(lambda: node.answers() and in_force(node, "first"), "the first commit")
+        took = []
+        for number in range(10):
+            commit(inner, f"k{number}")
+            began = time.monotonic()
+            until(lambda name=f"k{number}": in_force(node, name), f"commit {number}")
+            took.append(time.monotonic() - began)
+        assert max(took) <= INTERVAL_S * 1.2 + WITHIN_S, "the interval has a jitter of a fifth"
+
+
+@pytest.mark.timed
+@pytest.mark.timeout(300)
+@pytest.mark.req("CORE-02", "TST-47")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_hurt_process_is_whole_within_a_second(number: signal.Signals) -> None:
+    marker, names = f"mark-{uuid4().hex}", [f"s{n}" for n in range(30)]
+    with running_node() as node:
+        (node.place / "all.yaml").write_text("---\n".join(service(name, marker) for name in names))
+        node.start()
+        until(lambda: node.converged({f"service/{name}" for name in names}), "all services run")
+        took = []
+        for pid, words in processes(marker).items():
+            began = time.monotonic()
+            hurt(pid, number)
+            name = words[-2]
+            until(lambda pid=pid, name=name: _whole(marker, name, pid, number), f"{name} is whole")
+            took.append(time.monotonic() - began)
+        assert len(took) == len(names)
+        assert quantiles(took, n=20)[-1] <= WITHIN_S
+
+
+def _whole(marker: str, name: str, hurt_one: int, number: signal.Signals) -> bool:
+    alive = [pid for pid, words in processes(marker).items() if words[-2] == name]
+    if number is signal.SIGKILL:
+        return bool(alive) and hurt_one not in alive
+    return Path(f"/proc/{hurt_one}/stat").read_text().rpartition(")")[2].split()[0] != "T"
