@@ -45,12 +45,14 @@ class Processes:
         self._connecting = asyncio.Lock()
         self._link: Link | None = None
         self._trouble: Problem | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._minding: asyncio.Task[None] | None = None
         self._closing = False
 
     async def open(self) -> None:
-        """Find what runs already."""
-        await self._ask("list", needed=False)
+        """Find what runs already. While its keeper cannot be had, `processes` says why."""
+        self._closing = False
+        with suppress(Problem):
+            await self._ask("list", needed=False)
 
     # ------------------------------------------------------------------------------------- the port
 
@@ -108,10 +110,11 @@ class Processes:
 
     async def close(self) -> None:
         self._subscribers.clear()
-        if self._watching:
-            self._watching.cancel()
+        self._closing = True
+        if self._minding:
+            self._minding.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watching
+                await self._minding
         if self._link:
             await self._link.close()
         await self._probes.close()
@@ -142,6 +145,7 @@ class Processes:
                 link = await self._connect(needed=needed or self._has_records())
             except Problem as problem:
                 self._trouble = problem
+                self._mind()
                 raise
             if self._trouble:
                 self._trouble = None
@@ -162,19 +166,28 @@ class Processes:
             await link.close()
             raise
         self._link = link
-        self._watching = asyncio.create_task(self._watch(link))
+        self._mind()
         return link
 
-    async def _watch(self, link: Link) -> None:
-        """When the keeper is gone, find or start the next one: nobody else may ask for a while."""
-        await link.ended.wait()
+    def _mind(self) -> None:
+        if self._minding is None or self._minding.done():
+            self._minding = asyncio.create_task(self._keep_reaching())
+
+    async def _keep_reaching(self) -> None:
+        """Whenever the keeper is gone, find or start the next one: nobody else may ask for a while."""
         pause_s = FIRST_PAUSE_S
-        while not self._closing:
-            with suppress(Problem, Lost):
-                await self._reach(needed=False)
+        while True:
+            if self._link and not self._link.ended.is_set():
+                await self._link.ended.wait()
+            else:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            if self._closing:
                 return
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            with suppress(Problem, Lost):
+                if await self._reach(needed=False) is None:
+                    return  # there is nothing to keep
+                pause_s = FIRST_PAUSE_S
 
     def _has_records(self) -> bool:
         return any((self._folder / "state").glob("*.json"))

@@ -122,14 +122,35 @@ async def test_a_keeper_that_cannot_start_is_said_and_it_works_when_it_can(folde
         await processes.start(Run("web", SLEEP, env=ENV))
     with pytest.raises(Unavailable, match="could not start"):
         processes.processes()
-    told: list[str | None] = []
-    processes.subscribe(told.append)
+    told = asyncio.Event()
+    processes.subscribe(lambda what: told.set() if what is None else None)
     folder.unlink()
+    async with asyncio.timeout(20):
+        await told.wait()  # whoever asked in vain is told to ask again, and need not try for it
+    assert processes.processes() == {}
     await processes.start(Run("web", SLEEP, env=ENV))
     assert processes.processes()["web"].state is ProcessState.RUNNING
-    await asyncio.sleep(0)
-    assert None in told, "whoever asked in vain is told to ask again"
     await processes.shutdown()
+
+
+async def test_a_node_starts_while_its_keeper_cannot_and_says_why(processes: Processes, folder: Path) -> None:
+    process = await processes.start(Run("web", SLEEP, env=ENV))
+    pid = keeper_pid(processes)
+    await processes.close()
+    os.kill(pid, signal.SIGKILL)
+    pipes = folder / "pipes"
+    pipes.rename(folder / "elsewhere")
+    pipes.touch()
+    await processes.open()
+    with pytest.raises(Unavailable, match="could not start"):
+        processes.processes()
+    told = asyncio.Event()
+    processes.subscribe(lambda what: told.set() if what is None else None)
+    pipes.unlink()
+    (folder / "elsewhere").rename(pipes)
+    async with asyncio.timeout(20):
+        await told.wait()
+    assert processes.processes()["web"].pid == process.pid
 
 
 async def test_a_folder_with_a_long_path_is_as_good_as_any(tmp_path: Path) -> None:
@@ -260,3 +281,22 @@ async def test_the_state_that_is_kept_holds_what_a_restarted_node_asks_for(
     await other.open()
     assert other.processes()["shop/web"].labels == labels
     await other.close()
+
+
+async def test_nothing_is_left_of_what_is_forgotten_with_its_logs(processes: Processes, folder: Path) -> None:
+    await processes.start(Run("shop/web", ("echo", "hello"), env=ENV))
+    await words(processes, "shop/web")
+    assert [path for path in folder.rglob("*") if "web" in str(path)]
+    await processes.forget("shop/web", logs=True)
+    assert not [path for path in folder.rglob("*") if "web" in str(path)]
+
+
+@pytest.mark.parametrize("home", [b"", b"\0" * 16, b"garbage"])
+async def test_a_torn_name_of_the_folder_is_made_anew(folder: Path, home: bytes) -> None:
+    (folder / "state").mkdir(parents=True)
+    (folder / "state" / "home").write_bytes(home)
+    processes = Processes(folder, SystemClock())
+    await processes.start(Run("web", SLEEP, env=ENV))
+    assert len((folder / "state" / "home").read_text()) == 16
+    assert len(living(folder)) == 1
+    await processes.shutdown()

@@ -55,9 +55,9 @@ class Output:
                 if not self._read(stream):
                     break
 
-    def erase(self) -> None:
+    def remove(self) -> None:
+        """The pipes, not the log."""
         self.close()
-        self.log.erase()
         for path in self._pipes.values():
             path.unlink(missing_ok=True)
 

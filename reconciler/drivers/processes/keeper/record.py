@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ RUNNING = "running"
 STOPPED = "stopped"  # by SIGSTOP: it is there and does nothing
 ENDING = "ending"  # it, or what it left behind, was told to end and is not gone yet
 EXITED = "exited"
+
+HOME = re.compile(rb"[0-9a-f]{16}")
 
 
 class Record:
@@ -98,7 +101,8 @@ class Records:
     def home(self) -> str:
         """The name of this data folder, made once: it tells our tokens from those of another node."""
         path = self._folder / "home"
-        if not path.exists():
+        known = path.read_bytes() if path.exists() else b""
+        if not HOME.fullmatch(known):  # a power cut may have emptied it, and nothing survived that
             self._replace(path, os.urandom(8).hex())
         return path.read_text(encoding="ascii")
 

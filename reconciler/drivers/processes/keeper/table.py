@@ -42,9 +42,9 @@ class Table:
             return
         if not row.over:
             raise Trouble("CONFLICT", f"{id} has not ended", "stop it first")
+        row.output.remove()
         if logs:
-            row.output.erase()
-        row.output.close()
+            row.output.log.erase()
         del self.rows[id]
         self.records.drop(id)
         self.publish(id, None)
