@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Conflict, Invalid, Missing, Refused
+from reconciler.errors import Conflict, Invalid, Missing, Refused, TooLarge
 from reconciler.ports import Fetched, SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed, Rhythm
+from reconciler.sources.listing import MAX_BYTES
 
 HOUR = 3600.0
 WATCH_ONLY = Rhythm(absent=HOUR)
@@ -365,3 +366,25 @@ async def test_an_unreadable_file_is_told_when_it_is_read(tmp_path: Path, unpriv
             fetched.tree.read("b.yaml")
         fetched = await after(feed, lambda: (tmp_path / "b.yaml").chmod(0o644))
         assert fetched.tree.read("b.yaml") == b"b: 1"
+
+
+@pytest.mark.req("CORE-01")
+async def test_a_folder_that_holds_a_world_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: 1")
+    with (tmp_path / "disk.img").open("wb") as huge:
+        huge.truncate(MAX_BYTES)  # a hole: it takes no room
+    async with following(tmp_path) as feed:
+        with pytest.raises(TooLarge, match="more than 100000 files or 16 GiB"):
+            await feed.latest()
+        fetched = await after(feed, lambda: (tmp_path / "disk.img").unlink())
+        assert fetched.paths.keys() == {"a.yaml"}
+
+
+@pytest.mark.req("CORE-01")
+@pytest.mark.parametrize("place", ["pipe", "a.yaml/below"])
+async def test_what_is_no_folder_is_told_to_be_none(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a.yaml").write_text("a: 1")
+    async with following(tmp_path / place) as feed:
+        with pytest.raises(Refused, match="Not a directory"):
+            await feed.latest()
