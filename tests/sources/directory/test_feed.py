@@ -376,7 +376,7 @@ async def test_a_folder_that_holds_a_world_is_refused_before_it_is_read(tmp_path
     async with following(tmp_path) as feed:
         with pytest.raises(TooLarge, match="more than 100000 files or 16 GiB"):
             await feed.latest()
-        fetched = await after(feed, lambda: (tmp_path / "disk.img").unlink())
+        fetched = await after(feed, (tmp_path / "disk.img").unlink)
         assert fetched.paths.keys() == {"a.yaml"}
 
 
