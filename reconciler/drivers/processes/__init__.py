@@ -19,7 +19,7 @@ from typing import Any
 
 from reconciler.drivers.processes.health import Probes
 from reconciler.drivers.processes.keeper.record import file_name
-from reconciler.drivers.processes.launch import ISOLATED, find, find_or_launch
+from reconciler.drivers.processes.launch import ISOLATED, find, find_or_launch, has_something_to_keep
 from reconciler.drivers.processes.link import Link, Lost
 from reconciler.drivers.processes.logs import read_log
 from reconciler.errors import NotFound, Problem, Unavailable
@@ -142,7 +142,7 @@ class Processes:
             if self._link and not self._link.ended.is_set():
                 return self._link
             try:
-                link = await self._connect(needed=needed or self._has_records())
+                link = await self._connect(needed=needed or has_something_to_keep(self._folder))
             except Problem as problem:
                 self._trouble = problem
                 self._mind()
@@ -188,9 +188,6 @@ class Processes:
                 if await self._reach(needed=False) is None:
                     return  # there is nothing to keep
                 pause_s = FIRST_PAUSE_S
-
-    def _has_records(self) -> bool:
-        return any((self._folder / "state").glob("*.json"))
 
     # -------------------------------------------------------------------------------------- the news
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from reconciler.drivers.processes.keeper.census import Census
 from reconciler.drivers.processes.link import Link, Lost
 from reconciler.errors import Failed, Unavailable
 from reconciler.model import JsonValue
@@ -27,6 +28,15 @@ PAUSE_S = 0.05
 PATIENCE_S = 20.0
 
 News = Callable[[JsonValue], None]
+
+
+def has_something_to_keep(folder: Path) -> bool:
+    """There are records, or, where these were lost, processes that bear the folder's token."""
+    state = folder / "state"
+    if any(state.glob("*.json")):
+        return True
+    home = state / "home"
+    return home.exists() and any(token.startswith(f"{home.read_text()}:") for token in Census().by_token)
 
 
 async def find(folder: Path, news: News) -> Link | None:

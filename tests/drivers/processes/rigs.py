@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.fake import FakeProcesses
+from reconciler.drivers.processes.launch import ISOLATED
 from reconciler.model import EMPTY
 from reconciler.ports import Check, CommandCheck, Process, Run
 from reconciler.ports import Processes as Port
 from reconciler.runtime.clock import SystemClock
 
 PATIENCE_S = 20.0
+# While coverage measures, it measures the keepers too; else they run as they always do.
+MEASURE = os.environ.get("COVERAGE_PROCESS_CONFIG")
+MEASURED = Path(__file__).with_name("measured_keeper.py")
+PYTHON = ("env", f"COVERAGE_PROCESS_CONFIG={MEASURE}", sys.executable, str(MEASURED)) if MEASURE else ISOLATED
 OBEY = """
 exec 3<>"$ORDERS"
 while read -r order rest <&3; do
@@ -50,6 +56,10 @@ class Rig(Protocol):
     def check(self, id: str) -> Check: ...
 
 
+def driver(folder: Path) -> Processes:
+    return Processes(folder, SystemClock(), python=PYTHON)
+
+
 async def until(port: Port, holds: Callable[[Mapping[str, Process]], bool]) -> Mapping[str, Process]:
     """Wait for news until it holds."""
     news = asyncio.Event()
@@ -64,11 +74,11 @@ async def until(port: Port, holds: Callable[[Mapping[str, Process]], bool]) -> M
 class RealRig:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.port = Processes(folder / "node", SystemClock())
+        self.port = driver(folder / "node")
 
     async def reopen(self) -> None:
         await self.port.close()
-        self.port = Processes(self._folder / "node", SystemClock())
+        self.port = driver(self._folder / "node")
         await self.port.open()
 
     def run(self, id: str, *, labels: Mapping[str, str] = EMPTY, stop_signal: int = 15) -> Run:

@@ -19,9 +19,8 @@ from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.launch import ISOLATED, KEEPER
 from reconciler.errors import Failed, Invalid, TimedOut, Unavailable
 from reconciler.ports import ProcessState, Run
-from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import living
-from tests.drivers.processes.rigs import until
+from tests.drivers.processes.rigs import driver, until
 
 ENV = {"PATH": os.environ["PATH"]}
 SLEEP = ("sleep", "3600")
@@ -34,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def processes(folder: Path) -> AsyncIterator[Processes]:
-    made = Processes(folder, SystemClock())
+    made = driver(folder)
     await made.open()
     yield made
     await made.shutdown()
@@ -63,15 +62,13 @@ async def test_no_keeper_runs_before_there_is_something_to_keep(processes: Proce
 
 
 async def test_many_first_starts_at_once_start_one_keeper(processes: Processes, folder: Path) -> None:
-    others = [Processes(folder, SystemClock()) for _ in range(3)]
-    runs = [
-        (driver, Run(f"s{number}", SLEEP, env=ENV)) for number, driver in enumerate([processes, *others] * 3)
-    ]
-    await asyncio.gather(*(driver.start(run) for driver, run in runs))
-    assert len({keeper_pid(driver) for driver in (processes, *others)}) == 1
+    others = [driver(folder) for _ in range(3)]
+    runs = [(each, Run(f"s{number}", SLEEP, env=ENV)) for number, each in enumerate([processes, *others] * 3)]
+    await asyncio.gather(*(each.start(run) for each, run in runs))
+    assert len({keeper_pid(each) for each in (processes, *others)}) == 1
     assert len(await processes.fresh()) == 12
-    for driver in others:
-        await driver.close()
+    for each in others:
+        await each.close()
 
 
 async def test_a_killed_keeper_is_replaced_at_once_and_its_news_go_on(processes: Processes) -> None:
@@ -80,6 +77,7 @@ async def test_a_killed_keeper_is_replaced_at_once_and_its_news_go_on(processes:
     os.kill(first, signal.SIGKILL)
     os.kill(process.pid, signal.SIGKILL)
     ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
+    await processes.fresh()
     assert keeper_pid(processes) != first
     assert (ended.pid, ended.labels, ended.asked) == (process.pid, {"spec": "abc"}, False)
 
@@ -115,7 +113,7 @@ async def test_a_keeper_of_another_version_is_replaced_and_its_processes_do_not_
 
 async def test_a_keeper_that_cannot_start_is_said_and_it_works_when_it_can(folder: Path) -> None:
     folder.touch()
-    processes = Processes(folder, SystemClock())
+    processes = driver(folder)
     with pytest.raises(
         Failed, match=rf"the keeper of {folder} could not start: .*(File exists|Not a directory)"
     ):
@@ -155,7 +153,7 @@ async def test_a_node_starts_while_its_keeper_cannot_and_says_why(processes: Pro
 
 async def test_a_folder_with_a_long_path_is_as_good_as_any(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 20) / ("deeper" * 20)
-    processes = Processes(folder, SystemClock())
+    processes = driver(folder)
     await processes.start(Run("web", SLEEP, env=ENV))
     assert len(living(folder)) == 1
     await processes.shutdown()
@@ -277,7 +275,7 @@ async def test_the_state_that_is_kept_holds_what_a_restarted_node_asks_for(
 ) -> None:
     labels = {"node": "n1", "spec": "sha256:…", "json": json.dumps({"a": ["b"] * 1000})}
     await processes.start(Run("shop/web", SLEEP, env=ENV, labels=labels))
-    other = Processes(folder, SystemClock())
+    other = driver(folder)
     await other.open()
     assert other.processes()["shop/web"].labels == labels
     await other.close()
@@ -295,7 +293,7 @@ async def test_nothing_is_left_of_what_is_forgotten_with_its_logs(processes: Pro
 async def test_a_torn_name_of_the_folder_is_made_anew(folder: Path, home: bytes) -> None:
     (folder / "state").mkdir(parents=True)
     (folder / "state" / "home").write_bytes(home)
-    processes = Processes(folder, SystemClock())
+    processes = driver(folder)
     await processes.start(Run("web", SLEEP, env=ENV))
     assert len((folder / "state" / "home").read_text()) == 16
     assert len(living(folder)) == 1

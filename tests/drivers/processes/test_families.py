@@ -18,9 +18,8 @@ from reconciler.drivers.processes.keeper.record import Records
 from reconciler.drivers.processes.launch import KEEPER
 from reconciler.errors import NotFound
 from reconciler.ports import ProcessState, Run
-from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import all_is_known, living
-from tests.drivers.processes.rigs import until
+from tests.drivers.processes.rigs import driver, until
 
 ENV = {"PATH": os.environ["PATH"]}
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
@@ -33,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def processes(folder: Path) -> AsyncIterator[Processes]:
-    made = Processes(folder, SystemClock())
+    made = driver(folder)
     await made.open()
     yield made
     await made.shutdown()
@@ -205,13 +204,37 @@ async def test_a_torn_record_loses_neither_its_process_nor_the_others(
     assert (found["web"].pid, found["db"]) == (web.pid, db)
     assert found["web"].labels == {}, "what it was started with is lost with the record"
     assert (folder / "state" / "web.broken").exists()
-    await kill_keeper(processes)
-    assert (await processes.fresh())["web"].pid == web.pid
+
+
+async def test_what_was_found_without_its_record_has_one_again(processes: Processes, folder: Path) -> None:
+    web = await processes.start(shell("exec sleep 3600"))
+    (folder / "state" / "web.json").unlink()
+    for _ in range(2):
+        await kill_keeper(processes)
+        assert (await processes.fresh())["web"].pid == web.pid
+    assert [record.pid for record in Records(folder).load()] == [web.pid]
+
+
+async def test_what_is_left_of_a_lost_record_without_its_leader_is_killed(
+    processes: Processes, folder: Path
+) -> None:
+    nap = unique_nap()
+    web = await processes.start(shell(f"setsid sh -c 'sleep {nap}; true' & wait"))
+    await asleep(nap)
+    await processes.start(shell("exec sleep 3600", "db"))
+    await processes.close()
+    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(web.pid, KILL)
+    os.kill(keeper, KILL)
+    (folder / "state" / "web.json").unlink()
+    await processes.open()
+    await all_is_known(folder, processes)
 
 
 async def test_two_folders_never_touch_each_other(processes: Processes, tmp_path: Path) -> None:
     mine = await processes.start(shell("exec sleep 3600"))
-    other = Processes(tmp_path / "other", SystemClock())
+    other = driver(tmp_path / "other")
     await other.open()
     theirs = await other.start(shell("exec sleep 3600"))
     await kill_keeper(processes)

@@ -20,7 +20,7 @@ from reconciler.errors import Problem
 from reconciler.ports import ProcessState, Run
 from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import all_is_known, leaders, living
-from tests.drivers.processes.rigs import until
+from tests.drivers.processes.rigs import driver, until
 
 KILLS = int(os.environ.get("HOLDFAST_KILLS", "40"))
 LINES = Path(__file__).with_name("killed_at_line.py")
@@ -59,7 +59,7 @@ async def test_a_keeper_killed_at_any_moment_doubles_and_orphans_nothing(tmp_pat
     print(f"HOLDFAST_SEED={seed}")  # noqa: T201 - shown when it fails
     chance = random.Random(seed)
     folder = tmp_path / "node"
-    processes = Processes(folder, SystemClock())
+    processes = driver(folder)
     await processes.open()
     for _ in range(KILLS):
         workers = [

@@ -18,15 +18,14 @@ from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.keeper.log import Log
 from reconciler.drivers.processes.logs import read_log
 from reconciler.ports import LogLine, ProcessState, Run
-from reconciler.runtime.clock import SystemClock
-from tests.drivers.processes.rigs import until
+from tests.drivers.processes.rigs import driver, until
 
 ENV = {"PATH": os.environ["PATH"]}
 
 
 @pytest.fixture
 async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
-    made = Processes(tmp_path / "node", SystemClock())
+    made = driver(tmp_path / "node")
     await made.open()
     yield made
     await made.shutdown()

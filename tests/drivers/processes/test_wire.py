@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.drivers.processes.launch import ISOLATED, KEEPER
+from reconciler.drivers.processes.launch import KEEPER
 from tests.drivers.processes.alive import living
+from tests.drivers.processes.rigs import PYTHON
 
 START = {
     "do": "start",
@@ -77,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def started(folder: Path) -> Iterator[Connect]:
-    subprocess.run([*ISOLATED, KEEPER, folder], check=True, timeout=30)
+    subprocess.run([*PYTHON, KEEPER, folder], check=True, timeout=30)
     wires: list[Wire] = []
 
     def connect() -> Wire:
@@ -258,7 +259,7 @@ def test_many_requests_in_one_breath_are_all_answered_in_order(connect: Connect,
 
 def test_only_one_keeper_holds_a_folder(connect: Connect, folder: Path) -> None:
     first = connect().ask(do="version")["ok"]["pid"]
-    others = [subprocess.Popen([*ISOLATED, KEEPER, folder]) for _ in range(5)]
+    others = [subprocess.Popen([*PYTHON, KEEPER, folder]) for _ in range(5)]
     assert {other.wait(timeout=30) for other in others} == {3}
     assert connect().ask(do="version")["ok"]["pid"] == first
 
@@ -266,6 +267,6 @@ def test_only_one_keeper_holds_a_folder(connect: Connect, folder: Path) -> None:
 def test_a_keeper_that_cannot_write_says_why(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    failed = subprocess.run([*ISOLATED, KEEPER, blocked], capture_output=True, check=False, timeout=30)
+    failed = subprocess.run([*PYTHON, KEEPER, blocked], capture_output=True, check=False, timeout=30)
     assert failed.returncode == 1
     assert b"File exists" in failed.stderr or b"Not a directory" in failed.stderr
