@@ -114,6 +114,15 @@ class Book:
     def inventory(self) -> dict[Ref, Kept]:
         return {ref: entry.kept for ref, entry in self._entries.items() if entry.kept is not None}
 
+    def source(self, ref: Ref) -> str:
+        """Which source it was taken from; empty when nobody declares it, or has taken it back."""
+        entry = self._entries.get(ref)
+        if entry is None:
+            return ""
+        if entry.want is not None:
+            return entry.want.origin.source
+        return entry.kept.source if entry.kept is not None and not entry.kept.doomed else ""
+
     def line(self, ref: Ref) -> dict[Ref, Kept]:
         """The row of a ref, and those of the wholes that it is a part of."""
         rows: dict[Ref, Kept] = {}

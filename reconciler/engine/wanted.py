@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from reconciler.engine.book import Book, Entry
 from reconciler.engine.ledger import Ledger
-from reconciler.engine.wishes import Wishes, check_override, complete, gone, merge, undecided, weigh
+from reconciler.engine.wishes import Wishes, check_override, complete, gone, merge, weigh
 from reconciler.engine.world import World
 from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Event, Override, Ref, Snapshot
@@ -34,7 +34,6 @@ class Wanted:
         self._snapshots: Mapping[str, Snapshot] = EMPTY
         self._overrides: dict[str, Override] = {}
         self._rebuilt = False
-        self._undecided: frozenset[str] = frozenset()
         self._unasked: list[str] = []  # kinds that have not told yet what of ours there is
         self._deciding = asyncio.Lock()
         self._timed = asyncio.Event()
@@ -60,7 +59,6 @@ class Wanted:
         self._unasked = list(self._world.kinds) if self._rebuilt else []
         await self._recall()
         self.wishes = self._merge(EMPTY, ())  # nothing is read yet, so nothing is decided
-        self._undecided = undecided(self._book.inventory, self.wishes, EMPTY)
 
     # ----------------------------------------------------------------------------------------- sources
 
@@ -89,7 +87,7 @@ class Wanted:
         candidate = self._with(snapshot)
         wishes = self._merge(candidate, self.overrides)
         inventory = self._book.inventory
-        removes = gone(inventory, wishes, undecided(inventory, wishes, candidate))
+        removes = gone(inventory, wishes)
         return wishes, weigh(inventory, removes, allowed=snapshot.allow_prune, rebuilt=self._rebuilt)
 
     async def forget_source(self, name: str) -> None:
@@ -105,7 +103,7 @@ class Wanted:
         async with self._deciding:
             if not entry.withdrawn or entry.kept is None:
                 return True
-            if self._rebuilt or not gone(self._book.line(entry.ref), self.wishes, self._undecided):
+            if self._rebuilt or not gone(self._book.line(entry.ref), self.wishes):
                 return False
             await self._ledger.decide([entry], [])
             return True
@@ -115,12 +113,10 @@ class Wanted:
         return {**self._snapshots, snapshot.source: complete(snapshot, before)}
 
     def _merge(self, snapshots: Mapping[str, Snapshot], overrides: Sequence[Override]) -> Wishes:
-        world = self._world
-        return merge(snapshots, overrides, world.kinds, world.clock.now(), self._in_force)
-
-    def _in_force(self, ref: Ref) -> str | None:
-        entry = self._book.get(ref)
-        return entry.kept.source if entry is not None and entry.kept is not None else None
+        now = self._world.clock.now()
+        standing = [one for one in overrides if one.in_force(now)]
+        book = self._book
+        return merge(snapshots, standing, self._world.kinds, book.inventory, book.source)
 
     async def _decide(self, wishes: Wishes, doomed: Sequence[Entry] = (), *others: Write) -> None:
         """Make durable what these wishes mean for the inventory."""
@@ -133,7 +129,6 @@ class Wanted:
 
     def _adopt(self, wishes: Wishes) -> None:
         self.wishes = wishes
-        self._undecided = undecided(self._book.inventory, wishes, self._snapshots)
         moved = self._book.wish(wishes)
         self._moved(moved, [entry.ref for entry in self._book if entry.want is None])
         self._timed.set()

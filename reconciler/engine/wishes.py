@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -62,31 +61,63 @@ class Wishes:
     clashes: tuple[Clash, ...] = ()
     faults: Mapping[Ref, Exception] = EMPTY  # whose parts could not be told
     sources: frozenset[str] = frozenset()  # the sources that count, whether they were read already or not
+    undecided: frozenset[str] = frozenset()  # the sources that nobody can speak for
 
 
 def merge(
     snapshots: Mapping[str, Snapshot],
     overrides: Sequence[Override],
     kinds: Kinds,
-    now: datetime,
-    in_force: Callable[[Ref], str | None],
+    inventory: Mapping[Ref, Kept],
+    in_force: Callable[[Ref], str],
 ) -> Wishes:
     """One set of wants out of all that counts. `in_force` tells which source a ref was taken from last."""
-    patches = {o.ref: o for o in overrides if o.in_force(now)}
+    patches = {o.ref: o for o in overrides}
     wants, rivals, reached = _declared(snapshots)
+    undecided = _undecided(inventory, wants, reached, snapshots)
     clashes: list[Clash] = []
     for ref, others in rivals.items():
         options = [wants[ref], *others]
-        first = next((one for one in options if one.origin.source == in_force(ref)), options[0])
+        source = in_force(ref)
+        first = next((one for one in options if one.origin.source == source), options[0])
         wants[ref] = first
         clashes.extend(Clash(ref, first.origin, one.origin) for one in options if not _alike(first, one))
-    if unread := reached - snapshots.keys():  # it may be one of those that had the first word
-        for ref in [ref for ref in wants if in_force(ref) in unread]:
-            del wants[ref]
+    for ref in _spoken_for(wants, undecided, in_force):
+        del wants[ref]
     for ref in patches.keys() & wants.keys():
         wants[ref] = _patched(wants[ref], patches[ref], kinds)
     faults = _expand(wants, patches, kinds, clashes)
-    return Wishes(wants, tuple(clashes), faults, reached)
+    return Wishes(wants, tuple(clashes), faults, reached, undecided)
+
+
+def _spoken_for(
+    wants: Mapping[Ref, Resource[Any]], undecided: Collection[str], in_force: Callable[[Ref], str]
+) -> list[Ref]:
+    """What was taken from a source that is not read yet: it had the first word, and may say it again."""
+    mute = frozenset(undecided) - {NOBODY}
+    if not mute:
+        return []
+    return [
+        ref for ref, want in wants.items() if (one := in_force(ref)) in mute and one != want.origin.source
+    ]
+
+
+def _undecided(
+    inventory: Mapping[Ref, Kept],
+    wants: Mapping[Ref, Resource[Any]],
+    reached: Collection[str],
+    snapshots: Mapping[str, Snapshot],
+) -> frozenset[str]:
+    """Those that are not read yet, or broken, or declared by one of those."""
+    names = [name for name in reached if name not in snapshots or snapshots[name].problems]
+    sources = [
+        (source_name(ref), kept.source)
+        for ref, kept in inventory.items()
+        if ref.kind == SOURCE_KIND and ref not in wants and not kept.doomed
+    ]
+    for name in names:
+        names.extend(child for child, by in sources if by == name and child not in names)
+    return frozenset([*names, *([NOBODY] if names else [])])
 
 
 def _declared(
@@ -168,29 +199,14 @@ def check_override(override: Override, want: Resource[Any], kinds: Kinds) -> Non
         raise Invalid(f"the override does not fit {want.ref}: {error.errors()[0]['msg']}") from error
 
 
-def undecided(
-    inventory: Mapping[Ref, Kept], wishes: Wishes, snapshots: Mapping[str, Snapshot]
-) -> frozenset[str]:
-    """The sources that nobody can speak for: not read yet, or broken, or declared by one of those."""
-    names = [name for name in wishes.sources if name not in snapshots or snapshots[name].problems]
-    sources = [
-        (source_name(ref), kept.source)
-        for ref, kept in inventory.items()
-        if ref.kind == SOURCE_KIND and ref not in wishes.wants and not kept.doomed
-    ]
-    for name in names:
-        names.extend(child for child, by in sources if by == name and child not in names)
-    return frozenset([*names, *([NOBODY] if names else [])])
-
-
-def gone(inventory: Mapping[Ref, Kept], wishes: Wishes, undecided: Collection[str]) -> tuple[Ref, ...]:
+def gone(inventory: Mapping[Ref, Kept], wishes: Wishes) -> tuple[Ref, ...]:
     """What the inventory holds, nobody wants any more, and nothing speaks against taking away."""
     return tuple(
         ref
         for ref, kept in inventory.items()
         if ref not in wishes.wants
         and not kept.doomed
-        and kept.source not in undecided
+        and kept.source not in wishes.undecided
         and not _part_of_a_fault(kept, inventory, wishes.faults)
     )
 

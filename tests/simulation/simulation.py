@@ -159,7 +159,9 @@ class Simulation:
                 yield f"{ref} was made and is lost: {body}"
 
     def _needs(self, ref: Ref, wants: Wants) -> set[Ref]:
-        if ref in wants:
-            return set().union(*(needs_of(want) for want in wants[ref]))
-        row = self.node.witness.rows[ref]
-        return set(row.needs) | ({row.parent} if row.parent is not None else set())
+        """As it is wanted, and as it was."""
+        needs = set[Ref]().union(*(needs_of(want) for want in wants.get(ref, ())))
+        row = self.node.witness.rows.get(ref)
+        if row is not None:
+            needs |= {*row.needs, *([row.parent] if row.parent is not None else [])}
+        return needs

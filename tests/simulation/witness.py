@@ -181,15 +181,17 @@ class Witness:
 
     def _knotted(self, one: Ref, other: Ref) -> bool:
         """Do both need each other, through whatever? Then no order would do."""
+        wants = self._known.wants()
         todo, seen = [other], set[Ref]()
         while todo:
-            row = self.rows.get(todo.pop())
-            for need in row.needs if row is not None else ():
+            ref = todo.pop()
+            row = self.rows.get(ref)
+            needs = set(row.needs) if row is not None else set[Ref]()
+            for need in needs.union(*(needs_of(want) for want in wants.get(ref, ()))) - seen:
                 if need == one:
                     return True
-                if need not in seen:
-                    seen.add(need)
-                    todo.append(need)
+                seen.add(need)
+                todo.append(need)
         return False
 
     # ------------------------------------------------------------------------------------------ the world
