@@ -28,6 +28,8 @@ class _Shelf:
 
     recipe: tuple[object, ...] = ()  # what else than the files has made it
     readings: Mapping[str, tuple[str, Reading]] = field(default_factory=dict)  # by file, with its digest
+    names: frozenset[str] = frozenset()  # of all files, and how they lie over one another
+    layered: Sequence[Sequence[str]] = ()
 
 
 class Reader:
@@ -42,19 +44,22 @@ class Reader:
         patches = tuple(Patch.parse(each) for each in config.patches)
         recipe = (config.paths, dict(config.substitute), patches)
         shelf = self._shelves.get(config.name, _Shelf())
-        kept = shelf.readings if shelf.recipe == recipe else {}
+        if shelf.recipe != recipe:
+            shelf = _Shelf(recipe)
         setting = Setting(config.name, fetched.revision, config.substitute, patches)
         settings = dict.fromkeys(config.paths, setting)  # a path may be a file, which is named by that
         others = replace(setting, named=False)
-        layered = layers(fetched.paths, config.paths)
+        layered, names = shelf.layered, shelf.names
+        if fetched.paths.keys() != names:
+            layered, names = layers(fetched.paths, config.paths), frozenset(fetched.paths)
         readings: dict[str, tuple[str, Reading]] = {}
         for file in (file for files in layered for file in files):
             digest = fetched.paths[file]
-            known = kept.get(file)
+            known = shelf.readings.get(file)
             if known is None or known[0] != digest:
                 known = digest, self._read(file, fetched.tree, settings.get(file, others))
             readings[file] = known
-        self._shelves[config.name] = _Shelf(recipe, readings)
+        self._shelves[config.name] = _Shelf(recipe, readings, names, layered)
         return _laid_over([[readings[file][1] for file in files] for files in layered], config, fetched)
 
     def _read(self, file: str, tree: Tree, setting: Setting) -> Reading:

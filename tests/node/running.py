@@ -54,6 +54,10 @@ class RunningNode:
         self._process.terminate()
         return self._process.wait(timeout=PATIENCE_S)
 
+    def ended(self) -> bool:
+        assert self._process is not None
+        return self._process.poll() is not None
+
     def ask(self, path: str, query: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
         return self.remote.ask("GET", f"/api/v1{path}", query)
 
@@ -66,7 +70,8 @@ class RunningNode:
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """By ref."""
-        found, cursor = {}, ""
+        found: dict[str, dict[str, Any]] = {}
+        cursor: str | None = ""
         while cursor is not None:
             piece = self.ask("/resources/all", {"cursor": cursor} if cursor else None)
             found |= {one["status"]["ref"]: one for one in piece["data"]}

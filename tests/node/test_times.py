@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from uuid import uuid4
@@ -50,7 +51,7 @@ def test_a_pushed_commit_is_ready_within_a_second() -> None:
             commit(node.place, f"k{number}")
             began = time.monotonic()
             node.remote.ask("POST", "/api/v1/sources/root/push")
-            until(lambda name=f"k{number}": in_force(node, name), f"commit {number}")
+            until(partial(in_force, node, f"k{number}"), f"commit {number}")
             took.append(time.monotonic() - began)
         assert quantiles(took, n=20)[-1] <= WITHIN_S
 
@@ -75,7 +76,7 @@ def test_without_a_push_a_commit_is_found_within_the_interval() -> None:
         for number in range(10):
             commit(inner, f"k{number}")
             began = time.monotonic()
-            until(lambda name=f"k{number}": in_force(node, name), f"commit {number}")
+            until(partial(in_force, node, f"k{number}"), f"commit {number}")
             took.append(time.monotonic() - began)
         assert max(took) <= INTERVAL_S * 1.2 + WITHIN_S, "the interval has a jitter of a fifth"
 
@@ -95,7 +96,7 @@ def test_a_hurt_process_is_whole_within_a_second(number: signal.Signals) -> None
             began = time.monotonic()
             hurt(pid, number)
             name = words[-2]
-            until(lambda pid=pid, name=name: _whole(marker, name, pid, number), f"{name} is whole")
+            until(partial(_whole, marker, name, pid, number), f"{name} is whole")
             took.append(time.monotonic() - began)
         assert len(took) == len(names)
         assert quantiles(took, n=20)[-1] <= WITHIN_S

@@ -19,7 +19,7 @@ ALICE = PublicKey("11" * 32)
 BOB = PublicKey("22" * 32)
 
 
-@pytest.mark.req("PKG-17")
+@pytest.mark.req("PKG-17", "CORE-03")
 async def test_a_generated_key_signs_and_its_public_half_verifies(store: Store) -> None:
     await store.keys.generate(RELEASE, "creator", "")
     known = store.key(RELEASE)

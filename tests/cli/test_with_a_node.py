@@ -1,0 +1,193 @@
+"""The command against a node that runs, as a person types it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.node.running import RunningNode, key, processes, running_node, service, until
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def marker() -> str:
+    return f"mark-{uuid4().hex}"
+
+
+@pytest.fixture(scope="module")
+def node(marker: str) -> Iterator[RunningNode]:
+    with running_node() as node:
+        (node.place / "declared.yaml").write_text(key("release") + "---\n" + service("web", marker))
+        node.start()
+        until(lambda: node.converged({"key/release", "service/web"}), "the node is up")
+        yield node
+
+
+@pytest.fixture
+def manifest(node: RunningNode) -> Path:
+    return node.place.parent / f"{uuid4().hex}.yaml"
+
+
+@pytest.mark.req("CLI-08", "CORE-05")
+def test_what_a_source_declares_already_is_unchanged(node: RunningNode) -> None:
+    told = node.command("diff", "-f", str(node.place))
+    assert told.stdout.splitlines()[-1] == "Plan: 0 to add, 0 to change, 0 to remove, 2 unchanged."
+    assert told.returncode == 0
+    applied = node.command("apply", "-f", str(node.place), "--wait", "--yes")
+    assert applied.returncode == 0, applied.stderr
+    assert "2 of 2 are ready." in applied.stderr
+
+
+@pytest.mark.req("CLI-01", "CLI-08", "TST-47")
+def test_diff_names_the_field_and_exits_with_one(node: RunningNode, manifest: Path, marker: str) -> None:
+    manifest.write_text(service("extra", marker))
+    assert node.command("apply", "-f", str(manifest), "--yes", "--wait").returncode == 0
+    manifest.write_text(service("extra", marker, env={"TURN": "2"}))
+    told = node.command("diff", "-f", str(manifest))
+    assert told.returncode == 1
+    assert "-/+ service/extra" in told.stdout
+    assert "env.TURN: null -> 2  (forces the recreate)" in told.stdout
+    assert told.stdout.splitlines()[-1] == "Plan: 0 to add, 1 to change, 0 to remove, 0 unchanged."
+    gone = node.command("delete", "service/extra", "--yes")
+    assert gone.returncode == 0
+    assert node.command("wait", "service/extra", "--for", "Gone", "--timeout", "20s").returncode == 0
+    assert not [words for words in processes(marker).values() if words[-2] == "extra"]
+
+
+@pytest.mark.req("CLI-01")
+def test_a_saved_plan_is_applied_only_while_it_is_the_same(node: RunningNode, manifest: Path) -> None:
+    plan = manifest.with_suffix(".plan")
+    manifest.write_text(key("planned"))
+    assert node.command("diff", "-f", str(manifest), "--out", str(plan)).returncode == 1
+    assert node.command("apply", str(plan), "--yes", "--wait").returncode == 0
+    again = node.command("apply", str(plan), "--yes")
+    assert again.returncode == 6
+    assert "the changes are no longer those of the saved plan" in again.stderr
+
+
+@pytest.mark.req("CORE-09", "CLI-01", "CLI-02")
+def test_what_a_source_declares_is_changed_there(node: RunningNode) -> None:
+    told = node.command("delete", "key/release", "--yes")
+    assert told.returncode == 6
+    assert "declared.yaml:1:1 (source root)" in told.stderr
+    assert "remedy: take it out there" in told.stderr
+
+
+@pytest.mark.req("CLI-03")
+def test_lists_come_as_people_and_programs_read_them(node: RunningNode) -> None:
+    table = node.command("get", "key")
+    assert table.stdout.splitlines()[0].split()[:3] == ["NAME", "READY", "REASON"]
+    found = json.loads(node.command("get", "key/release", "-o", "json").stdout)
+    assert [one["status"]["ref"] for one in found] == ["key/release"]
+    assert node.command("get", "service", "-o", "name").stdout.splitlines() == ["service/web"]
+    assert "status:" in node.command("get", "service/web", "-o", "yaml").stdout
+    assert "SOURCE" in node.command("get", "-o", "wide").stdout.splitlines()[0]
+
+
+@pytest.mark.req("CLI-04", "CLI-06")
+def test_another_way_to_the_node_is_taken_from_flags_and_the_environment(node: RunningNode) -> None:
+    socket = str(node.data / "holdfast.sock")
+    told = node.command("get", "key/release", "-o", "name", "--data", "/nonexistent", "--socket", socket)
+    assert told.stdout == "key/release\n"
+    missing = node.command("get", "key/none")
+    assert missing.returncode == 5
+    assert missing.stderr.startswith("error: key/none does not exist\n  remedy: ")
+
+
+@pytest.mark.req("CLI-07", "CLI-08")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("describe", "service/web"), "declared at declared.yaml"),
+        (("explain", "service/web"), "service/web is ready"),
+        (("explain", "service.spec.health"), "How to tell that it does its work."),
+        (("status",), "Service"),
+        (("status", "-o", "json"), '"resources": '),
+        (("events", "-n", "3", "key/release"), "key/release"),
+        (("events", "-o", "json"), '"event": '),
+        (("graph",), "service/web"),
+        (("graph", "-o", "mermaid"), "graph LR"),
+        (("graph", "-o", "dot"), "digraph holdfast {"),
+        (("source", "ls"), "root"),
+        (("source", "ls", "-o", "json"), '"type": "directory"'),
+        (("source", "show"), "directory"),
+        (("node", "install", "--print"), "KillMode=process"),
+        (("completion", "bash"), "_holdfast_completion"),
+        (("version",), "holdfast "),
+    ],
+)
+def test_every_noun_and_verb_answers(node: RunningNode, words: tuple[str, ...], said: str) -> None:
+    told = node.command(*words)
+    assert told.returncode == 0, told.stderr
+    assert said in told.stdout
+
+
+@pytest.mark.req("CLI-07")
+def test_a_persons_word_lasts_until_it_is_taken_back(node: RunningNode, marker: str) -> None:
+    assert node.command("service", "stop", "web", "--for", "1h", "--reason", "a test").returncode == 0
+    until(lambda: not processes(marker), "the service is stopped")
+    described = node.command("describe", "service/web").stdout
+    assert "a test" in described
+    assert "state: stopped" in described
+    assert node.command("service", "start", "web").returncode == 0
+    until(lambda: bool(processes(marker)), "the service runs again")
+    assert node.command("suspend", "key/release", "--for", "1h").returncode == 0
+    assert "Suspended" in node.command("get", "key/release").stdout
+    assert node.command("resume", "key/release").returncode == 0
+    assert node.command("resume", "key/release").returncode == 5
+
+
+@pytest.mark.req("CLI-08")
+def test_looking_now_and_going_back(node: RunningNode) -> None:
+    assert node.command("reconcile", "source/root").returncode == 0
+    assert node.command("source", "push").returncode == 0
+    told = node.command("rollback", "root", "nothing-begins-so")
+    assert told.returncode == 2
+    assert "no revision of source root begins with" in told.stderr
+
+
+@pytest.mark.req("CLI-08")
+def test_the_output_of_services_is_read(node: RunningNode, manifest: Path) -> None:
+    manifest.write_text(
+        "apiVersion: holdfast.dev/v1\nkind: Service\nmetadata: {name: talker}\n"
+        'spec: {command: [echo, hello there], restart: "on-failure"}\n'
+    )
+    assert node.command("apply", "-f", str(manifest), "--yes", "--wait").returncode == 0
+    until(lambda: "hello there" in node.command("logs", "talker").stdout, "it has said so")
+    assert node.command("logs", "talker", "web", "--tail", "1").stdout.startswith("talker | hello there")
+
+
+@pytest.mark.req("DMN-12")
+def test_a_second_node_on_the_same_folder_is_refused(node: RunningNode) -> None:
+    told = node.command("up", str(node.place))
+    assert told.returncode == 6
+    assert "is in use by process" in told.stderr
+
+
+@pytest.mark.req("DMN-10")
+def test_the_socket_is_the_owners_alone(node: RunningNode) -> None:
+    assert stat.S_IMODE((node.data / "holdfast.sock").stat().st_mode) == 0o600
+
+
+@pytest.mark.req("DMN-09", "DMN-11")
+def test_a_stop_in_order_leaves_the_services_running(marker: str) -> None:
+    own = f"{marker}-stop"
+    with running_node() as node:
+        (node.place / "web.yaml").write_text(service("web", own))
+        node.start()
+        until(lambda: node.converged({"service/web"}), "it is up")
+        before = set(processes(own))
+        assert node.stop() == 0
+        assert set(processes(own)) == before
+        node.start()
+        until(lambda: node.converged({"service/web"}), "it is up again")
+        assert set(processes(own)) == before, "adopted, not doubled"
+        assert node.command("down").returncode == 0
+        until(node.ended, "the node ends")
+        assert not processes(own), "down stops the services"

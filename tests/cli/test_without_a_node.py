@@ -1,0 +1,176 @@
+"""The command where no node runs: it does what can be done, and says what waits for one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOLDFAST = str(Path(sys.executable).with_name("holdfast"))
+HEAD = "apiVersion: holdfast.dev/v1\nkind: "
+KEY = f"{HEAD}Key\nmetadata: {{name: release}}\nspec: {{role: creator, generate: true}}\n"
+SLEEPER = f"{HEAD}Service\nmetadata: {{name: web}}\nspec: {{command: [sleep, '60']}}\n"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def run(data: Path, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [HOLDFAST, *words],
+        env=os.environ | {"HOLDFAST_DATA": str(data)},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int]]:
+    """Every file with its digest and time."""
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.req("CLI-01", "CLI-02")
+def test_a_misspelt_field_is_told_with_its_place(tmp_path: Path, data: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(f"{HEAD}Key\nmetadata: {{name: x}}\nspec:\n  generat: true\n  role: creator\n")
+    told = run(data, "validate", "-f", str(bad))
+    assert told.returncode == 2
+    assert f"{bad}:5:3: spec.generat: unknown field, did you mean 'generate'?" in told.stdout
+    assert not data.exists()
+
+
+@pytest.mark.req("CLI-08", "CORE-05")
+def test_a_manifest_without_errors_is_said_to_be_so(data: Path) -> None:
+    told = run(data, "validate", "-f", "-", typed=KEY)
+    assert (told.returncode, told.stdout) == (0, "1 resources, no errors\n")
+
+
+@pytest.mark.req("CORE-05", "CLI-01", "TST-47")
+def test_diff_and_dry_run_write_nothing(tmp_path: Path, data: Path) -> None:
+    manifest = tmp_path / "all.yaml"
+    manifest.write_text(KEY)
+    assert run(data, "diff", "-f", str(manifest)).returncode == 1
+    assert not data.exists(), "not even the folder"
+    assert run(data, "apply", "-f", str(manifest), "--yes").returncode == 0
+    before = contents(data)
+    manifest.write_text(KEY.replace("creator", "maintainer"))
+    assert run(data, "diff", "-f", str(manifest)).returncode == 1
+    assert run(data, "apply", "-f", str(manifest), "--dry-run").returncode == 0
+    assert run(data, "get").returncode == 0
+    assert contents(data) == before
+
+
+@pytest.mark.req("CORE-01", "CORE-02", "CLI-08")
+def test_what_can_be_brought_about_at_once_is(tmp_path: Path, data: Path) -> None:
+    manifest = tmp_path / "all.yaml"
+    manifest.write_text(f"{KEY}---\n{SLEEPER}")
+    told = run(data, "apply", "-f", str(manifest), "--yes")
+    assert told.returncode == 0
+    assert "service/web: WaitsForNode" in told.stderr
+    assert "`holdfast up` brings it about" in told.stderr
+    again = run(data, "diff", "-f", str(manifest))
+    assert again.stdout.splitlines()[-1] == "Plan: 1 to add, 0 to change, 0 to remove, 1 unchanged."
+    assert "key/release" in run(data, "get", "key").stdout
+
+
+@pytest.mark.req("CLI-08")
+def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None:
+    manifest = tmp_path / "all.yaml"
+    manifest.write_text(f"{KEY}---\n{KEY.replace('release', 'other')}")
+    assert run(data, "apply", "-f", str(manifest), "--yes").returncode == 0
+    manifest.write_text(KEY)
+    told = run(data, "diff", "-f", str(manifest), "--prune")
+    assert told.returncode == 1
+    assert "- key/other" in told.stdout
+    assert run(data, "apply", "-f", str(manifest), "--prune", "--yes").returncode == 0
+    assert "key/other" not in run(data, "get", "key", "-o", "name").stdout
+
+
+@pytest.mark.req("CLI-01")
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("get", "kex"), 2),
+        (("get", "key/none"), 5),
+        (("nonsense",), 2),
+        (("diff",), 2),
+        (("diff", "-f", "/nonexistent"), 5),
+        (("apply",), 2),
+        (("up", "/nonexistent"), 2),
+        (("down",), 7),
+        (("logs", "web"), 7),
+        (("events", "--follow"), 7),
+        (("wait", "key/none", "--timeout", "100ms"), 9),
+        (("wait", "key", "--timeout", "1s"), 2),
+        (("wait", "key/none", "--timeout", "soon"), 9),
+        (("explain", "service.spec.heath"), 2),
+        (("source", "show", "none"), 5),
+        (("apply", "/etc/hostname"), 2),
+        (("get", "--api-url", "http://127.0.0.1:1"), 7),
+    ],
+)
+def test_every_end_has_its_exit_status(data: Path, words: tuple[str, ...], status: int) -> None:
+    told = run(data, *words)
+    if words[-1] == "soon":
+        status = 2
+    assert told.returncode == status, told.stderr
+    assert told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.req("CLI-01")
+@pytest.mark.parametrize("garbage", [b"\xff\xfe\x00", b"{" * 10_000, b"a: &a [*a]\n", b"\x00" * 100, b""])
+def test_garbage_is_refused_with_two(tmp_path: Path, data: Path, garbage: bytes) -> None:
+    manifest = tmp_path / "garbage.yaml"
+    manifest.write_bytes(garbage)
+    told = run(data, "diff", "-f", str(manifest))
+    assert told.returncode == 2
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.req("CLI-08")
+def test_nobody_is_asked_where_nobody_answers(tmp_path: Path, data: Path) -> None:
+    manifest = tmp_path / "all.yaml"
+    manifest.write_text(KEY)
+    told = run(data, "apply", "-f", str(manifest))
+    assert told.returncode == 4
+    assert "--yes agrees beforehand" in told.stderr
+
+
+@pytest.mark.req("CLI-08")
+def test_a_first_manifest_is_written_once(tmp_path: Path, data: Path) -> None:
+    assert run(data, "init", str(tmp_path)).returncode == 0
+    assert run(data, "validate", "-f", str(tmp_path / "hello.yaml")).returncode == 0
+    again = run(data, "init", str(tmp_path))
+    assert again.returncode == 6
+    assert "is there already" in again.stderr
+
+
+@pytest.mark.req("CLI-08")
+@pytest.mark.parametrize("words", [("--help",), ("version",), ("get", "--help")])
+def test_what_is_quick_imports_little(words: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from reconciler.cli.top import run; run(sys.argv[1:]);"
+        "heavy = ('pydantic', 'yaml', 'rich', 'litestar', 'sqlite3');"
+        "print([m for m in heavy if m in sys.modules], file=sys.stderr)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert told.stderr == "[]\n"
