@@ -50,8 +50,9 @@ from reconciler.sources.inbox import Inbox, InboxFeed, ref_of
 from reconciler.sources.reader import Reader
 from reconciler.sources.supervisor import FeedFactory, Supervisor
 from reconciler.sources.uptake import Means
+from reconciler.store.comparing import open_read_only
 from reconciler.store.memory import MemoryStore
-from reconciler.store.opening import open_read_only, open_store
+from reconciler.store.opening import open_store
 from reconciler.store.sqlite import SqliteStore
 from reconciler.views import NodeView
 

@@ -4,8 +4,9 @@
 what is asked.
 """
 
+from reconciler.store.comparing import open_read_only
 from reconciler.store.memory import MemoryStore
-from reconciler.store.opening import open_read_only, open_store
+from reconciler.store.opening import open_store
 from reconciler.store.sqlite import SqliteStore
 
 __all__ = ["MemoryStore", "SqliteStore", "open_read_only", "open_store"]

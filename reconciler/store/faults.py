@@ -7,6 +7,7 @@ is opened, when all that is asked of it is known to be right.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.errors import Corrupt, Failed, Invalid, NotFound, Problem, Refused, Unavailable
@@ -85,3 +86,13 @@ def no_files(source: str, revision: str) -> NotFound:
         f"the contents of revision {revision} of source {source} are not kept",
         remedy="`holdfast source revisions` lists what is; take them from the source itself",
     )
+
+
+def in_our_words(connect: Callable[[], sqlite3.Connection], path: Path) -> Callable[[], sqlite3.Connection]:
+    def connecting() -> sqlite3.Connection:
+        try:
+            return connect()
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+            raise on_opening(error, path) from error
+
+    return connecting

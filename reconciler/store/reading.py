@@ -11,9 +11,10 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from hashlib import sha256
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.errors import Corrupt
 from reconciler.model import Event
@@ -24,6 +25,13 @@ from reconciler.store.rows import Row
 from reconciler.store.tail import Page, matcher
 
 A_SEARCH = 4096
+
+
+class Found(NamedTuple):
+    """What opening reads, to prove that the file is whole."""
+
+    saved: Saved
+    newest_event: int
 
 
 @contextmanager
@@ -47,6 +55,17 @@ def saved(connection: sqlite3.Connection) -> Saved:
             sorted(map(rows.override, table("overrides")), key=lambda o: (o.created, o.id)),
             dict(map(rows.note, table("notes"))),
         )
+
+
+def found(connection: sqlite3.Connection) -> Found:
+    (newest,) = connection.execute(queries.LAST_EVENT).fetchone()
+    return Found(saved(connection), newest)
+
+
+def by_rows(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A text that is no UTF-8 shall fail its own row, by the seal, and not the whole query."""
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    return connection
 
 
 def page(connection: sqlite3.Connection, after: int, limit: int, only: EventFilter) -> Page:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from reconciler.errors import Refused
 from reconciler.model import Event, JsonValue, Ref
@@ -20,16 +19,9 @@ from reconciler.store.lane import Lane
 from reconciler.store.tail import ALL, Page, Tail
 
 
-class Found(NamedTuple):
-    """What opening has read already, to prove that the file is whole."""
-
-    saved: Saved
-    newest_event: int
-
-
 class SqliteStore:
     def __init__(
-        self, reader: Lane, writer: Lane | None, found: Found, after: Callable[[], None] | None = None
+        self, reader: Lane, writer: Lane | None, found: reading.Found, after: Callable[[], None] | None = None
     ) -> None:
         self._after = after
         self._reader = reader
