@@ -9,9 +9,9 @@ waiting, not broken.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.engine.diff import diff
 from reconciler.engine.wishes import DISABLED, RECONCILE_DISABLED
@@ -55,57 +55,66 @@ class Decision:
     plan: Plan[Any] = Plan()  # noqa: RUF009 - frozen, so one serves all
 
 
+class Shut(NamedTuple):
+    gate: Gate
+    message: str
+    waits_for: tuple[Ref, ...] = ()
+
+
 def decide(kind: Kind[Any, Any, Any, Any], case: Case[Any, Any], around: Surroundings) -> Decision:
     want = case.want
-    unmet = {} if want.spec is None else _unmet(case)
+    unmet = _unmet(case) if want.spec is not None and want.needs else {}
+    settled, unsettled = None, False
     try:
         settled = kind.settle(case) if want.spec is not None else None
     except Problem:
         if not unmet:
             raise
-        return _closed(kind, case, around, unmet, Decision(unsettled=True))
-    changes = diff(settled, case.seen.actual)
-    found = Decision(settled=settled, changes=changes)
-    shut = _closed(kind, case, around, unmet, found)
-    if shut.gate is not Gate.OPEN:
-        return shut
-    plan = kind.plan(case, changes)
-    return Decision(settled=settled, changes=changes, plan=plan)
+        unsettled = True
+    changes = () if unsettled else diff(settled, case.seen.actual)
+    shut = _shut(kind, case, around, unmet, differs=unsettled or bool(changes))
+    if shut is not None:
+        return Decision(*shut, settled=settled, unsettled=unsettled, changes=changes)
+    return Decision(settled=settled, changes=changes, plan=kind.plan(case, changes))
 
 
-def _closed(
+def _shut(
     kind: Kind[Any, Any, Any, Any],
     case: Case[Any, Any],
     around: Surroundings,
     unmet: Mapping[Ref, str],
-    found: Decision,
-) -> Decision:
-    """The first gate that is shut, or the decision as it was found."""
-    gate, message = Gate.OPEN, ""
-    waits_for: tuple[Ref, ...] = ()
-    if is_suspended(case.want) and not kind.suspends:
-        gate, message = Gate.SUSPENDED, "suspended: observed, not acted upon"
-    elif case.seen.owner is Owner.FOREIGN and not adopts(case.want):
-        gate = Gate.FOREIGN
-        message = "it is there already and was not made by this node; `adopt: true` takes it over"
-    elif around.cycle and case.want.spec is not None:
-        gate = Gate.CYCLE
-        message = "needs itself: " + " -> ".join(str(ref) for ref in (*around.cycle, around.cycle[0]))
-    elif unmet and (found.changes or found.unsettled):
-        gate = (
-            Gate.UNDECLARED if any(case.look[r].want is None for r in unmet if r in case.look) else Gate.WAITS
-        )
-        message, waits_for = "; ".join(unmet.values()), tuple(unmet)
-    elif case.want.spec is None and around.unread:
-        gate = Gate.UNREAD
-        message = f"goes when it is known that no other source wants it: {', '.join(around.unread)} not read"
-    elif case.want.spec is None and around.dependents:
-        gate = Gate.NEEDED
-        message = f"still needed by {', '.join(str(ref) for ref in around.dependents)}"
-        waits_for = tuple(around.dependents)
-    elif found.changes and kind.lives and not around.living:
-        gate, message = Gate.NODE, "recorded; it is brought about once `holdfast up` runs"
-    return replace(found, gate=gate, message=message, waits_for=waits_for)
+    *,
+    differs: bool,
+) -> Shut | None:
+    """The first gate that is shut."""
+    want = case.want
+    if is_suspended(want) and not kind.suspends:
+        return Shut(Gate.SUSPENDED, "suspended: observed, not acted upon")
+    if case.seen.owner is Owner.FOREIGN and not adopts(want):
+        there = "it is there already and was not made by this node; `adopt: true` takes it over"
+        return Shut(Gate.FOREIGN, there)
+    if want.spec is None and (kept := _kept(around)) is not None:
+        return kept
+    if around.cycle and want.spec is not None:
+        line = " -> ".join(str(ref) for ref in (*around.cycle, around.cycle[0]))
+        return Shut(Gate.CYCLE, f"needs itself: {line}")
+    if unmet and differs:
+        missing = any(case.look[ref].want is None for ref in unmet)
+        return Shut(Gate.UNDECLARED if missing else Gate.WAITS, "; ".join(unmet.values()), tuple(unmet))
+    if differs and kind.lives and not around.living:
+        return Shut(Gate.NODE, "recorded; it is brought about once `holdfast up` runs")
+    return None
+
+
+def _kept(around: Surroundings) -> Shut | None:
+    """Why something that is to go has to stay for now."""
+    if around.unread:
+        unread = ", ".join(around.unread)
+        return Shut(Gate.UNREAD, f"goes when it is known that no other source wants it: {unread} not read")
+    if around.dependents:
+        names = ", ".join(str(ref) for ref in around.dependents)
+        return Shut(Gate.NEEDED, f"still needed by {names}", tuple(around.dependents))
+    return None
 
 
 def is_suspended(want: Resource[Any]) -> bool:
@@ -118,8 +127,8 @@ def _unmet(case: Case[Any, Any]) -> dict[Ref, str]:
     """The needs that are not met, each with what is missing."""
     missing: dict[Ref, str] = {}
     for ref, need in case.want.needs.items():
-        look = case.look.get(ref)
-        if look is None or look.want is None:
+        look = case.look[ref]
+        if look.want is None:
             missing[ref] = f"needs {ref}, which nothing declares"
         elif look.want.spec is None:
             missing[ref] = f"needs {ref}, which is being removed"

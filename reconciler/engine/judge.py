@@ -92,5 +92,8 @@ def _dated(
     type_: str, because: tuple[str, str], last: Status | None, now: datetime, *, status: bool
 ) -> Condition:
     before = last.condition(type_) if last is not None else None
-    since = before.since if before is not None and before.status == status else now
-    return Condition(type_, status, because[0], because[1], since)
+    if before is None or before.status != status:
+        return Condition(type_, status, because[0], because[1], now)
+    if (before.reason, before.message) == because:
+        return before
+    return Condition(type_, status, because[0], because[1], before.since)

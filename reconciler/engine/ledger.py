@@ -83,17 +83,14 @@ class Ledger:
         known = entry.kept if row is None else None
         revision = known.revision if known is not None else visit.want.origin.revision
         status = judge(outcome, entry.status, visit.generation, revision, now)
-        writes: list[Write] = []
-        if status != entry.status:
-            writes = [Judged(entry.ref, status), *_news(entry, status, now)]
-        elif entry.unsure:
-            writes = [Judged(entry.ref, status)]
+        same = status == entry.status
+        if same and row is None and not entry.unsure:
+            return
+        writes: list[Write] = [] if same else [Judged(entry.ref, status), *_news(entry, status, now)]
         if entry.unsure:
-            writes.append(Remembered(entry.ref, entry.memory))
-        if writes or row is not None:
-            await self._commit(entry, row, writes)
-            entry.unsure = False
-        entry.status = status
+            writes = [*(writes or [Judged(entry.ref, status)]), Remembered(entry.ref, entry.memory)]
+        await self._commit(entry, row, writes)
+        entry.status, entry.unsure = status, False
 
     async def forget(self, entry: Entry, event: str) -> None:
         """The end of all that is known of a ref."""

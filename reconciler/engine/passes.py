@@ -139,9 +139,11 @@ def _moved(
     before: Status | None, was: Seen[Any] | None, status: Status | None, seen: Seen[Any] | None
 ) -> bool:
     """Would somebody who looks at it see something else? Facts do not count: they move all the time."""
-    if (was is None) != (seen is None) or _word(before) != _word(status):
+    if before is not status and _word(before) != _word(status):
         return True
-    return was is not None and seen is not None and (was.actual, was.inputs) != (seen.actual, seen.inputs)
+    if was is None or seen is None:
+        return was is not seen
+    return was.actual != seen.actual or (was.inputs is not seen.inputs and was.inputs != seen.inputs)
 
 
 def _word(status: Status | None) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ driver's recovery forgets the failures.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from random import Random
 
@@ -25,20 +25,12 @@ class Priority(IntEnum):
     RESYNC = 2  # the periodic look that finds what no event has told
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class _Slot:
+    ref: Ref
     due: float
-    ref: Ref = field(compare=False)
-    priority: Priority = field(compare=False)
-    live: bool = field(default=True, compare=False)
-
-
-@dataclass(order=True, slots=True)
-class _Ripe:
     priority: Priority
-    number: int
-    ref: Ref = field(compare=False)
-    slot: _Slot = field(compare=False)
+    live: bool = True  # false: overtaken by a later `add`
 
 
 class Queue:
@@ -47,8 +39,8 @@ class Queue:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._slots: dict[Ref, _Slot] = {}
-        self._waiting: list[_Slot] = []
-        self._ripe: list[_Ripe] = []
+        self._waiting: list[tuple[float, int, _Slot]] = []  # by the time when they are due
+        self._ripe: list[tuple[Priority, int, _Slot]] = []  # due: the urgent first
         self._busy: set[Ref] = set()
         self._failures: dict[Ref, int] = {}
         self._number = 0
@@ -67,47 +59,48 @@ class Queue:
                 return
             slot.live = False
             due, priority = min(due, slot.due), min(priority, slot.priority)
-        slot = _Slot(due, ref, priority)
-        self._slots[ref] = slot
-        heapq.heappush(self._waiting, slot)
+        self._slots[ref] = slot = _Slot(ref, due, priority)
+        self._number += 1
+        heapq.heappush(self._waiting, (due, self._number, slot))
         if len(self._waiting) > 2 * len(self._slots) + SLACK:
-            self._waiting = [slot for slot in self._waiting if slot.live]
+            self._waiting = [entry for entry in self._waiting if entry[2].live]
             heapq.heapify(self._waiting)
 
     def take(self, now: float) -> Ref | None:
         """The most urgent ref that is due and that nobody works on; it is busy until `done`."""
-        while self._waiting and (not self._waiting[0].live or self._waiting[0].due <= now):
-            slot = heapq.heappop(self._waiting)
-            if slot.live:
-                self._number += 1
-                heapq.heappush(self._ripe, _Ripe(slot.priority, self._number, slot.ref, slot))
-        later: list[_Ripe] = []
-        found = None
+        self._ripen(now)
+        passed_over: list[tuple[Priority, int, _Slot]] = []
+        found: Ref | None = None
         while self._ripe and found is None:
-            ripe = heapq.heappop(self._ripe)
-            if not ripe.slot.live:
-                continue
-            if ripe.ref in self._busy:
-                later.append(ripe)
-            else:
-                found = ripe
-        for ripe in later:
-            heapq.heappush(self._ripe, ripe)
-        if found is None:
-            return None
-        del self._slots[found.ref]
-        self._busy.add(found.ref)
-        return found.ref
+            entry = heapq.heappop(self._ripe)
+            slot = entry[2]
+            if slot.live and slot.ref in self._busy:
+                passed_over.append(entry)
+            elif slot.live:
+                found = slot.ref
+        for entry in passed_over:
+            heapq.heappush(self._ripe, entry)
+        if found is not None:
+            del self._slots[found]
+            self._busy.add(found)
+        return found
+
+    def _ripen(self, now: float) -> None:
+        waiting = self._waiting
+        while waiting and (waiting[0][0] <= now or not waiting[0][2].live):
+            _, number, slot = heapq.heappop(waiting)
+            if slot.live:
+                heapq.heappush(self._ripe, (slot.priority, number, slot))
 
     def next_due(self) -> float | None:
         """When a ref becomes due; None: `take` has nothing new before an `add` or a `done`."""
-        while self._waiting and not self._waiting[0].live:
+        while self._waiting and not self._waiting[0][2].live:
             heapq.heappop(self._waiting)
-        return self._waiting[0].due if self._waiting else None
+        return self._waiting[0][0] if self._waiting else None
 
     def is_idle(self, now: float) -> bool:
         """Nobody works on anything, and nothing is due."""
-        if self._busy or any(ripe.slot.live for ripe in self._ripe):
+        if self._busy or any(slot.live for _, _, slot in self._ripe):
             return False
         due = self.next_due()
         return due is None or due > now

@@ -38,15 +38,11 @@ class Wanted:
         self._deciding = asyncio.Lock()
         self._timed = asyncio.Event()
         self.wishes = Wishes(EMPTY)
+        self.unread: tuple[str, ...] = ()  # the sources that count, and that this process has not read yet
 
     @property
     def overrides(self) -> tuple[Override, ...]:
         return tuple(self._overrides.values())
-
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """The sources that count, and that nobody has read in the life of this process."""
-        return tuple(sorted(self.wishes.sources - self._snapshots.keys()))
 
     def snapshot(self, source: str) -> Snapshot | None:
         return self._snapshots.get(source)
@@ -58,7 +54,7 @@ class Wanted:
         self._rebuilt = bool(saved.notes.get("rebuilt"))
         self._unasked = list(self._world.kinds) if self._rebuilt else []
         await self._recall()
-        self.wishes = self._merge(EMPTY, ())  # nothing is read yet, so nothing is decided
+        self._hold(self._merge(EMPTY, ()))  # nothing is read yet, so nothing is decided
 
     # ----------------------------------------------------------------------------------------- sources
 
@@ -128,10 +124,14 @@ class Wanted:
         await self._ledger.decide(doomed, spared, *others)
 
     def _adopt(self, wishes: Wishes) -> None:
-        self.wishes = wishes
+        self._hold(wishes)
         moved = self._book.wish(wishes)
         self._moved(moved, [entry.ref for entry in self._book if entry.want is None])
         self._timed.set()
+
+    def _hold(self, wishes: Wishes) -> None:
+        self.wishes = wishes
+        self.unread = tuple(sorted(wishes.sources - self._snapshots.keys()))
 
     async def _recall(self) -> None:
         """After the store was lost: write down again what bears our mark, as soon as it can be told."""
