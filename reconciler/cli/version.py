@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed
-
 import click
+
+from reconciler import __version__
 
 
 @click.command()
 def version() -> None:
     """Print the version."""
-    click.echo(f"holdfast {installed('holdfast')}")
+    click.echo(f"holdfast {__version__}")

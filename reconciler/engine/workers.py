@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from math import ceil
 from random import Random
 
 from reconciler.engine.judge import STALLS_AFTER
@@ -43,14 +44,14 @@ class Workers:
         self._queue = Queue(random)
         self._idle: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._quiet: asyncio.Event | None = None  # there while somebody waits for it
+        self._listening: list[asyncio.Future[None]] = []  # who waits for quiet
 
     async def quiet(self) -> None:
         """Wait until nothing is left to do but to look again, and to try again what has failed often."""
-        self._quiet = asyncio.Event()
+        waiting = asyncio.get_running_loop().create_future()
+        self._listening.append(waiting)
         self._kick()
-        await self._quiet.wait()
-        self._quiet = None
+        await waiting
 
     @property
     def idle(self) -> bool:
@@ -98,8 +99,8 @@ class Workers:
             if ref is not None:
                 self._kick()
                 return ref
-            if self._quiet is not None and self._queue.is_quiet(STALLS_AFTER):
-                self._quiet.set()
+            while self._listening and self._queue.is_quiet(STALLS_AFTER):
+                _answered(self._listening.pop())
             waiting = asyncio.get_running_loop().create_future()
             self._idle.append(waiting)
             self._set_timer()
@@ -111,7 +112,8 @@ class Workers:
             self._queue.forget(ref)
             return
         now = self._clock.monotonic()
-        due = now + self._pace.resync_s * self._random.uniform(0.75, 1.25)
+        # On whole seconds: an idle node wakes once for all that have come due, not once for each.
+        due = float(ceil(now + self._pace.resync_s * self._random.uniform(0.75, 1.25)))
         priority = Priority.RESYNC
         if passed.error is not None or passed.unfinished:
             delay = self._queue.failed(ref)
@@ -125,11 +127,8 @@ class Workers:
 
     def _kick(self) -> None:
         """Let one idle worker look whether something is due."""
-        while self._idle:
-            waiting = self._idle.pop()
-            if not waiting.done():
-                waiting.set_result(None)
-                return
+        while self._idle and not _answered(self._idle.pop()):
+            pass
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -139,3 +138,11 @@ class Workers:
         if due is not None:
             delay = max(0.0, due - self._clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._kick)
+
+
+def _answered(waiting: asyncio.Future[None]) -> bool:
+    """Wake whoever waits; false: it has given up."""
+    if waiting.done():
+        return False
+    waiting.set_result(None)
+    return True

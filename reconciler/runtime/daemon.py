@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import resource
-from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from reconciler import __version__
 from reconciler.model import Event
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker
@@ -32,9 +31,9 @@ class Daemon:
         self.listeners: dict[str, str] = {}  # what a service listens on, for who wants to find it
         self.ends_services = False
 
-    @cached_property
+    @property
     def version(self) -> str:
-        return version("holdfast")
+        return __version__
 
     @property
     def uptime_s(self) -> float:
