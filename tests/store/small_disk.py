@@ -41,9 +41,15 @@ def ref(number: int) -> Ref:
 
 async def write_until_full(store: SqliteStore) -> int:
     made = 0
-    with pytest.raises(Unavailable) as caught:
-        for made in range(10_000):
+
+    async def write() -> None:
+        nonlocal made
+        while True:
             await store.commit(kept(ref(made), text="x" * 500), event(number=made))
+            made += 1
+
+    with pytest.raises(Unavailable) as caught:
+        await write()
     assert "room" in caught.value.remedy
     return made
 
