@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.event_lines import line
 from reconciler.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -35,20 +36,13 @@ def events(where: Where, ref: str | None, follow: bool, name: str, number: int, 
     if not living:
         raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
     last = str(found[-1]["id"]) if found else "0"
-    for line in where.remote().lines("/api/v1/events", {**query, "last_event_id": last}):
-        if line.startswith("data: "):
-            _show(json.loads(line.removeprefix("data: ")), output)
+    for text in where.remote().lines("/api/v1/events", {**query, "last_event_id": last}):
+        if text.startswith("data: "):
+            _show(json.loads(text.removeprefix("data: ")), output)
 
 
 def _show(event: EventView, output: str) -> None:
     if output == "json":
         click.echo(json.dumps(event, sort_keys=True))
         return
-    subject = event["subject"]["id"] if event["subject"] else "-"
-    data = ", ".join(f"{key}={_short(value)}" for key, value in event["data"].items())
-    head = f"{event['id']:>6}  {event['timestamp']}  {event['event']:<20}"
-    click.echo(f"{head}  {subject:<24}  {data}".rstrip())
-
-
-def _short(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    click.echo(line(event))

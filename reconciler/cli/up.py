@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.event_lines import line
 from reconciler.errors import Invalid
+
+if TYPE_CHECKING:
+    from reconciler.runtime.node import Node
 
 
 @click.command()
@@ -36,11 +41,29 @@ def up(place: str | None, data: str | None, listen: str | None) -> int:
             for one in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(one, node.stopping.set)
             click.echo(f"holdfast is up, its data in {settings.data}", err=True)
+            if settings.api.enabled:
+                click.echo(f"the API listens on http://{settings.api.listen}", err=True)
+            telling = asyncio.create_task(_tell(node))
             await node.run()
+            telling.cancel()
 
     asyncio.run(live())
     click.echo("stopped; the services go on: `holdfast down` stops them too", err=True)
     return exits.OK
+
+
+async def _tell(node: Node) -> None:
+    """What happens, as it happens, and on a terminal how everything stands after it."""
+    from reconciler.ports import EventFilter
+
+    _, newest = await node.desk.event_ids()
+    async for event in node.desk.follow(newest, EventFilter()):
+        drawn = sys.stderr.isatty()
+        click.echo(("\r\x1b[2K" if drawn else "") + line(event), err=True)
+        if drawn:
+            now = node.desk.node()
+            stands = f"{now['ready']} of {now['resources']} ready, {now['stalled']} stalled"
+            click.echo(click.style(stands, bold=True), nl=False, err=True)
 
 
 def _root(place: str) -> dict[str, Any]:
