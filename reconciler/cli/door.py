@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from reconciler.cli.remote import Remote
 from reconciler.errors import Unavailable
 from reconciler.settings import data_folder
 
 if TYPE_CHECKING:
+    from reconciler.cli.remote import Remote
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
         CauseView,
@@ -66,6 +66,8 @@ class Where:
     address: str = ""
 
     def remote(self, timeout: float = 30.0) -> Remote:
+        from reconciler.cli.remote import Remote  # http.client takes as long to import as click
+
         return Remote(self.address or str(self.data / "holdfast.sock"), timeout)
 
     @property

@@ -7,6 +7,7 @@ differences.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -75,6 +76,8 @@ def holdfast() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
+    if arguments[:1] != ["up"]:
+        gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
     try:
         answer: Any = holdfast.main(list(arguments), prog_name="holdfast", standalone_mode=False)
     except click.exceptions.Exit as end:
