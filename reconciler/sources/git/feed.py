@@ -122,6 +122,8 @@ class GitFeed:
         return await in_thread(self._given, mirror, self._trust(), commit)
 
     async def _fetch(self, mirror: Mirror) -> None:
+        if self._pace.failures:
+            await in_thread(mirror.sweep)
         self._pace.begin(asyncio.get_running_loop().time())
         who = await login(self._auth, self._address, self._namespace, self._access)
         offered = await self._transport.fetch(mirror.folder, self._selection.refspecs, who)

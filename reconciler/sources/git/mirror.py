@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import tempfile
 import threading
@@ -40,6 +39,9 @@ LEFT_BY_A_KILL: Final = (
     "**/*.lock",
 )
 
+
+# How libgit2 shows that something is missing or garbled; a garbled size is more memory than there is.
+TORN: Final = (KeyError, ValueError, MemoryError, pygit2.GitError)
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,11 @@ class Mirror:
             self._repository = _make(self._home, self._prefix)
             self.torn = False
 
+    def sweep(self) -> None:
+        """Remove what a fetch that was killed has left. Nobody may fetch meanwhile."""
+        with self._lock:
+            _sweep(self.folder)
+
     def tidy(self, at_most: int = MAX_PACKS) -> None:
         """Make one pack of many: each fetch leaves one. Nobody may fetch meanwhile."""
         packs = self.folder / "objects" / "pack"
@@ -108,7 +115,7 @@ class Mirror:
         with self._lock:
             try:
                 yield self._repository
-            except (KeyError, ValueError, pygit2.GitError) as error:
+            except TORN as error:
                 self.torn = True
                 raise Corrupt(f"the mirror {self.folder} is torn: {error}") from error
             except OSError as error:  # it may be whole for all that
@@ -219,8 +226,7 @@ def _open(home: Path, prefix: str) -> pygit2.Repository:
     found: pygit2.Repository | None = None
     for path in sorted(home.glob("*")) if home.is_dir() else ():
         if path.name.startswith(prefix) and found is None and _sound(path):
-            for left in [each for pattern in LEFT_BY_A_KILL for each in path.glob(pattern)]:
-                _remove(left)
+            _sweep(path)
             found = pygit2.Repository(str(path))
         elif path.name.startswith((PREFIX, NEW)):
             _remove(path)
@@ -244,16 +250,13 @@ def _sound(folder: Path) -> bool:
     try:
         for pack in (folder / "objects" / "pack").glob("pack-*.pack"):
             index = pack.with_suffix(".idx").read_bytes()
-            with pack.open("rb") as opened:
-                opened.seek(-DIGEST, os.SEEK_END)
-                ends_as_indexed = opened.read() == index[-2 * DIGEST : -DIGEST]
-            if not ends_as_indexed or _sha1(index[:-DIGEST]) != index[-DIGEST:]:
+            if hashlib.sha1(index[:-DIGEST], usedforsecurity=False).digest() != index[-DIGEST:]:
                 return False
         repository = pygit2.Repository(str(folder))
         # By file: libgit2 does not list what it cannot read.
         marks = [path for path in (folder / "refs").rglob("*") if path.is_file() and path.suffix != ".lock"]
         return all(_points_at_something(repository, path.read_text().strip()) for path in marks)
-    except (OSError, KeyError, ValueError, pygit2.GitError):
+    except (OSError, *TORN):
         return False
 
 
@@ -261,8 +264,9 @@ def _points_at_something(repository: pygit2.Repository, id: str) -> bool:
     return str(repository[id].id) == id  # one that was cut off would still be found
 
 
-def _sha1(content: bytes) -> bytes:
-    return hashlib.sha1(content, usedforsecurity=False).digest()
+def _sweep(folder: Path) -> None:
+    for left in [path for pattern in LEFT_BY_A_KILL for path in folder.glob(pattern)]:
+        _remove(left)
 
 
 def _remove(path: Path) -> None:

@@ -3,29 +3,27 @@
 libgit2 speaks ssh too, but its binding shows nothing of a host's key: nothing could be pinned, and no
 fingerprint told. Rules: a host is known or refused, and the refusal shows its fingerprint. No
 configuration of the user's is read. A private key from a secret stands in memory only, never on disk or
-in an argument list. Whatever hangs is killed, with all its children.
+in an argument list.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shlex
 import shutil
-import signal
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from reconciler.errors import Missing, NotFound, Problem, Refused, TimedOut, Unavailable
 from reconciler.sources.git.address import Address
+from reconciler.sources.git.program import Program
 from reconciler.sources.git.ssh_config import in_memory, write_config
 from reconciler.sources.git.transport import Login, Patience, cleaned, too_large
 
 UNFINISHED: Final = "objects/pack/tmp_*"
-KEPT_OUTPUT: Final = 64 << 10
 # Nothing that a repository or a user has configured is run, and nobody tidies up beside us.
 CONFIG: Final = (
     "core.hooksPath=/dev/null",
@@ -81,8 +79,7 @@ class OpenSsh:
     def __init__(self, address: Address, patience: Patience) -> None:
         self._address = address
         self._patience = patience
-        self._running: asyncio.subprocess.Process | None = None
-        self._stopped = False
+        self._program = Program(address.url, patience)
 
     async def fetch(self, mirror: Path, refspecs: Sequence[str], login: Login) -> Collection[str]:
         missing = [name for name in ("git", "ssh") if shutil.which(name) is None]
@@ -103,55 +100,16 @@ class OpenSsh:
             return {line.partition("\t")[2] for line in said.splitlines() if "\t" in line}
 
     def stop(self) -> None:
-        self._stopped = True
-        self._kill()
+        self._program.stop()
 
     async def _git(self, config: Path, mirror: Path, *command: str) -> tuple[int, str]:
-        """Run git, and say how it ended and what it wrote, the last of it."""
-        if self._stopped:
-            raise Unavailable(f"fetching {self._address.url} was ended")
-        settings = [part for setting in CONFIG for part in ("-c", setting)]
-        argv = ["git", f"--git-dir={mirror}", *settings, *command]
-        self._running = process = await asyncio.create_subprocess_exec(
-            *argv,
-            env=_environment(config),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(self._patience.whole):
-                said = await self._listen(process, mirror)
-                status = await process.wait()
-        except TimeoutError:
-            raise TimedOut(
-                f"{self._address.url} answers, but does not come to an end",
-                remedy="it is tried again; see whether `git ls-remote` works there",
-            ) from None
-        finally:
-            self._kill()
-            await process.wait()
-        if self._stopped:
-            raise Unavailable(f"fetching {self._address.url} was ended")
-        return status, said
-
-    async def _listen(self, process: asyncio.subprocess.Process, mirror: Path) -> str:
-        output = cast("asyncio.StreamReader", process.stdout)
-        said = b""
-        while True:
-            async with asyncio.timeout(self._patience.answer):
-                more = await output.read(KEPT_OUTPUT)
-            if not more:
-                return said.decode("utf-8", "replace")
-            said = (said + more)[-KEPT_OUTPUT:]
+        def watch() -> None:
             if _incoming(mirror) > self._patience.pack:
                 raise too_large(self._address.url, self._patience.pack)
 
-    def _kill(self) -> None:
-        if self._running is not None and self._running.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._running.pid, signal.SIGKILL)
+        settings = [part for setting in CONFIG for part in ("-c", setting)]
+        argv = ["git", f"--git-dir={mirror}", *settings, *command]
+        return await self._program.run(argv, _environment(config), watch=watch)
 
 
 @contextmanager
@@ -160,8 +118,6 @@ def _scratch(mirror: Path) -> Iterator[Path]:
     folder = mirror.with_name("ssh")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    for left in mirror.glob(UNFINISHED):
-        left.unlink()
     try:
         yield folder
     finally:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,36 +147,22 @@ class Raw:
 
 
 @contextmanager
-def raw(first: bytes = b"", drip: bytes = b"") -> Iterator[Raw]:
-    """A server that accepts, sends `first`, then `drip` again and again (or nothing), and never ends."""
+def raw(*answers: bytes, drip: bytes = b"") -> Iterator[Raw]:
+    """A server that answers each request with the next of these, then drips (or is silent) for ever."""
     over = threading.Event()
     heard = threading.Event()
+
+    def accept(listener: socket.socket) -> None:
+        while not over.is_set():
+            with suppress(TimeoutError):
+                connection, _ = listener.accept()
+                heard.set()
+                arguments = (connection, answers, drip, over)
+                threading.Thread(target=_talk, args=arguments, daemon=True).start()
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.05)
-
-        def talk(connection: socket.socket) -> None:
-            with connection:
-                connection.sendall(first)
-                while not over.wait(0.05):
-                    if drip:
-                        connection.sendall(drip)
-
-        def guarded(connection: socket.socket) -> None:
-            try:
-                talk(connection)
-            except OSError:
-                return  # the other side has gone: what every test here is waiting for
-
-        def accept() -> None:
-            while not over.is_set():
-                try:
-                    connection, _ = listener.accept()
-                except TimeoutError:
-                    continue
-                heard.set()
-                threading.Thread(target=guarded, args=(connection,), daemon=True).start()
-
-        thread = threading.Thread(target=accept, daemon=True)
+        thread = threading.Thread(target=accept, args=(listener,), daemon=True)
         thread.start()
         try:
             yield Raw(listener.getsockname()[1], heard)
@@ -186,8 +171,15 @@ def raw(first: bytes = b"", drip: bytes = b"") -> Iterator[Raw]:
             thread.join()
 
 
-def program(name: str) -> str:
-    """Where a daemon is that only root's PATH knows."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
-    assert found is not None, name
-    return found
+def _talk(connection: socket.socket, answers: Sequence[bytes], drip: bytes, over: threading.Event) -> None:
+    with connection, suppress(OSError):  # the other side has gone: what every test here is waiting for
+        for answer in answers:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                more = connection.recv(65536)
+                if not more:
+                    return
+                request += more
+            connection.sendall(answer)
+        while not over.wait(0.05):
+            connection.sendall(drip)

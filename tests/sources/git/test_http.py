@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from reconciler.drivers.keystore.fake import FakeSecrets, encrypt
@@ -102,7 +102,7 @@ async def test_what_a_server_answers_is_told(feed: FeedMaker, repository: Reposi
     ],
 )
 async def test_a_server_that_hangs_is_given_up(feed: FeedMaker, first: bytes, drip: bytes) -> None:
-    with raw(first, drip) as server:
+    with raw(first, drip=drip) as server:
         follow = feed(location=server.url)
         async with asyncio.timeout(10):
             with pytest.raises((TimedOut, TooLarge, Unavailable)):
@@ -119,15 +119,56 @@ async def test_a_server_that_sends_too_much_is_given_up(repository: Repository, 
         assert len(fetched.paths) == 300
 
 
-async def test_no_second_fetch_while_the_first_one_is_held(feed: FeedMaker) -> None:
-    with raw(b"HTTP/1.1 200 OK\r\n", b"X-Header: 1\r\n") as server:
-        follow = feed(location=server.url)
-        with pytest.raises(TimedOut):
-            await follow.latest()
-        for _ in range(3):
-            with pytest.raises(Unavailable, match="still holds on to an earlier fetch"):
+def packet(content: bytes) -> bytes:
+    return b"%04x%s" % (len(content) + 4, content)
+
+
+def chunk(content: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(content), content)
+
+
+HEAD = b"a" * 40 + b" refs/heads/main"
+OFFER = packet(b"# service=git-upload-pack\n") + b"0000" + packet(HEAD + b"\0side-band-64k\n") + b"0000"
+OFFERED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(OFFER), OFFER)
+)
+COUNTS = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n" + chunk(packet(b"NAK\n"))
+)
+STILL_COUNTS = chunk(packet(b"\x02still counting\n"))
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+async def test_a_server_that_talks_for_ever_is_left_and_nothing_goes_on(feed: FeedMaker) -> None:
+    """It is busy counting objects, and who waits for them has other things to do."""
+    with raw(OFFERED, COUNTS, drip=STILL_COUNTS) as server:
+        follow = feed(location=server.url, branch="main")
+        before = children()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2 * PATIENCE.answer):  # it does show that it is there
                 await follow.latest()
-        assert [thread.name for thread in threading.enumerate()].count("git fetch") == 1
+        assert children() == before
+        follow = feed(replace(PATIENCE, whole=3), location=server.url, branch="main")
+        with pytest.raises(TimedOut, match="does not come to an end"):
+            await follow.latest()
+        assert children() == before
+
+
+async def test_a_server_that_crashes_libgit2_does_not_crash_us(
+    repository: Repository, feed: FeedMaker
+) -> None:
+    """It sends its second answer before it was asked."""
+    with raw(OFFERED + COUNTS, drip=STILL_COUNTS) as server:
+        follow = feed(location=server.url, branch="main")
+        with pytest.raises((Unavailable, TimedOut)):
+            await follow.latest()
+    head = repository.commit({"a": "1"})
+    assert (await feed().latest()).revision == head
 
 
 async def test_close_ends_a_fetch_that_hangs(feed: FeedMaker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Problem
 from reconciler.sources.git.pace import GAP_S, GAP_WHILE_FAILING_S, JITTER, RETRY_MAX_S, RETRY_S, Pace
+from reconciler.sources.git.threads import in_thread
 from tests.sources.git.conftest import FeedMaker
 from tests.sources.git.remotes import GitServer, serve
 from tests.sources.git.repository import Repository
@@ -135,6 +137,27 @@ async def test_two_who_ask_at_once_are_answered_one_after_the_other(
     answers = await asyncio.gather(*(follow.latest() for _ in range(5)), follow.at(head[:10]))
     assert {fetched.revision for fetched in answers} == {head}
     assert {len(fetched.paths) for fetched in answers} == {50}
+
+
+async def test_who_is_cancelled_waits_for_the_end_of_the_thread() -> None:
+    begun, go_on, ended = (threading.Event() for _ in range(3))
+
+    def work() -> None:
+        begun.set()
+        go_on.wait(10)
+        ended.set()
+
+    waiting = asyncio.create_task(in_thread(work))
+    assert await asyncio.to_thread(begun.wait, 5)
+    for _ in range(3):
+        waiting.cancel()
+        await asyncio.wait({waiting}, timeout=0.01)
+        assert not waiting.done()
+    go_on.set()
+    async with asyncio.timeout(5):
+        await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert ended.is_set()
 
 
 async def test_who_gives_up_waiting_is_in_nobody_s_way(repository: Repository, feed: FeedMaker) -> None:

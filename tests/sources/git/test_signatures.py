@@ -56,20 +56,27 @@ async def test_an_ssh_signature_of_a_named_signer(
 
 
 async def test_a_key_of_the_node_may_sign(
-    repository: Repository, feed: FeedMaker, ada: Path, access: Access
+    repository: Repository, feed: FeedMaker, tmp_path: Path, access: Access
 ) -> None:
-    sign_by_ssh(repository, ada)
-    head = repository.commit({"a": "a"}, "Signed", "-S")
     named = Ref("Key", "default", "ada")
-    verify = {"mode": "ssh", "keys": ["ada"]}
+    follow = feed(verify={"mode": "ssh", "keys": ["ada"]})
+    repository.commit({"a": "a"})
     with pytest.raises(Missing, match="key/ada may sign, and is not declared"):
-        await feed(verify=verify).latest()
-    await access.keys.trust(named, "committer", PublicKey.parse(public(ada)))
-    fetched = await feed(verify=verify).latest()
+        await follow.latest()
+    await access.keys.generate(named, "committer", "")
+    private = tmp_path / "ada"
+    private.write_text(await access.keys.private(named))
+    private.chmod(0o600)
+    sign_by_ssh(repository, private)
+    head = repository.commit({"a": "b"}, "Signed", "-S")
+    fetched = await follow.latest()
     assert (fetched.revision, fetched.signer.split()[0]) == (head, "key/ada")
+    await access.keys.generate(named, "committer", "2026-07")
+    with pytest.raises(Refused, match="nobody that may sign has the key"):
+        await follow.latest(head)
     await access.keys.set_aside(named)
-    with pytest.raises((Missing, Refused)):
-        await feed(verify=verify).latest()
+    with pytest.raises(Missing, match="not declared"):
+        await follow.latest(head)
 
 
 async def test_what_is_not_verified_is_not_given(

@@ -188,6 +188,7 @@ async def test_the_key_is_nowhere_on_disk_and_in_no_argument(
 async def test_a_host_that_hangs_is_given_up_and_its_processes_with_it(feed: FeedMaker, server: Sshd) -> None:
     with raw() as hanging:
         follow = feed(
+            replace(PATIENCE, connect=60),  # ssh itself would wait
             location=f"ssh://git@127.0.0.1:{hanging.port}/x",
             auth=BY_SECRET | {"hostKeys": [server.host_key]},
         )
