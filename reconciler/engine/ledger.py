@@ -79,7 +79,7 @@ class Ledger:
     async def conclude(self, visit: Visit, outcome: Outcome) -> None:
         """What came of it, if it is news."""
         entry, now = visit.entry, self._clock.now()
-        row = _row(visit) if outcome.decision.gate is not Gate.FOREIGN else None
+        row = _row(visit, ours=outcome.decision.gate is not Gate.FOREIGN)
         known = entry.kept if row is None else None
         revision = known.revision if known is not None else visit.want.origin.revision
         status = judge(outcome, entry.status, visit.generation, revision, now)
@@ -116,10 +116,10 @@ class Ledger:
             raise
 
 
-def _row(visit: Visit) -> Kept | None:
-    """The inventory row, when the one that is stored does not say the same."""
+def _row(visit: Visit, *, ours: bool = True) -> Kept | None:
+    """The inventory row, when the one that is stored does not say the same; what is foreign gets none."""
     want, entry = visit.want, visit.entry
-    if want.spec is None:
+    if want.spec is None or not ours:
         return entry.kept if entry.unsure else None
     known, origin = entry.kept, want.origin
     doomed = known is not None and known.doomed  # only a decision sets a tombstone, or lifts it

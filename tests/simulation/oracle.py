@@ -15,6 +15,7 @@ from reconciler.model import NODE_SOURCE, Override, Ref, Resource, Snapshot
 from tests.simulation.kinds import KINDS
 from tests.simulation.outside import Body
 from tests.simulation.thing import ThingSpec, named
+from tests.simulation.virtual_time import EPOCH
 
 Wants = Mapping[Ref, list[Resource[Any]]]  # every declaration that may be in force
 
@@ -116,7 +117,9 @@ def _patched(resource: Resource[Any], patches: Mapping[Ref, Mapping[str, Any]]) 
 
 def unmanaged(accepted: Accepted) -> frozenset[Ref]:
     """Wanted as far as anybody knows, by documents that cannot be read just now; with all they bring."""
-    todo = [accepted.declared[source][ref] for source, stale in accepted.stale.items() for ref in stale]
+    counting = sources_in(wanted(accepted, (), EPOCH))
+    stale = {source: refs for source, refs in accepted.stale.items() if source in counting}
+    todo = [accepted.declared[source][ref] for source, refs in stale.items() for ref in refs]
     refs: set[Ref] = set()
     while todo:
         want = todo.pop()

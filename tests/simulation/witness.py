@@ -88,6 +88,7 @@ class Witness:
         self.notes: dict[str, Any] = {}
         self.released: dict[Ref, int] = {}  # uid of what was left as it is
         self.bodies: dict[Ref, Body] = {}
+        self.fated: set[Ref] = set()  # whose tombstone was handed over
         self.ended: set[str] = set()  # overrides
         self.commits = 0
         self.violation: Violation | None = None
@@ -105,6 +106,7 @@ class Witness:
         self.believed = dict(self.statuses)
         self.answered = dict(self.rows)
         self.inventory = set(self.rows)
+        self.fated.clear()
         self._busy.clear()
         self._acting.clear()
         self.submitting.clear()
@@ -215,27 +217,31 @@ class Witness:
                 self.fail(f"{ref} is made anew, and nothing forces that")
 
     def _ours(self, ref: Ref, body: Body) -> bool:
-        return body.mark or self.memory.get(ref, {}).get("token") == body.token
+        if ref.kind == "Thing":
+            return body.mark
+        return bool(self.memory.get(ref, {}).get("token") == body.token)
 
     # ------------------------------------------------------------------------------------------ the store
 
     def handed(self, writes: Sequence[Write]) -> None:
-        self.inventory |= {write.ref for write in writes if isinstance(write, Kept) and not write.doomed}
+        """A decision is judged when it is made: its commit may come later, and twice."""
+        rows = [write for write in writes if isinstance(write, Kept)]
+        known = (self.rows, self.answered)
+        dooms = {
+            row.ref: row.source
+            for row in rows
+            if row.doomed
+            and row.ref not in self.fated
+            and not any(row.ref in kept and kept[row.ref].doomed for kept in known)
+        }
+        self.inventory |= {row.ref for row in rows if not row.doomed}
+        self.fated = (self.fated | dooms.keys()) - {row.ref for row in rows if not row.doomed}
+        if dooms:
+            self._may_doom(dooms)
 
     def committing(self, writes: Sequence[Write]) -> None:
         for write in writes:
             self.note(f"commit {write}")
-        dooms = {
-            write.ref: write.source
-            for write in writes
-            if isinstance(write, Kept)
-            and write.doomed
-            and not any(
-                (row := rows.get(write.ref)) is not None and row.doomed for rows in (self.rows, self.answered)
-            )
-        }
-        if dooms:
-            self._may_doom(dooms)
 
     def _may_doom(self, dooms: dict[Ref, str]) -> None:
         refs = dooms.keys()
