@@ -167,7 +167,7 @@ def test_a_first_manifest_is_written_once(tmp_path: Path, data: Path) -> None:
 def test_what_is_quick_imports_little(words: tuple[str, ...]) -> None:
     code = (
         "import sys; from reconciler.cli.top import run; run(sys.argv[1:]);"
-        "heavy = ('pydantic', 'yaml', 'rich', 'litestar', 'sqlite3');"
+        "heavy = ('pydantic', 'yaml', 'rich', 'litestar', 'aiosqlite');"
         "print([m for m in heavy if m in sys.modules], file=sys.stderr)"
     )
     told = subprocess.run(
