@@ -81,6 +81,8 @@ class Passes:
             if entry.fault is not None:
                 raise entry.fault
             seen = await kind.observe(want, entry.memory, uses, fresh=False)
+            if want.spec is None and _is_gone(seen):  # a mirror's word is not enough to forget it
+                seen = await kind.observe(want, entry.memory, uses, fresh=True)
             decision, verdict = self._decide(visit, seen, unread)
             if decision.plan.steps:
                 await self._ledger.plan(visit, decision)
@@ -92,9 +94,6 @@ class Passes:
                 decision, verdict = self._decide(visit, seen, unread)
                 if decision.changes and decision.changes == before:
                     raise Failed(f"{want.ref}: acting did not change what is there")
-            elif want.spec is None and _is_gone(seen):  # a mirror's word is not enough to forget it
-                seen = await kind.observe(want, entry.memory, uses, fresh=True)
-                decision, verdict = self._decide(visit, seen, unread)
         except Exception as error:  # noqa: BLE001 - one ref's crash must not end the others'
             return Outcome(decision, Verdict(ready=False), error, failures + 1), seen, acted
         return Outcome(decision, verdict), seen, acted
