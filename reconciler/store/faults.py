@@ -1,7 +1,7 @@
 """What SQLite reports, in the words of Holdfast: the cause, the file, and what a person can do.
 
-Rules: an error of ours passes through; what cannot be told apart from damage is `Corrupt` only while the file
-is opened, when all that is asked of it is known to be right.
+Rules: what cannot be told apart from damage is `Corrupt` only while the file is opened, when all that is
+asked of it is known to be right; what nobody foresaw passes as it is.
 """
 
 from __future__ import annotations
@@ -26,36 +26,40 @@ DAMAGED_WHEN_OPENED = {*DAMAGED, *UNFIT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_RE
 def problem(error: Exception, path: Path) -> Exception:
     """The error that a caller of the store gets."""
     match error:
-        case Problem():
-            return error
         case sqlite3.Error():
             return _of_sqlite(error, path)
         case UnicodeDecodeError():
             return Corrupt(f"{path} is damaged: it holds a text that is none", remedy=RESTART)
         case OverflowError() | UnicodeError():
             return Invalid(f"what is to be stored does not fit into {path}: {error}")
+        case PermissionError():
+            return Refused(f"{path}: {error.strerror}", remedy=f"see that this user owns {path.parent}")
+        case OSError():
+            return Unavailable(
+                f"{path}: {error.strerror or error}", remedy=f"see that {path.parent} can be used"
+            )
     return error
 
 
-def on_opening(error: sqlite3.Error | OSError | UnicodeDecodeError, path: Path) -> Problem:
+def on_opening(error: Exception, path: Path) -> Exception:
     """The same, for a file whose state is what is being asked."""
-    if isinstance(error, UnicodeDecodeError):
-        return Corrupt(f"{path} is damaged: it holds a text that is none", remedy=RESTART)
-    if isinstance(error, PermissionError):
-        return Refused(f"{path}: {error.strerror}", remedy=f"see that this user owns {path.parent}")
-    if isinstance(error, OSError):
-        return Unavailable(f"{path}: {error.strerror or error}", remedy=f"see that {path.parent} can be used")
-    if getattr(error, "sqlite_errorcode", None) in DAMAGED_WHEN_OPENED:
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in DAMAGED_WHEN_OPENED:
         return Corrupt(f"{path} is damaged: {error}", remedy=RESTART)
-    return _of_sqlite(error, path)
+    return problem(error, path)
+
+
+def callers_own(error: Exception) -> bool:
+    """Whether it comes from what one caller brought, so that others may fare better without that one."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in {*UNFIT, sqlite3.SQLITE_FULL}
+    return True
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> Problem:
     name = getattr(error, "sqlite_errorname", "")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in DAMAGED or (
-        isinstance(error, sqlite3.OperationalError) and not name
-    ):  # a text that is no UTF-8
+    undecodable = isinstance(error, sqlite3.OperationalError) and not name
+    if code in DAMAGED or undecodable:
         return Corrupt(f"{path} is damaged: {error}", remedy=RESTART)
     if code == sqlite3.SQLITE_FULL:
         return Unavailable(
@@ -78,7 +82,7 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> Problem:
         )
     if code in UNFIT:
         return Invalid(f"what is to be stored is not allowed by the schema of {path}: {error}")
-    return Failed(f"{path}: {error} {name}".rstrip())
+    return Failed(f"{path}: {error} {name}".rstrip(), remedy="try again; if it stays so, report it")
 
 
 def no_files(source: str, revision: str) -> NotFound:
@@ -92,7 +96,9 @@ def in_our_words(connect: Callable[[], sqlite3.Connection], path: Path) -> Calla
     def connecting() -> sqlite3.Connection:
         try:
             return connect()
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        except Problem:
+            raise
+        except Exception as error:
             raise on_opening(error, path) from error
 
     return connecting

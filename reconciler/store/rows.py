@@ -34,6 +34,7 @@ Row = tuple[Any, ...]
 
 BY_REF = ("inventory", "memory", "statuses")  # the tables that a Drop empties of a ref
 HISTORY = ("plans", "events", "operations", "revision_files")
+LINES = ["\x1f".join(["%s"] * width) for width in range(16)]  # by far the fastest way to one text of a row
 NEEDS = {need.value: need for need in Need}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -222,7 +223,7 @@ def unsealed(table: str, row: Row) -> Sequence[Any]:
 
 
 def _seal(columns: Row) -> int:
-    return crc32("\x1f".join(map(str, columns)).encode())
+    return crc32((LINES[len(columns)] % columns).encode())
 
 
 def moment(at: datetime) -> int:

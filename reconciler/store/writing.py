@@ -1,7 +1,7 @@
 """The transaction: what many callers brought becomes one, and whose writes cannot be sinks nobody else.
 
 Rules: within a group the last word on a key wins, so each row is written once, table by table; if the group
-as a whole fails it is halved until whoever failed stands alone.
+as a whole fails it is halved until whoever failed stands alone, unless the fault is nobody's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from reconciler.model import Event
 from reconciler.store import queries, rows
+from reconciler.store.faults import callers_own
 from reconciler.store.rows import Op, Row
 
 
@@ -28,8 +29,8 @@ def write(connection: sqlite3.Connection, group: Sequence[Sequence[Op]]) -> Outc
     try:
         events = _transact(connection, [op for ops in group for op in ops])
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller that caused it
-        if len(group) == 1:
-            return Outcome((), (error,))
+        if len(group) == 1 or not callers_own(error):
+            return Outcome((), [error] * len(group))
         middle = len(group) // 2
         first, second = write(connection, group[:middle]), write(connection, group[middle:])
         return Outcome((*first.events, *second.events), (*first.errors, *second.errors))

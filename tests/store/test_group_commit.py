@@ -128,13 +128,22 @@ async def test_what_is_written_again_unchanged_writes_nothing(sqlite: SqliteStor
     assert frames(path) == before
 
 
+@pytest.mark.timeout(30)
 async def test_a_file_that_another_program_holds_is_named(sqlite: SqliteStore, path: Path) -> None:
-    """After SQLite's patience of five seconds."""
+    """After SQLite's patience of five seconds, once for all who wait."""
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable, match="another program"):
-        await sqlite.commit(kept())
+    outcomes = await asyncio.gather(*(sqlite.commit(kept(ref)) for ref in refs(100)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    assert "another program" in str(outcomes[0])
     other.execute("ROLLBACK")
     other.close()
     await sqlite.commit(kept())
     assert set((await sqlite.load()).inventory) == {WEB}
+
+
+async def test_nobody_waits_for_ever_on_a_writer_that_is_gone(sqlite: SqliteStore) -> None:
+    assert sqlite._writer is not None
+    await sqlite._writer.close()
+    with pytest.raises(Unavailable):
+        await sqlite.commit(kept())

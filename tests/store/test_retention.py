@@ -1,0 +1,125 @@
+"""Retention: by age and by number, for each table, without holding up those who commit."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from reconciler.errors import NotFound
+from reconciler.model import Event, Ref
+from reconciler.ports import Drop, Revision
+from reconciler.settings import Retention
+from reconciler.store import SqliteStore
+from reconciler.store.pruning import A_BITE
+from tests.store.records import DB, NOW, WEB, AnyStore, event, kept, operation, planned
+
+pytestmark = pytest.mark.req("CORE-33")
+
+KEEP = Retention()
+NOTHING_GOES = {"events": 0, "operations": 0, "plans": 0, "revisions": 0}
+
+
+def days(count: float) -> timedelta:
+    return timedelta(days=count)
+
+
+async def test_nothing_goes_before_its_time(store: AnyStore) -> None:
+    await store.commit(
+        Event("old", NOW - days(30)), operation("op", at=NOW - days(30)), planned(at=NOW - days(30))
+    )
+    before = await store.dump()
+    assert await store.prune(NOW, KEEP) == NOTHING_GOES
+    assert await store.dump() == before
+
+
+async def test_events_go_by_age(store: AnyStore) -> None:
+    await store.commit(*(Event(f"e{age}", NOW - days(age)) for age in (45, 31, 29, 0, 40)))
+    assert await store.prune(NOW, KEEP) == {**NOTHING_GOES, "events": 3}
+    assert [one.name for one in await store.events(0, 9)] == ["e29", "e0"]
+    assert await store.event_ids() == (3, 4)
+
+
+async def test_events_go_by_number(store: AnyStore) -> None:
+    await store.commit(*(event(number=n) for n in range(3 * A_BITE)))
+    assert (await store.prune(NOW, Retention(event_rows=7)))["events"] == 3 * A_BITE - 7
+    assert await store.event_ids() == (3 * A_BITE - 6, 3 * A_BITE)
+    assert (await store.prune(NOW, Retention(event_rows=0)))["events"] == 7
+    assert await store.event_ids() == (0, 0)
+
+
+async def test_operations_go_by_age(store: AnyStore) -> None:
+    await store.commit(operation("old", "done", NOW - days(31)), operation("new", "done", NOW))
+    assert (await store.prune(NOW, KEEP))["operations"] == 1
+    assert [one.id for one in await store.operations(9)] == ["new"]
+
+
+async def test_a_ref_keeps_its_last_plans_however_old(store: AnyStore) -> None:
+    await store.commit(kept(WEB), *(planned(WEB, n, NOW - days(100)) for n in range(50)), planned(DB))
+    assert (await store.prune(NOW, KEEP))["plans"] == 30
+    assert [plan.generation for plan in await store.plans(WEB, 99)] == list(range(49, 29, -1))
+    assert len(await store.plans(DB, 99)) == 1
+
+
+async def test_plans_of_what_is_gone_go_with_the_events_of_that_time(store: AnyStore) -> None:
+    await store.commit(kept(WEB), planned(WEB, 1, NOW - days(31)), planned(WEB, 2, NOW - days(29)), Drop(WEB))
+    assert (await store.prune(NOW, KEEP))["plans"] == 1
+    assert [plan.generation for plan in await store.plans(WEB, 9)] == [2]
+
+
+async def test_plans_of_very_many_refs_are_looked_through(store: AnyStore) -> None:
+    refs = [Ref("Service", "default", f"n{n:05}") for n in range(2 * A_BITE + 1)]
+    await store.commit(*(planned(ref, n) for ref in refs for n in range(3)))
+    assert (await store.prune(NOW, Retention(plans_per_resource=2)))["plans"] == len(refs)
+    assert [plan.generation for plan in await store.plans(refs[-1], 9)] == [2, 1]
+
+
+async def test_the_revision_in_force_stays_however_many_were_refused_since(store: AnyStore) -> None:
+    await store.commit(Revision("root", "in force", NOW - days(900), "applied", files={"a": b"in force"}))
+    await store.commit(*(Revision("root", f"bad{n}", NOW, "refused") for n in range(60)))
+    assert (await store.prune(NOW, KEEP))["revisions"] == 10
+    left = [one.revision for one in await store.revisions("root", 99)]
+    assert left == [f"bad{n}" for n in range(59, 9, -1)] + ["in force"]
+    assert await store.revision_files("root", "in force") == {"a": b"in force"}
+
+
+async def test_contents_go_with_the_last_revision_that_holds_them(store: AnyStore) -> None:
+    for n in range(4):
+        files = {"same": b"same", "own": f"own {n}".encode()}
+        await store.commit(Revision("root", f"r{n}", NOW, "applied", files=files))
+    assert (await store.prune(NOW, Retention(revisions_per_source=2)))["revisions"] == 2
+    assert await store.revision_files("root", "r3") == {"same": b"same", "own": b"own 3"}
+    with pytest.raises(NotFound):
+        await store.revision_files("root", "r1")
+    if isinstance(store, SqliteStore):
+        assert await contents_kept(store) == 3
+
+
+async def contents_kept(store: SqliteStore) -> int:
+    count: int = await store._reader.run(
+        lambda connection: connection.execute("SELECT count(*) FROM contents").fetchone()[0]
+    )
+    return count
+
+
+async def test_a_revision_that_is_recorded_anew_meanwhile_stays(sqlite: SqliteStore) -> None:
+    """It was the oldest when retention looked, and is the newest when retention takes."""
+    await sqlite.commit(*(Revision("root", f"r{n}", NOW, "applied", files={"a": b"a"}) for n in range(30)))
+    pruning = asyncio.create_task(sqlite.prune(NOW, Retention(revisions_per_source=1)))
+    again = asyncio.create_task(sqlite.commit(Revision("root", "r0", NOW, "applied", "again")))
+    await asyncio.gather(pruning, again)
+    assert "r0" in {one.revision for one in await sqlite.revisions("root", 99)}
+    assert await sqlite.revision_files("root", "r0") == {"a": b"a"}
+
+
+async def test_commits_go_on_meanwhile(sqlite: SqliteStore) -> None:
+    await sqlite.commit(*(Event("old", NOW - days(31)) for _ in range(40 * A_BITE)))
+    pruning = asyncio.create_task(sqlite.prune(NOW, KEEP))
+    made = 0
+    while not pruning.done():
+        await sqlite.commit(event("new"))
+        made += 1
+    assert (await pruning)["events"] == 40 * A_BITE
+    assert made > 10
+    assert {one.name for one in await sqlite.events(0, made + 1)} == {"new"}
