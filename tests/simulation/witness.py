@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from reconciler.engine.told import told
@@ -32,6 +32,7 @@ class Pass:
     wanted: frozenset[Ref]
     rows: dict[Ref, Kept]
     statuses: dict[Ref, Status]
+    later: list[tuple[Ref, Status]] = field(default_factory=list)  # judged since it began
 
 
 class Submitting(Protocol):
@@ -168,7 +169,8 @@ class Witness:
         begun = self._passes[ref]
         if begun.want.spec is not None:
             for need, how in begun.want.needs.items():
-                if not any(_meets(known.get(need), how) for known in (begun.statuses, self.believed)):
+                since = (status for ref_, status in begun.later if ref_ == need)
+                if not any(_meets(known, how) for known in (begun.statuses.get(need), *since)):
                     self.fail(f"{ref} acts while {need} is not {how}")
             return
         wants = self._known.wants()
@@ -292,7 +294,10 @@ class Witness:
             self.fail(f"{row.ref} is taken from {before.source}, which declares it, by {row.source}")
 
     def acknowledged(self, writes: Sequence[Write]) -> None:
-        self.believed |= {write.ref: write.status for write in writes if isinstance(write, Judged)}
+        judged = [(write.ref, write.status) for write in writes if isinstance(write, Judged)]
+        self.believed |= dict(judged)
+        for begun in self._passes.values():
+            begun.later += judged
         self.answered |= {write.ref: write for write in writes if isinstance(write, Kept)}
         self.inventory -= {write.ref for write in writes if isinstance(write, Drop)}
 
