@@ -177,11 +177,15 @@ def _expand(
 
 
 def _patched(want: Resource[Any], override: Override, kinds: Kinds) -> Resource[Any]:
-    model = kinds[want.ref.kind].spec
     try:
-        spec: Spec = model.model_validate(merge_patch(written(want.wish), override.patch))
+        return _with(want, override, kinds)
     except (ValidationError, Problem):
         return want  # it was valid when it was made; the manifest has moved on, and the manifest wins
+
+
+def _with(want: Resource[Any], override: Override, kinds: Kinds) -> Resource[Any]:
+    model = kinds[want.ref.kind].spec
+    spec: Spec = model.model_validate(merge_patch(written(want.wish), override.patch))
     return replace(want, spec=spec, needs={**want.needs, **kinds.needs(want.ref, spec)})
 
 
@@ -192,11 +196,12 @@ def written(spec: Spec) -> dict[str, JsonValue]:
 
 def check_override(override: Override, want: Resource[Any], kinds: Kinds) -> None:
     """Refuse a patch that does not fit the wish that it patches."""
-    model = kinds[want.ref.kind].spec
     try:
-        model.model_validate(merge_patch(written(want.wish), override.patch))
+        _with(want, override, kinds)
     except ValidationError as error:
         raise Invalid(f"the override does not fit {want.ref}: {error.errors()[0]['msg']}") from error
+    except Problem as problem:
+        raise Invalid(f"the override does not fit {want.ref}: {problem.message}") from problem
 
 
 def gone(inventory: Mapping[Ref, Kept], wishes: Wishes) -> tuple[Ref, ...]:

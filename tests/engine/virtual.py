@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from random import Random
 from typing import Any, ParamSpec
@@ -17,13 +17,14 @@ from reconciler.ports import Kinds, Saved, Write
 from reconciler.store.memory import MemoryStore
 from tests.simulation.crowd import Crowd
 from tests.simulation.faults import Faults
+from tests.simulation.feed import FeedUses, Source
 from tests.simulation.outside import Body, Outside
 from tests.simulation.thing import Plain, Thing, ThingSpec, Uses, named
 from tests.simulation.virtual_time import VirtualClock, simulate
 
 P = ParamSpec("P")
 
-KINDS = Kinds({"Thing": Thing(), "Plain": Plain(), "Crowd": Crowd()})
+KINDS = Kinds({"Thing": Thing(), "Plain": Plain(), "Crowd": Crowd(), "Source": Source()})
 
 
 def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -67,6 +68,22 @@ class Diary:
         pass
 
 
+class NoFeeds:
+    """Sources that follow nothing: a test submits for them."""
+
+    def __init__(self) -> None:
+        self._repos: dict[str, str] = {}
+
+    def configured(self) -> Mapping[str, str]:
+        return self._repos
+
+    async def configure(self, name: str, repo: str) -> None:
+        self._repos[name] = repo
+
+    async def remove(self, name: str) -> None:
+        del self._repos[name]
+
+
 class Shop(MemoryStore):
     """A store that a test can close for a while; whatever it was handed is in `handed`."""
 
@@ -107,11 +124,13 @@ class House:
         self.outside = Outside(Random(1), self.diary)
         self.store = Shop()
         self.uses = Uses(self.outside, self.faults, self.clock, self.diary)
+        self._feeds = FeedUses(NoFeeds(), self.faults, self.clock, self.diary)
         self.engine = self.new_engine()
         self._task: asyncio.Task[None] | None = None
 
     def new_engine(self, *, living: bool = True) -> Engine:
-        world = World(self.kinds, dict.fromkeys(self.kinds, self.uses), self.store, self.clock, Random(1))
+        uses = {name: self._feeds if name == "Source" else self.uses for name in self.kinds}
+        world = World(self.kinds, uses, self.store, self.clock, Random(1))
         return Engine(world, self.pace, living=living)
 
     async def start(self) -> Engine:
@@ -165,7 +184,7 @@ def snapshot(
 ) -> Snapshot:
     resources: dict[Ref, Resource[Any]] = {}
     for name, spec in (specs or {}).items():
-        ref = named(name) if "/" not in name else KINDS_BY_WORD[name.split("/")[0]](name)
+        ref = ref_of(name)
         resources[ref] = Resource(
             ref,
             spec,
@@ -176,7 +195,7 @@ def snapshot(
     return Snapshot(source, revision, resources, **options)
 
 
-KINDS_BY_WORD: dict[str, Callable[[str], Ref]] = {
-    "crowd": lambda name: Ref("Crowd", "default", name.split("/")[1]),
-    "source": lambda name: Ref("Source", "default", name.split("/")[1]),
-}
+def ref_of(name: str) -> Ref:
+    """`a` is a thing, `crowd/c` a crowd, `source/one` a source."""
+    kind, slash, rest = name.partition("/")
+    return Ref(kind.capitalize(), "default", rest) if slash else named(name)

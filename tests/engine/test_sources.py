@@ -1,0 +1,284 @@
+"""Several sources and one engine: what moves, what waits, what is lost and found, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from reconciler.errors import Failed, Misplaced, NotFound, Place, Unavailable
+from reconciler.model import Ref, Snapshot
+from reconciler.ports import Kept, Kinds, Note, Write
+from tests.engine.virtual import KINDS, House, ref_of, snapshot, thing, virtual
+from tests.simulation.crowd import CrowdSpec
+from tests.simulation.feed import FeedSpec
+from tests.simulation.thing import Thing, Uses, named
+
+pytestmark = pytest.mark.req("CORE-01", "TST-47")
+
+FEED = FeedSpec(repo="x")
+BROKEN = (Misplaced(Place("b.yaml"), "", "broken"),)
+
+
+def of(source: str, revision: str = "1", **values: int) -> Snapshot:
+    return snapshot(
+        {name: thing(value=value) for name, value in values.items()}, source=source, revision=revision
+    )
+
+
+def root(*sources: str, revision: str = "1", allow_prune: bool = False) -> Snapshot:
+    specs = {f"source/{name}": FEED for name in sources}
+    return snapshot({**specs}, revision=revision, allow_prune=allow_prune)
+
+
+async def with_sources(house: House, *snapshots: Snapshot) -> None:
+    engine = await house.start()
+    for one in snapshots:
+        assert (await engine.submit(one)).accepted
+    await house.settled()
+
+
+@virtual
+async def test_a_ref_may_move_from_one_source_to_another() -> None:
+    house = House()
+    await with_sources(house, root("one", "two"), of("one", a=1), of("two"))
+    uid = house.outside.bodies[named("a")].uid
+    await house.engine.submit(of("two", "2", a=1))
+    await house.engine.submit(of("one", "2"))
+    await house.settled()
+    assert house.outside.bodies[named("a")].uid == uid
+    assert house.engine.book.inventory[named("a")].source == "two"
+
+
+@virtual
+async def test_a_source_by_a_new_name_takes_over_what_the_old_one_had() -> None:
+    house = House()
+    await with_sources(house, root("old"), of("old", a=1, b=2))
+    uids = {ref: body.uid for ref, body in house.outside.bodies.items()}
+    answer = await house.engine.submit(root("new", revision="2", allow_prune=True))
+    assert named("a") in answer.removes
+    await house.settled()
+    assert house.reason("a") == "WaitsForSource"
+    await house.engine.submit(of("new", a=1, b=2))
+    await house.settled()
+    assert {ref: body.uid for ref, body in house.outside.bodies.items()} == uids
+    assert house.reason("a") == "Converged"
+
+
+@virtual
+async def test_what_nobody_has_taken_over_goes_when_all_were_read() -> None:
+    house = House()
+    await with_sources(house, root("old"), of("old", a=1, b=2))
+    await house.engine.submit(root("new", revision="2", allow_prune=True))
+    await house.settled()
+    await house.engine.submit(of("new", a=1))
+    await house.settled()
+    assert [ref.name for ref in house.outside.bodies] == ["a"]
+
+
+@virtual
+async def test_a_broken_revision_keeps_what_it_cannot_say_in_force() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1, b=2))
+    broken = snapshot({"a": thing(value=5)}, source="one", revision="2", problems=BROKEN)
+    assert (await house.engine.submit(broken)).removes == ()
+    await house.settled()
+    house.outside.outsider_alters(named("b"), 9)
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (5, 2)
+
+
+@virtual
+async def test_a_revision_that_would_remove_too_much_changes_nothing() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1, b=2, c=3, d=4))
+    answer = await house.engine.submit(of("one", "2", a=7))
+    assert (answer.accepted, answer.reason) == (False, "PruneBudget")
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (1, 2)
+    allowed = snapshot({"a": thing(value=7)}, source="one", revision="3", allow_prune=True)
+    assert len((await house.engine.submit(allowed)).removes) == 3
+    await house.settled()
+    assert [(ref.name, body.value) for ref, body in house.outside.bodies.items()] == [("a", 7)]
+
+
+@virtual
+async def test_the_loss_of_a_source_counts_all_that_it_brought() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1, b=2, c=3, d=4))
+    answer = await house.engine.submit(root(revision="2"))
+    assert (answer.accepted, len(answer.removes)) == (False, 5)
+
+
+@virtual
+async def test_a_source_that_was_forgotten_declares_nothing_more() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1))
+    await house.engine.forget_source("one")
+    assert house.engine.snapshot("one") is None
+    await house.settled()
+    assert house.value("a") == 1  # it counts still, and nobody has read it
+
+
+@virtual
+async def test_a_clash_is_told_and_leaves_the_first_in_force() -> None:
+    house = House()
+    await with_sources(house, root("one", "two"), of("one", a=1))
+    answer = await house.engine.submit(of("two", a=2))
+    assert len(answer.clashes) == 1
+    await house.settled()
+    assert house.value("a") == 1
+    engine = await house.restart()
+    await engine.submit(root("one", "two"))
+    await engine.submit(of("two", a=2))  # the other way round
+    await house.settled()
+    assert house.value("a") == 1
+    await engine.submit(of("one", a=1))
+    await house.settled()
+    assert house.value("a") == 1
+
+
+@virtual
+async def test_a_wish_that_is_withdrawn_while_it_comes_true_is_not_lost() -> None:
+    """Its row is written when the submission that withdraws it has looked at the inventory already."""
+
+    class Slow(Thing):
+        async def _act(self, ref: Ref, step: object, uses: Uses) -> None:
+            await asyncio.sleep(10)
+            await super()._act(ref, step, uses)  # type: ignore[arg-type]
+
+    house = House(Kinds({**KINDS, "Thing": Slow()}))
+    engine = await house.start()
+    await engine.submit(of("node", a=1))
+    slow = asyncio.Event()
+
+    async def linger(writes: Sequence[Write]) -> None:
+        if any(isinstance(write, Kept) for write in writes) and not slow.is_set():
+            slow.set()
+            await asyncio.sleep(5)
+
+    house.store.delay = linger
+    await slow.wait()
+    house.engine.book[named("a")].kept = None  # as before the row was handed over
+    await engine.submit(of("node", "2"))
+    await house.settled()
+    assert house.value("a") is None
+    assert len(engine.book) == 0
+
+
+@virtual
+async def test_parts_that_only_an_override_brought_go_with_it() -> None:
+    house = House()
+    engine = await house.start()
+    await engine.submit(snapshot({"crowd/c": CrowdSpec(members={"x": thing()})}))
+    await house.settled()
+    row = house.engine.book.inventory[named("c-x")]
+    assert row.parent == ref_of("crowd/c")
+
+
+@virtual
+async def test_a_submission_that_could_not_be_stored_has_decided_nothing() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1, b=2))
+    house.store.open = False
+    with pytest.raises(Failed):
+        await house.engine.submit(of("one", "2", a=1))
+    house.store.open = True
+    await house.settled()
+    assert house.value("b") == 2
+    assert not (await house.store.load()).inventory[named("b")].doomed
+    assert (await house.engine.submit(of("one", "2", a=1))).removes == (named("b"),)
+
+
+@virtual
+async def test_a_farewell_that_could_not_be_stored_is_said_again() -> None:
+    house = House()
+    await with_sources(house, of("node", a=1))
+    await house.engine.submit(of("node", "2"))
+    house.store.open = False
+    await asyncio.sleep(3)
+    house.store.open = True
+    await house.settled()
+    assert (await house.store.load()).inventory == {}
+    assert len(house.engine.book) == 0
+
+
+@virtual
+async def test_it_is_wanted_again_while_its_farewell_is_written() -> None:
+    house = House()
+    await with_sources(house, of("node", a=1))
+
+    async def linger(writes: Sequence[Write]) -> None:
+        if any(type(write).__name__ == "Drop" for write in writes):
+            house.store.delay = None
+            await house.engine.submit(of("node", "3", a=4))
+
+    house.store.delay = linger
+    await house.engine.submit(of("node", "2"))
+    await house.settled()
+    assert house.value("a") == 4
+    assert house.engine.book[named("a")].kept is not None
+    assert house.reason("a") == "Converged"
+
+
+# -------------------------------------------------------------------------------- the store is lost
+
+
+async def lose_the_store(house: House) -> None:
+    await house.stop()
+    house.store.__init__()  # type: ignore[misc]
+    await house.store.commit(Note("rebuilt", True))
+    house.outside.restarted()
+    house.engine = house.new_engine()
+    await house.start()
+
+
+@virtual
+async def test_after_the_loss_of_the_store_nothing_goes_until_somebody_confirms() -> None:
+    house = House()
+    await with_sources(house, of("node", a=1, b=2))
+    await lose_the_store(house)
+    answer = await house.engine.submit(of("node", "2", a=3))
+    assert (answer.accepted, answer.reason) == (True, "StoreRebuilt")
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (3, 2)
+    allowed = snapshot({"a": thing(value=3)}, revision="3", allow_prune=True)
+    assert (await house.engine.submit(allowed)).removes == (named("b"),)
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (3, None)
+    assert "rebuilt" not in (await house.store.load()).notes
+
+
+@virtual
+async def test_nobody_confirms_what_cannot_be_told() -> None:
+    house = House()
+    await with_sources(house, of("node", a=1, b=2))
+    house.faults.take_down("owned", 100.0)
+    await lose_the_store(house)
+    with pytest.raises(NotFound, match="what there is of Thing, Plain cannot be told just now"):
+        await house.engine.submit(snapshot({"a": thing()}, allow_prune=True))
+    assert (await house.engine.submit(of("node", "2", a=1))).accepted
+    await house.settled()  # it is asked for again until it answers
+    assert named("b") in house.engine.book
+    assert house.value("b") == 2
+
+
+@virtual
+async def test_what_was_found_can_be_written_down_later() -> None:
+    house = House()
+    await with_sources(house, of("node", a=1))
+    await house.stop()
+    house.store.__init__()  # type: ignore[misc]
+    await house.store.commit(Note("rebuilt", True))
+
+    async def refuse(writes: Sequence[Write]) -> None:
+        raise Unavailable("not now")
+
+    house.store.delay = refuse
+    house.engine = house.new_engine()
+    await house.start()
+    assert named("a") not in house.engine.book
+    house.store.delay = None
+    await asyncio.sleep(15)
+    assert named("a") in house.engine.book
