@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from reconciler.errors import Failed, Invalid, Missing, Refused
 from reconciler.model import JsonValue, Ref
-from reconciler.ports import Keys, Standing
+from reconciler.ports import Keys
 
 if TYPE_CHECKING:  # what checks signatures is loaded when one is checked: most sources ask for none
     from reconciler.sources.git.signers import Signer
@@ -119,7 +119,7 @@ def _signer(key: Ref, keys: Keys) -> Signer:
     from reconciler.sources.git.signers import Signer
 
     known = keys.get(key)
-    if known is None or known.standing is not Standing.OURS:
+    if known is None:
         raise Missing(f"{key} may sign, and is not declared", remedy="declare it as a Key")
     if known.role != ROLE:
         raise Refused(f"{key} has the role '{known.role}', and signs no commits", remedy=f"give it '{ROLE}'")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import signal
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +18,7 @@ import pytest
 from reconciler.drivers.keystore.fake import FakeSecrets, encrypt
 from reconciler.errors import Invalid, NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
 from reconciler.model import Ref
-from reconciler.sources.git import Access
+from reconciler.sources.git import Access, fetcher
 from tests.sources.git.conftest import PATIENCE, FeedMaker
 from tests.sources.git.remotes import GitServer, raw, serve
 from tests.sources.git.repository import Repository
@@ -157,6 +162,36 @@ async def test_a_server_that_talks_for_ever_is_left_and_nothing_goes_on(feed: Fe
         with pytest.raises(TimedOut, match="does not come to an end"):
             await follow.latest()
         assert children() == before
+
+
+async def test_a_fetch_that_crashes_is_told(feed: FeedMaker) -> None:
+    with raw() as server:
+        follow = feed(location=server.url)
+        before = children()
+        waiting = asyncio.create_task(follow.latest())
+        assert await asyncio.to_thread(server.heard.wait, 5)
+        for child in children():
+            if child not in before:
+                child.send_signal(signal.SIGSEGV)
+        with pytest.raises(Unavailable, match=r"what libgit2 does not survive \(signal 11\)"):
+            await waiting
+
+
+async def test_a_fetch_ends_with_the_node() -> None:
+    """The node was killed: nobody kills the fetch, but nobody listens to it either."""
+    with raw() as server:
+        request = {"mirror": "/", "url": server.url, "refspecs": [], "user": "", "token": "", "most": 1}
+        request |= {"connect_ms": 60_000, "silence_ms": 60_000}
+        command = [sys.executable, "-P", fetcher.__file__]
+        with tempfile.TemporaryDirectory() as mirror:
+            subprocess.run(["git", "init", "-q", "--bare", mirror], check=True)
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps(request | {"mirror": mirror}).encode() + b"\n")
+                process.stdin.flush()
+                assert await asyncio.to_thread(server.heard.wait, 10)
+                process.stdin.close()
+                assert await asyncio.to_thread(process.wait, 10) == 1
 
 
 async def test_a_server_that_crashes_libgit2_does_not_crash_us(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Corrupt, Problem
+from reconciler.errors import Corrupt, Problem, Unavailable
 from reconciler.sources.git.mirror import Mirror
 from tests.sources.git.conftest import FeedMaker
 from tests.sources.git.repository import Repository
@@ -47,6 +47,33 @@ async def test_what_a_kill_left_is_no_obstacle(
     fetched = await feed().latest(first)
     assert (fetched.revision, fetched.tree.read("a")) == (second, b"2")
     assert not [*mirror.parent.rglob(".new-*"), *mirror.rglob("*.lock"), *mirror.rglob("pack_git2_*")]
+
+
+async def test_what_a_killed_fetch_left_is_gone_at_the_next_try(
+    repository: Repository, feed: FeedMaker, tmp_path: Path
+) -> None:
+    first = repository.commit({"a": "1"})
+    follow = feed()
+    await follow.latest()
+    (mirror_of(tmp_path / "data") / "refs/holdfast/incoming.lock").touch()
+    second = repository.commit({"a": "2"})
+    with pytest.raises(Unavailable, match="cannot be fetched: failed to lock"):
+        await follow.latest(first)
+    assert (await follow.latest(first)).revision == second
+
+
+def written(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+async def test_nothing_new_writes_nothing(repository: Repository, feed: FeedMaker, tmp_path: Path) -> None:
+    head = repository.commit({"a": "1"})
+    for selection in ({}, {"branch": "main"}, {"commit": head}):
+        follow = feed(name=f"s{len(selection)}{''.join(selection)}", **selection)
+        await follow.latest()
+        before = written(tmp_path / "data")
+        assert (await follow.latest(head)).revision == head
+        assert written(tmp_path / "data") == before
 
 
 @pytest.mark.parametrize(
