@@ -2,6 +2,7 @@
 
 Rules: takes as many connections as the process has room for, and tells the next one so; ends in two
 moves, so that all listeners stop letting anybody in before the first waits for its requests to finish.
+Accepts by itself: asyncio's own server loses, unclosed, what it has accepted while it is being closed.
 """
 
 from __future__ import annotations
@@ -9,52 +10,79 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 
 from uvicorn.config import Config
 
-from api.identity import Door
 from api.wire import Connections, Wire
 
 SPARE_FILES = 256  # what the rest of the node may have open meanwhile
 MOST = 4096
+AT_ONCE = 64  # connections that are accepted before others get a turn of the loop
+PAUSE_S = 0.25  # when there is no file left for one more
+CUT_OFF_S = 1.0  # how long the loop may take to tell of a connection that was cut off
 
 
 class Listener:
-    def __init__(self, server: asyncio.Server, shared: Connections) -> None:
-        self._server = server
+    def __init__(self, listening: socket.socket, config: Config, shared: Connections) -> None:
+        self._listening = listening
+        self._loop = asyncio.get_running_loop()
         self._shared = shared
+        self._make: Callable[[], Wire] = partial(Wire, config, shared)
+        self._arriving: set[asyncio.Task[object]] = set()
+        self._paused: asyncio.TimerHandle | None = None
+        self._accept()
 
-    @classmethod
-    async def on(cls, listening: socket.socket, door: Door, config: Config) -> Listener:
-        shared = Connections(door, room())
-        loop = asyncio.get_running_loop()
-        make = partial(Wire, config, shared)
-        if listening.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(make, sock=listening)
-        else:
-            server = await loop.create_server(make, sock=listening)
-        return cls(server, shared)
+    def _accept(self) -> None:
+        self._loop.add_reader(self._listening, self._arrived)
+
+    def _arrived(self) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError:  # no file is left: who waits in the queue goes on waiting
+                self._loop.remove_reader(self._listening)
+                self._paused = self._loop.call_later(PAUSE_S, self._accept)
+                return
+            connection.setblocking(False)
+            if connection.family != socket.AF_UNIX:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = self._loop.create_task(self._loop.connect_accepted_socket(self._make, connection))
+            self._arriving.add(task)
+            task.add_done_callback(self._arriving.discard)
 
     def stop_accepting(self) -> None:
-        self._server.close()
+        if self._paused is not None:
+            self._paused.cancel()
+        self._loop.remove_reader(self._listening)
+        self._listening.close()
 
     async def finish(self, grace_s: float) -> None:
         """Let what is being answered be answered; after the grace cut it off."""
+        self._shared.closing = True
+        await asyncio.gather(*self._arriving, return_exceptions=True)
         for connection in list(self._shared.connections):
             connection.shutdown()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                await self._shared.empty.wait()
+        await self._shared.none_within(grace_s)
         for connection in list(self._shared.connections):
             connection.transport.abort()
         for task in list(self._shared.tasks):
             task.cancel()
         await asyncio.gather(*self._shared.tasks, return_exceptions=True)
+        await self._shared.none_within(CUT_OFF_S)
 
 
 def room() -> int:
-    """How many connections one listener may have; each is an open file, of which a process has so many."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    """How many connections one listener may have, each being an open file: ask for as many as are needed.
+
+    What the node starts inherits the limit, so it is not raised further than no program minds.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = MOST + SPARE_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST + SPARE_FILES)
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        soft = needed
     return max(16, min(MOST, soft - SPARE_FILES))

@@ -16,9 +16,9 @@ from api import listen
 from api.app import build
 from api.gate import Gate
 from api.identity import Door
-from api.listener import Listener
+from api.listener import Listener, room
 from api.stream import Closing
-from api.wire import config_of
+from api.wire import Connections, Limits, config_of
 from reconciler.errors import Problem
 from reconciler.runtime.node import Node
 
@@ -43,7 +43,7 @@ class Service:
         async with AsyncExitStack() as stack:
             socket = listen.unix(settings.socket)
             stack.callback(listen.remove, settings.socket)
-            listeners = [await Listener.on(socket, Door.SOCKET, config)]
+            listeners = [Listener(socket, config, Connections(Door.SOCKET, room(), Limits()))]
             self._daemon.listeners[Door.SOCKET.value] = str(settings.socket)
             stack.push_async_callback(self._close, listeners, grace)
             async with asyncio.TaskGroup() as group:
@@ -66,7 +66,7 @@ class Service:
                 await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
             else:
-                listeners.append(await Listener.on(socket, door, config))
+                listeners.append(Listener(socket, config, Connections(door, room(), Limits())))
                 self._daemon.listeners[door.value] = str(listen.Address(*socket.getsockname()[:2]))
                 self._daemon.settle(door.value)
                 return

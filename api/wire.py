@@ -1,14 +1,16 @@
 """uvicorn's HTTP protocol with what it leaves out: who is at the other end, and limits of time and size.
 
-Rules: a request's head must be there within `HEAD_S` and `HEAD_BYTES`, its body must move at least every
-`BODY_S`, an answer must be taken within `WRITE_S`; whatever is wrong with the bytes themselves is told as
-a problem document too. One timer a connection, none while the node is at work on the request.
+Rules: a client may keep the node waiting within `Limits` and no longer, and whoever trickles is cut off
+as well; whatever is wrong with the bytes themselves is told as a problem document too. One timer a
+connection, none while the node is at work on the request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 from uuid import uuid4
@@ -20,23 +22,48 @@ from uvicorn.server import ServerState
 from api.errors import CONTENT_TYPE, Trouble, encoded
 from api.identity import Door, peer_of
 
-HEAD_S = 10.0
-BODY_S = 30.0
-WRITE_S = 60.0
-LINGER_S = 5.0  # for a client that still sends what has been refused, so that it gets to read why
 HEAD_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may keep the node waiting for."""
+
+    head_s: float = 10.0  # the whole head of a request
+    body_s: float = 30.0  # the next piece of its body
+    write_s: float = 60.0  # taking what is written to it
+    linger_s: float = 5.0  # sending what has been refused already, so that it gets to read why
 
 
 class Connections(ServerState):
     """What the connections of one listener share."""
 
-    def __init__(self, door: Door, most: int) -> None:
+    def __init__(self, door: Door, most: int, limits: Limits) -> None:
         super().__init__()
         self.door = door
+        self.limits = limits
         self.most = most
-        self.empty = asyncio.Event()
-        self.empty.set()
+        self.closing = False
+        self._open = 0
+        self._none = asyncio.Event()
         self._dated = 0.0
+
+    def begun(self) -> None:
+        """One more, from its acceptance on: it may still be on its way to `connections`."""
+        self._open += 1
+        self._none.clear()
+
+    def ended(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self._none.set()
+
+    async def none_within(self, seconds: float) -> None:
+        """Wait for the last one to end, but not longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._open:
+                    await self._none.wait()
 
     def date(self) -> None:
         """Keep the `Date` header true to the second."""
@@ -54,15 +81,17 @@ class Wire(HttpToolsProtocol):
         self._timed: str = ""
         self._head_bytes = 0
         self._blocked: asyncio.TimerHandle | None = None
+        shared.begun()
 
     # --------------------------------------------------------------------------------------- the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._shared.empty.clear()
         if self._shared.door is Door.SOCKET:
             self.app_state = {**self.app_state, "peer": peer_of(transport.get_extra_info("socket"))}
-        if len(self.connections) > self._shared.most:
+        if self._shared.closing:
+            transport.close()
+        elif len(self.connections) > self._shared.most:
             self._refuse(Trouble("SERVICE_UNAVAILABLE", "too many connections", "try again in a moment"))
         else:
             self._watch()
@@ -72,8 +101,7 @@ class Wire(HttpToolsProtocol):
         if self._blocked is not None:
             self._blocked.cancel()
         super().connection_lost(exc)
-        if not self.connections:
-            self._shared.empty.set()
+        self._shared.ended()
 
     def data_received(self, data: bytes) -> None:
         self._shared.date()
@@ -85,7 +113,7 @@ class Wire(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._blocked = self.loop.call_later(WRITE_S, self.transport.abort)
+        self._blocked = self.loop.call_later(self._shared.limits.write_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -105,22 +133,25 @@ class Wire(HttpToolsProtocol):
 
     def _watch(self, *, moved: bool = False) -> None:
         """See to it that whom we wait for does not keep us waiting."""
+        limits = self._shared.limits
         if self._awaits_head:
             if self._head_bytes > HEAD_BYTES:
                 told = f"the head of a request may have {HEAD_BYTES} bytes"
                 self._refuse(Trouble("HEADERS_TOO_LARGE", told))
             elif moved or not self._begun:
-                late = Trouble("REQUEST_TIMEOUT", f"the head of the request did not come within {HEAD_S:g} s")
-                self._arm("head", HEAD_S, late)
+                late = Trouble(
+                    "REQUEST_TIMEOUT", f"the head of the request did not come within {limits.head_s:g} s"
+                )
+                self._arm("head", limits.head_s, late)
             return
         self._head_bytes = 0
         if not self.cycle.more_body:
             self._arm("", 0, Trouble("", ""))
         elif self.cycle.response_complete:
-            self._arm("linger", LINGER_S, Trouble("", ""))
+            self._arm("linger", limits.linger_s, Trouble("", ""))
         else:
-            late = Trouble("REQUEST_TIMEOUT", f"the body of the request stood still for {BODY_S:g} s")
-            self._arm("body", BODY_S, late, anew=moved)
+            late = Trouble("REQUEST_TIMEOUT", f"the body of the request stood still for {limits.body_s:g} s")
+            self._arm("body", limits.body_s, late, anew=moved)
 
     def _arm(self, what: str, seconds: float, late: Trouble, *, anew: bool = False) -> None:
         if what == self._timed and not anew:
