@@ -17,7 +17,7 @@ from api.gate import Gate
 from api.identity import Door
 from api.listener import Listener
 from api.stream import Closing
-from api.wire import config_of
+from api.wire import Connections, Limits, config_of
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import Node, open_node
 from reconciler.settings import Api, Settings, load
@@ -29,6 +29,8 @@ metadata: {{name: {name}, labels: {{app: shop, tier: {tier}}}}}
 spec: {{role: creator, generate: true}}
 """
 PATIENCE_S = 20.0
+USUAL = Limits()
+LIMITS = Limits()
 
 
 def key(name: str, tier: str = "web") -> str:
@@ -119,16 +121,22 @@ async def _clients(
 
 
 @asynccontextmanager
-async def serving(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
-    """The API over a Unix socket, before a desk of the test's own."""
+async def serving_at(desk: Desk, limits: Limits = LIMITS, most: int = 100) -> AsyncIterator[str]:
+    """The API before this desk at a Unix socket of its own."""
     with scratch() as folder:
         path = Path(folder, "s")
         config = config_of(Gate(build(desk, Api(), Closing())))
-        listener = await Listener.on(listen.unix(path), Door.SOCKET, config)
+        listener = Listener(listen.unix(path), config, Connections(Door.SOCKET, most, limits))
         try:
-            transport = httpx.AsyncHTTPTransport(uds=str(path))
-            async with httpx.AsyncClient(transport=transport, base_url="http://holdfast") as client:
-                yield client
+            yield str(path)
         finally:
             listener.stop_accepting()
             await listener.finish(PATIENCE_S)
+
+
+@asynccontextmanager
+async def serving(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving_at(desk) as path:
+        transport = httpx.AsyncHTTPTransport(uds=path)
+        async with httpx.AsyncClient(transport=transport, base_url="http://holdfast") as client:
+            yield client
