@@ -1,7 +1,8 @@
 """`-f`: files, folders and standard input become one bundle, with the files that the manifests refer to.
 
 Rules: a folder is read whole, hidden files and folders aside; paths in a bundle are relative to what was
-named, so that it means the same on the other side; what a manifest refers to goes along.
+named, so that it means the same on the other side; what a manifest refers to goes along. What cannot be
+read whole is an error, never less: with `--prune` a file that is passed over would be a wish taken back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import posixpath
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from reconciler.errors import Invalid, NotFound, TooLarge
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.sources.manifest import Reading
 
 SUFFIXES = (".yaml", ".yml")
-LARGEST = 48 * 1024 * 1024  # of all files together; as base64 it stays below what the API takes
+LARGEST = 48 * 1024 * 1024  # of one file, and of all that go along; as base64 it is below the API's limit
 
 
 def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) -> Bundle:
@@ -49,7 +50,7 @@ def _manifests(named: Sequence[str]) -> Iterator[tuple[str, tuple[str, Path | No
     """Path in the bundle -> text, and the folder it is relative to on this machine."""
     for name in named:
         if name == "-":
-            yield "-", (sys.stdin.read(), Path.cwd())
+            yield "-", (_decoded(_whole(sys.stdin.buffer, name), name), Path.cwd())
             continue
         path = Path(name)
         if path.is_dir():
@@ -66,7 +67,7 @@ def _base(path: Path) -> Path:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         for file in sorted(files):
             if file.endswith(SUFFIXES) and not file.startswith("."):
@@ -74,12 +75,42 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _text(path: Path) -> str:
+    return _decoded(_content(path), str(path))
+
+
+def _content(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid(f"{path} is no UTF-8 (byte {error.start})", remedy="manifests are UTF-8") from error
+        if not (path.is_file() or path.is_fifo()):  # a FIFO is what a shell's `<(…)` names
+            raise Invalid(f"{path} is no file", remedy="`-f` takes files, folders, and `-`")
+        with path.open("rb") as file:
+            return _whole(file, str(path))
     except OSError as error:
-        raise Invalid(f"{path} cannot be read: {error.strerror}") from error
+        _unreadable(error)
+        raise
+
+
+def _whole(file: BinaryIO, name: str) -> bytes:
+    content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise _too_large(name)
+    return content
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{name} is no UTF-8 (byte {error.start})", remedy="manifests are UTF-8") from error
+
+
+def _unreadable(error: OSError) -> None:
+    raise Invalid(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _too_large(what: str) -> TooLarge:
+    return TooLarge(
+        f"{what}: more than {LARGEST >> 20} MiB", remedy="let a git or directory source bring them"
+    )
 
 
 def _referred(readings: Mapping[str, Reading], folders: Mapping[str, Path], kinds: Kinds) -> dict[str, bytes]:
@@ -96,12 +127,13 @@ def _referred(readings: Mapping[str, Reading], folders: Mapping[str, Path], kind
 
 
 def _collect(found: dict[str, bytes], real: Path, shown: str) -> None:
-    files = [real] if real.is_file() else [Path(root, f) for root, _, fs in os.walk(real) for f in fs]
+    walked = os.walk(real, onerror=_unreadable) if real.is_dir() else ()
+    files = [Path(root, name) for root, _, names in walked for name in names] or [real]
+    left = LARGEST - sum(map(len, found.values()))
     for file in files:
-        inside = posixpath.normpath(posixpath.join(shown, file.relative_to(real)))
-        found[inside] = file.read_bytes()
-    if sum(map(len, found.values())) > LARGEST:
-        raise TooLarge(
-            f"the files beside the manifests come to more than {LARGEST >> 20} MiB",
-            remedy="let a git or directory source bring them",
-        )
+        if file.is_file():  # what is not there is missed by who reads the manifest, with its place
+            content = _content(file)
+            left -= len(content)
+            if left < 0:
+                raise _too_large("the files beside the manifests")
+            found[posixpath.normpath(posixpath.join(shown, file.relative_to(real)))] = content

@@ -60,15 +60,29 @@ class Remote:
     ) -> Any:  # noqa: ANN401 - JSON
         """The decoded answer; None for an empty one."""
         answer = self._open(method, path, query, body, timeout)
-        with answer:
-            text = answer.read()
+        try:
+            with answer:
+                text = answer.read()
+        except (OSError, HTTPException) as error:
+            raise self._broken_off(error) from error
         return json.loads(text) if text else None
 
     def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[str]:
         """The lines of an answer that goes on: a log, a stream of events."""
         with self._open("GET", path, query, None, None, endless=True) as answer:
-            for line in answer:
-                yield line.decode("utf-8", "replace").rstrip("\r\n")
+            try:
+                for line in answer:
+                    if not line.endswith(b"\n"):
+                        raise self._broken_off(EOFError("half a line"))
+                    yield line.decode("utf-8", "replace").rstrip("\r\n")
+            except (OSError, HTTPException) as error:
+                raise self._broken_off(error) from error
+
+    def _broken_off(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            f"the node at {self._address} broke off in the midst of its answer ({error})",
+            remedy="see with `holdfast status` whether it still runs, and ask again",
+        )
 
     def _open(
         self,

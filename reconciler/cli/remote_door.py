@@ -98,13 +98,8 @@ class RemoteDoor:
         return self._post("/apply", bundle.to_json())  # type: ignore[no-any-return]
 
     def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
-        query = {"allow_prune": "true"} if allow_prune else None
-        done: OperationView | None = None
-        for ref in refs:
-            done = self._remote.ask("DELETE", V1 + self._path(ref), query)
-        if done is None:
-            raise Invalid("nothing is named that could be deleted")
-        return done
+        body = {"refs": list(refs), "allow_prune": allow_prune}
+        return self._post("/delete", body)  # type: ignore[no-any-return]
 
     def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView:
         body = {"ref": ref, "patch": dict(patch), "reason": reason, "for": last}

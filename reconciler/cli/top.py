@@ -76,6 +76,8 @@ def holdfast() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
+    if sys.stdin is None:  # closed by who started us: there is nothing to read, and nobody to ask
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
     if arguments[:1] != ["up"]:
         gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
     try:
