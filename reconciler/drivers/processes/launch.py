@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,25 +68,25 @@ async def find_or_launch(folder: Path, news: News, python: Sequence[str]) -> Lin
 
 async def _launch(folder: Path, python: Sequence[str]) -> int:
     """Return once it answers; it has left this process by then."""
-    launcher = await asyncio.create_subprocess_exec(
-        *python,
-        str(KEEPER),
-        str(folder),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.defpath, "LANG": "C.UTF-8"},
-        cwd="/",
-        start_new_session=True,
-    )
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            _, said = await launcher.communicate()
-    except TimeoutError:
-        launcher.kill()
-        await launcher.wait()
+        # In a thread: asyncio's own subprocesses can hang for ever when they are cancelled while they start.
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [*python, str(KEEPER), str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            cwd="/",
+            start_new_session=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
         raise Unavailable(f"the keeper of {folder} did not come up within {PATIENCE_S:g} s") from None
-    if launcher.returncode not in (0, HELD):
-        words = said.decode(errors="replace").strip().splitlines()
+    except OSError as failure:
+        raise Failed(f"the keeper of {folder} could not start: {failure.strerror}") from failure
+    if done.returncode not in (0, HELD):
+        words = done.stderr.decode(errors="replace").strip().splitlines()
         raise Failed(f"the keeper of {folder} could not start: {words[-1] if words else 'it was killed'}")
-    return launcher.returncode
+    return done.returncode

@@ -6,21 +6,24 @@ import asyncio
 import json
 import os
 import pwd
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.launch import ISOLATED, KEEPER
-from reconciler.errors import Failed, Invalid, TimedOut, Unavailable
+from reconciler.errors import Failed, Invalid, Problem, TimedOut, Unavailable
 from reconciler.ports import ProcessState, Run
+from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import living
-from tests.drivers.processes.rigs import driver, until
+from tests.drivers.processes.rigs import PYTHON, driver, until
 
 ENV = {"PATH": os.environ["PATH"]}
 SLEEP = ("sleep", "3600")
@@ -168,6 +171,85 @@ async def test_closing_and_opening_may_happen_at_any_time(processes: Processes) 
         assert processes.processes()["web"].state is ProcessState.RUNNING
 
 
+@contextmanager
+def without(kind: int, pid: int, left: int) -> Iterator[None]:
+    """Take a resource from a process for a while."""
+    before = resource.prlimit(pid, kind)
+    resource.prlimit(pid, kind, (left, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, kind, before)
+
+
+async def test_on_a_full_disk_nothing_starts_and_everything_can_be_stopped(processes: Processes) -> None:
+    await processes.start(Run("web", SLEEP, env=ENV))
+    await processes.start(Run("db", ("true",), env=ENV))
+    await until(processes, lambda all_: all_["db"].state is ProcessState.EXITED)
+    with without(resource.RLIMIT_FSIZE, keeper_pid(processes), 0):
+        for name in ("db", "queue"):
+            with pytest.raises(Failed, match=f"cannot start {name}: File too large"):
+                await processes.start(Run(name, SLEEP, env=ENV))
+        known = await processes.fresh()
+        assert {name: process.state for name, process in known.items()} == {
+            "web": ProcessState.RUNNING,
+            "db": ProcessState.EXITED,
+        }
+        await processes.stop("web", signal.SIGTERM, 5)
+        assert processes.processes()["web"].state is ProcessState.EXITED
+    await processes.start(Run("queue", SLEEP, env=ENV))
+    assert len(living(processes._folder)) == 1
+
+
+async def test_without_file_numbers_nothing_starts_nobody_hangs_and_it_passes(processes: Processes) -> None:
+    await processes.start(Run("web", SLEEP, env=ENV))
+    other = driver(processes._folder)
+    keeper = keeper_pid(processes)
+    with without(resource.RLIMIT_NOFILE, keeper, 14):
+        runs = [Run(f"s{number}", SLEEP, env=ENV) for number in range(10)]
+        tried = await asyncio.gather(*map(processes.start, runs), return_exceptions=True)
+        assert "cannot start s9: Too many open files" in map(str, tried)
+        waiting = asyncio.create_task(other.open())
+        assert (await processes.fresh())["web"].state is ProcessState.RUNNING
+    await waiting
+    assert other.processes().keys() == processes.processes().keys()
+    assert {keeper_pid(other), keeper_pid(processes)} == {keeper}
+    await other.close()
+
+
+async def test_a_keeper_without_file_numbers_takes_no_living_process_for_dead(
+    processes: Processes, folder: Path
+) -> None:
+    started = [await processes.start(Run(f"s{number}", SLEEP, env=ENV)) for number in range(20)]
+    pid = keeper_pid(processes)
+    await processes.close()
+    os.kill(pid, signal.SIGKILL)
+    for few in range(6, 40, 2):
+        poor = Processes(folder, SystemClock(), python=("prlimit", f"--nofile={few}:{few}", *PYTHON))
+        await poor.open()
+        with suppress(Problem):  # it may be too poor to say anything
+            assert {process.state for process in poor.processes().values()} == {ProcessState.RUNNING}
+            os.kill(keeper_pid(poor), signal.SIGKILL)
+        await poor.close()
+    await processes.open()
+    assert sorted(process.pid for process in processes.processes().values()) == [one.pid for one in started]
+
+
+async def test_an_end_that_cannot_be_looked_into_for_want_of_file_numbers_is_later(
+    processes: Processes,
+) -> None:
+    nap = "3600.5"
+    web = await processes.start(Run("web", ("sh", "-c", f"sleep {nap} & wait"), env=ENV))
+    keeper = keeper_pid(processes)
+    with without(resource.RLIMIT_NOFILE, keeper, 3):
+        os.kill(web.pid, signal.SIGKILL)
+        while b"looking again" not in (processes._folder / "keeper.log").read_bytes():
+            await processes.fresh()
+        assert processes.processes()["web"].state is not ProcessState.EXITED
+    await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED)
+    assert living(processes._folder) == {}
+
+
 # --------------------------------------------------------------------------------------- the process
 
 
@@ -218,8 +300,7 @@ print(os.read(0, 1) == b"")
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 print(sorted(map(int, os.listdir("/proc/self/fd")))[:3], len(os.listdir("/proc/self/fd")))
 status = dict(line.split(":\\t", 1) for line in open("/proc/self/status"))
-# From 32 on they are the C library's own, and whoever started the tests may have left one ignored.
-print(*(f"{int(status[name], 16) & 0x7fffffff:016x}" for name in ("SigBlk", "SigIgn")))
+print(status["SigBlk"].strip(), status["SigIgn"].strip())
 """
     soft = subprocess.check_output(["sh", "-c", "ulimit -n"], text=True).strip()
     await processes.start(Run("web", (sys.executable, "-I", "-S", "-c", script), env=ENV, cwd=str(tmp_path)))

@@ -219,7 +219,7 @@ async def test_what_is_left_of_a_lost_record_without_its_leader_is_killed(
     processes: Processes, folder: Path
 ) -> None:
     nap = unique_nap()
-    web = await processes.start(shell(f"setsid sh -c 'sleep {nap}; true' & wait"))
+    web = await processes.start(shell(f"sleep {nap} & wait"))
     await asleep(nap)
     await processes.start(shell("exec sleep 3600", "db"))
     await processes.close()
@@ -230,6 +230,50 @@ async def test_what_is_left_of_a_lost_record_without_its_leader_is_killed(
     (folder / "state" / "web.json").unlink()
     await processes.open()
     await all_is_known(folder, processes)
+    assert napping(nap) == []
+
+
+async def test_a_daemon_that_leads_itself_is_adopted_where_the_record_is_lost(
+    processes: Processes, folder: Path
+) -> None:
+    nap = unique_nap()
+    web = await processes.start(shell(f"setsid sleep {nap} & wait"))
+    await asleep(nap)
+    await processes.close()
+    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(web.pid, KILL)
+    os.kill(keeper, KILL)
+    (folder / "state" / "web.json").unlink()
+    await processes.open()
+    assert [processes.processes()["web"].pid] == napping(nap)
+
+
+async def test_an_adopted_one_that_ignores_its_signal_is_killed_with_its_children(
+    processes: Processes,
+) -> None:
+    nap = unique_nap()
+    await processes.start(shell(f"trap '' TERM; sleep {nap} & echo ready; wait; exec sleep {nap}"))
+    await printed(processes, "ready")
+    await asleep(nap)
+    await kill_keeper(processes)
+    await processes.stop("web", TERM, 0.2)
+    assert napping(nap) == []
+    assert processes.processes()["web"].asked
+
+
+async def test_an_adopted_one_is_seen_frozen_and_goes_on_with_its_children(processes: Processes) -> None:
+    nap = unique_nap()
+    web = await processes.start(shell(f"sleep {nap} & wait"))
+    await asleep(nap)
+    await kill_keeper(processes)
+    os.killpg(web.pid, signal.SIGSTOP)
+    await until(processes, lambda all_: all_["web"].state is ProcessState.STOPPED)
+    await kill_keeper(processes)
+    await until(processes, lambda all_: all_["web"].state is ProcessState.STOPPED)
+    await processes.resume("web")
+    await until(processes, lambda all_: all_["web"].state is ProcessState.RUNNING)
+    assert [getattr(proc.stat(pid), "state", "") for pid in napping(nap)] == ["S"]
 
 
 async def test_two_folders_never_touch_each_other(processes: Processes, tmp_path: Path) -> None:

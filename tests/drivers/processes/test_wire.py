@@ -264,6 +264,19 @@ def test_only_one_keeper_holds_a_folder(connect: Connect, folder: Path) -> None:
     assert connect().ask(do="version")["ok"]["pid"] == first
 
 
+def test_a_keeper_holds_no_file_of_whoever_called_it() -> None:
+    reads, writes = os.pipe()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run([*PYTHON, KEEPER, folder], check=True, timeout=30, pass_fds=[writes], stdout=writes)
+        os.close(writes)
+        assert os.read(reads, 1) == b"", "its end is seen while the keeper lives"
+        os.close(reads)
+        wire = Wire(folder)
+        wire.ask(do="shutdown")
+        wire.close()
+
+
 def test_a_keeper_that_cannot_write_says_why(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()

@@ -8,15 +8,16 @@ processes are not our children: their end is seen by pidfd, and that one is stop
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import sys
 import time
 from functools import partial
 
 from . import proc
 from .census import Census
 from .ends import Ends
+from .journal import note
 from .record import EXITED, RUNNING, Record
 from .row import Row
 from .table import Table
@@ -66,16 +67,17 @@ class Adoption:
             record = Record(id, token, self._table.boot)
             record.pid, record.start = leader, census.everyone[leader].start
             record.started_at = time.time()
-            self._adopt(self._table.add(record))
-            self._table.records.save(record)
-            sys.stderr.write(f"{id}: found process {leader} without its record; adopted\n")
+            adopted = self._table.add(record)
+            self._adopt(adopted)
+            self._table.save(adopted)
+            note(f"{id}: found process {leader} without its record; adopted")
             return
         for pid in members:
             pidfd = proc.handle(pid, census.everyone[pid].start)
             if pidfd is not None:
                 proc.send(pidfd, signal.SIGKILL)
                 os.close(pidfd)
-                sys.stderr.write(f"{id}: process {pid} was left behind without its record; killed\n")
+                note(f"{id}: process {pid} was left behind without its record; killed")
 
     def _gone(self, row: Row) -> None:
         self._table.loop.forget(row.pidfd)
@@ -85,8 +87,9 @@ class Adoption:
         """Is one of the adopted stopped by now, or does it go on?"""
         adopted = [row for row in self._table.rows.values() if row.pidfd >= 0 and row.leads]
         for row in adopted:
-            who = proc.stat(row.record.pid)
-            if who is not None and who.state not in proc.DEAD:
-                self._ends.note_stopped(row, who.state in proc.STOPPED)
+            with contextlib.suppress(OSError):  # no file numbers left: another time
+                who = proc.stat(row.record.pid)
+                if who is not None and who.state not in proc.DEAD:
+                    self._ends.note_stopped(row, who.state in proc.STOPPED)
         if adopted:
             self._table.loop.later(LOOK_S, self._look)

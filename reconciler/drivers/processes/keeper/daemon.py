@@ -7,6 +7,7 @@ supervisor does. SIGKILL leaves them to the next keeper.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -15,6 +16,7 @@ import signal
 from pathlib import Path
 
 from .adoption import Adoption
+from .journal import STDERR
 from .loop import Loop
 from .reaping import reap
 from .server import Server
@@ -25,6 +27,7 @@ LARGEST_JOURNAL = 1 << 20
 
 
 def main(folder: Path) -> int:
+    _drop_inherited()
     for place in (folder, folder / "pipes", folder / "logs"):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     hears, says = os.pipe()
@@ -36,6 +39,14 @@ def main(folder: Path) -> int:
     os.setsid()
     os.chdir(folder)
     return _keep(folder, says)
+
+
+def _drop_inherited() -> None:
+    """Files of whoever called, which would never see their end while the keeper holds them."""
+    for fd in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        if fd > STDERR:
+            with contextlib.suppress(OSError):  # the listing's own is closed already
+                os.close(fd)
 
 
 def _keep(folder: Path, says: int) -> int:
@@ -93,7 +104,7 @@ def _leave_terminal() -> None:
     fresh = journal.exists() and journal.stat().st_size > LARGEST_JOURNAL
     null = os.open(os.devnull, os.O_RDWR)
     log = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT | (os.O_TRUNC if fresh else 0), 0o600)
-    for fd, target in ((null, 0), (null, 1), (log, 2)):
+    for fd, target in ((null, 0), (null, 1), (log, STDERR)):
         os.dup2(fd, target)
     os.close(null)
     os.close(log)

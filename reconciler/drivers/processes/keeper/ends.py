@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 
 from . import proc
 from .census import Census
+from .journal import note
 from .record import ENDING, EXITED, RUNNING, STOPPED
 from .row import Row, Trouble
 from .table import Table
+
+BREATH_S = 1.0
 
 
 class Ends:
@@ -83,6 +85,14 @@ class Ends:
     def _settle(self) -> None:
         """End what is left of their families; they are over when there is nothing."""
         gone, self._gone = self._gone, []
+        try:
+            self._look_for_families([row for row in gone if not row.over])
+        except OSError as failure:  # no file numbers left: nothing may be concluded from that
+            note(f"cannot look at the processes: {failure.strerror}; looking again")
+            for row in gone:
+                self._table.loop.later(BREATH_S, partial(self.gone, row))
+
+    def _look_for_families(self, gone: list[Row]) -> None:
         census: Census | None = None
         strays = proc.children(os.getpid()) - self._table.children.keys()
         for row in gone:
@@ -95,7 +105,7 @@ class Ends:
 
     def _end_family(self, row: Row, members: dict[int, int]) -> None:
         for pid, start in members.items():
-            pidfd = proc.handle(pid, start)
+            pidfd = None if pid in row.family else proc.handle(pid, start)
             if pidfd is None:
                 continue
             row.family[pid] = pidfd
@@ -156,11 +166,14 @@ class Ends:
             _try(os.killpg, row.record.pid, number)
             return
         self._send(row, number)
-        for pid, start in Census().family(row.record, by_session=True).items():
-            pidfd = proc.handle(pid, start)
-            if pidfd is not None:
-                proc.send(pidfd, number)
-                os.close(pidfd)
+        try:
+            for pid, start in Census().family(row.record, by_session=True).items():
+                pidfd = proc.handle(pid, start)
+                if pidfd is not None:
+                    proc.send(pidfd, number)
+                    os.close(pidfd)
+        except OSError as failure:
+            note(f"signal {number} reached {row.record.id}, but not all of its family: {failure.strerror}")
 
     def _close(self, pidfd: int) -> None:
         self._table.loop.forget(pidfd)
@@ -181,4 +194,4 @@ def _try(send: Callable[[int, int], None], pid: int, number: int) -> None:
     try:
         send(pid, number)
     except (ProcessLookupError, PermissionError) as failure:
-        sys.stderr.write(f"signal {number} to {pid}: {failure.strerror}\n")
+        note(f"signal {number} to {pid}: {failure.strerror}")

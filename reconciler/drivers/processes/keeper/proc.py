@@ -3,7 +3,7 @@
 Rules: a pid names nobody, for it is given out again. A process is known by its pid and the tick at
 which it started; its family by the token that Holdfast put into its environment, which children
 inherit. A signal goes through a pidfd that was checked after it was opened, so that it reaches this
-process or none.
+process or none. That a look fails for want of file numbers says nothing of any process: it is raised.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 TOKEN = "HOLDFAST_KEEPER_TOKEN"  # noqa: S105 - the name of a variable
 DEAD = ("Z", "X", "x")
 STOPPED = ("T", "t")
+GONE = (FileNotFoundError, ProcessLookupError)
 
 
 class Stat:
@@ -50,7 +51,7 @@ def stat(pid: int) -> Stat | None:
     """None: there is no such process."""
     try:
         return Stat(_read(f"/proc/{pid}/stat").decode("utf-8", "replace"))
-    except (OSError, ValueError):
+    except GONE:
         return None
 
 
@@ -58,7 +59,7 @@ def token(pid: int) -> str:
     """What Holdfast put into its environment; empty when there is none, or it may not be read."""
     try:
         environ = _read(f"/proc/{pid}/environ")
-    except OSError:
+    except (*GONE, PermissionError):
         return ""
     mark = TOKEN.encode() + b"="
     found = next((line for line in environ.split(b"\0") if line.startswith(mark)), b"")
@@ -79,7 +80,7 @@ def handle(pid: int, start: int) -> int | None:
     """A pidfd of exactly this process; None when it is gone or the pid belongs to another by now."""
     try:
         fd = os.pidfd_open(pid)
-    except OSError:
+    except ProcessLookupError:
         return None
     who = stat(pid)
     if who is not None and who.start == start and who.state not in DEAD:
@@ -101,5 +102,5 @@ def children(parent: int) -> set[int]:
     """Of a single-threaded process; those that came to it when their own parent died included."""
     try:
         return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()}
-    except OSError:  # a kernel without that file
+    except FileNotFoundError:  # a kernel without that file
         return {pid for pid, who in everyone().items() if who.parent == parent}

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import time
 from pathlib import Path
 
+from .journal import note
 from .spawn import Run
 
 RUNNING = "running"
@@ -113,7 +113,7 @@ class Records:
                 found.append(Record.read(path.read_text(encoding="utf-8")))
             except (ValueError, KeyError, RecursionError) as wrong:
                 path.replace(path.with_suffix(".broken"))
-                sys.stderr.write(f"{path}: no record ({wrong}); put aside as .broken\n")
+                note(f"{path}: no record ({wrong}); put aside as .broken")
         return found
 
     def save(self, record: Record) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from . import proc
+from .journal import note
 from .loop import Loop
 from .output import Output
 from .record import Record, Records, file_name
@@ -54,4 +54,4 @@ class Table:
         try:
             self.records.save(row.record)
         except OSError as failure:
-            sys.stderr.write(f"the record of {row.record.id} is not stored: {failure.strerror}\n")
+            note(f"the record of {row.record.id} is not stored: {failure.strerror}")
