@@ -23,6 +23,7 @@ from api.errors import CONTENT_TYPE, Trouble, encoded
 from api.identity import Door, peer_of
 
 HEAD_BYTES = 64 * 1024
+TURNED_AWAY = 64  # connections beyond all that there is room for which are told so; more are only closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,12 @@ class Wire(HttpToolsProtocol):
     def __init__(self, config: Config, shared: Connections) -> None:
         super().__init__(config, shared, {"door": shared.door.value})
         self._shared = shared
-        self._timer: asyncio.TimerHandle | None = None
-        self._timed: str = ""
+        self._limits = shared.limits
         self._head_bytes = 0
-        self._blocked: asyncio.TimerHandle | None = None
+        self._refused = False  # the last word is said: what still comes is not listened to
+        self._waits_for = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
         shared.begun()
 
     # --------------------------------------------------------------------------------------- the connection
@@ -89,38 +92,38 @@ class Wire(HttpToolsProtocol):
         super().connection_made(transport)
         if self._shared.door is Door.SOCKET:
             self.app_state = {**self.app_state, "peer": peer_of(transport.get_extra_info("socket"))}
-        if self._shared.closing:
-            transport.close()
+        if self._shared.closing or len(self.connections) > self._shared.most + TURNED_AWAY:
+            transport.abort()
         elif len(self.connections) > self._shared.most:
             self._refuse(Trouble("SERVICE_UNAVAILABLE", "too many connections", "try again in a moment"))
         else:
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._arm("", 0, Trouble("", ""))
-        if self._blocked is not None:
-            self._blocked.cancel()
+        self._wait_no_more()
+        if self._stuck is not None:
+            self._stuck.cancel()
         super().connection_lost(exc)
         self._shared.ended()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._shared.date()
         if self._awaits_head:
             self._head_bytes += len(data)
         super().data_received(data)
+        self._watch(moved=True)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
         if not self.transport.is_closing():
-            self._watch(moved=True)
+            self._head_bytes = 0
+            self._wait_no_more()  # between two requests uvicorn's own timer runs
+            if self.cycle.more_body:
+                self._watch()
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._blocked = self.loop.call_later(self._shared.limits.write_s, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._blocked is not None:
-            self._blocked.cancel()
-
-    # ----------------------------------------------------------------------------------------------- limits
+    # ------------------------------------------------------------------------------------------------- time
 
     @property
     def _begun(self) -> bool:
@@ -133,47 +136,50 @@ class Wire(HttpToolsProtocol):
 
     def _watch(self, *, moved: bool = False) -> None:
         """See to it that whom we wait for does not keep us waiting."""
-        limits = self._shared.limits
+        limits = self._limits
+        if self._refused or self.transport.is_closing():
+            return
         if self._awaits_head:
             if self._head_bytes > HEAD_BYTES:
-                told = f"the head of a request may have {HEAD_BYTES} bytes"
-                self._refuse(Trouble("HEADERS_TOO_LARGE", told))
-            elif moved or not self._begun:
-                late = Trouble(
-                    "REQUEST_TIMEOUT", f"the head of the request did not come within {limits.head_s:g} s"
+                self._refuse(
+                    Trouble("HEADERS_TOO_LARGE", f"the head of a request may have {HEAD_BYTES} bytes")
                 )
-                self._arm("head", limits.head_s, late)
+            else:
+                self._wait("the head of the request did not come", limits.head_s)
             return
         self._head_bytes = 0
         if not self.cycle.more_body:
-            self._arm("", 0, Trouble("", ""))
+            self._wait_no_more()
         elif self.cycle.response_complete:
-            self._arm("linger", limits.linger_s, Trouble("", ""))
+            self._wait("the rest of what was refused", limits.linger_s)
         else:
-            late = Trouble("REQUEST_TIMEOUT", f"the body of the request stood still for {limits.body_s:g} s")
-            self._arm("body", limits.body_s, late, anew=moved)
+            self._wait("the body of the request did not move", limits.body_s, anew=moved)
 
-    def _arm(self, what: str, seconds: float, late: Trouble, *, anew: bool = False) -> None:
-        if what == self._timed and not anew:
-            return
+    def _wait(self, what: str, seconds: float, *, anew: bool = False) -> None:
+        if what != self._waits_for or anew:
+            self._wait_no_more()
+            self._waits_for = what
+            self._timer = self.loop.call_later(seconds, self._late, f"{what} within {seconds:g} s")
+
+    def _wait_no_more(self) -> None:
+        self._waits_for = ""
         if self._timer is not None:
             self._timer.cancel()
-        self._timed = what
-        self._timer = self.loop.call_later(seconds, self._late, late) if what else None
 
-    def _late(self, told: Trouble) -> None:
-        if told.code and (not self._begun or not self.cycle.response_started):
-            self._refuse(told)
-        else:
+    def _late(self, told: str) -> None:
+        if self._refused or (self._begun and self.cycle.response_started and self.cycle.more_body):
             self.transport.close()
+        else:
+            self._refuse(Trouble("REQUEST_TIMEOUT", told, "send requests whole, without pauses"))
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.transport.is_closing():
-            self._head_bytes = 0
-            self._arm("", 0, Trouble("", ""))  # between two requests uvicorn's own timer runs
-            if self.cycle.more_body:
-                self._watch()
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = self.loop.call_later(self._limits.write_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stuck is not None:
+            self._stuck.cancel()
 
     # ------------------------------------------------------------------------------------------ not HTTP
 
@@ -181,8 +187,12 @@ class Wire(HttpToolsProtocol):
         self._refuse(Trouble("INVALID_REQUEST", "this is no valid HTTP request"))
 
     def _refuse(self, told: Trouble) -> None:
-        """Answer past the application, and close."""
+        """Answer past the application, and close as soon as the other side has had a chance to read why."""
         self._shared.date()
+        self._refused = True
+        if self._begun:  # whoever is at work on it has nobody to answer any more
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         request_id = f"req-{uuid4().hex[:12]}"
         body = encoded(told, "", request_id)
         headers = [
@@ -194,7 +204,10 @@ class Wire(HttpToolsProtocol):
         ]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[told.status] + lines + b"\r\n" + body)
-        self.transport.close()
+        with suppress(OSError):  # it may be gone already
+            self.transport.write_eof()  # closing at once would take back what is not read yet
+        self.flow.resume_reading()
+        self._wait("the client did not close", self._limits.linger_s)
 
 
 def config_of(app: Any) -> Config:  # noqa: ANN401 - ASGI, as uvicorn itself types it
