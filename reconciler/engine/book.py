@@ -35,7 +35,7 @@ class Entry:
     ref: Ref
     want: Resource[Any] | None = None  # None: wished gone
     kept: Kept | None = None  # as the store has it once all that was handed to it is written
-    unsure: bool = False  # a commit has failed: nobody knows what the store has
+    doubts: int = 0  # commits that have failed since all was written: nobody knows what the store has
     memory: Mapping[str, JsonValue] = field(default=EMPTY)
     status: Status | None = None
     seen: Seen[Any] | None = None

@@ -7,7 +7,7 @@ was written, so all that is known of its ref is written again. A pass that chang
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -40,22 +40,18 @@ class Ledger:
         self._store = store
         self._clock = clock
 
-    async def decide(self, doomed: Iterable[Entry], spared: Iterable[Entry], *others: Write) -> None:
+    async def decide(self, fates: Sequence[tuple[Entry, bool]], *others: Write) -> None:
         """Set tombstones and lift them: durable before anything is done about it."""
-        marked = [(entry, True) for entry in doomed] + [(entry, False) for entry in spared]
-        rows: list[Kept] = []
-        for entry, fate in marked:
-            if entry.kept is not None:
-                entry.kept = replace(entry.kept, doomed=fate)
-                rows.append(entry.kept)
+        before = [(entry, row.doomed) for entry, _ in fates if (row := entry.kept) is not None]
+        rows = [row for entry, fate in fates if (row := _marked(entry, doomed=fate)) is not None]
         if not rows and not others:
             return
         try:
             await self._store.commit(*rows, *others)
         except Exception:
-            for entry, fate in marked:
-                if entry.kept is not None:
-                    entry.kept, entry.unsure = replace(entry.kept, doomed=not fate), True
+            for entry, fate in before:
+                _marked(entry, doomed=fate)
+                entry.doubts += 1
             raise
 
     async def plan(self, visit: Visit, decision: Decision) -> None:
@@ -71,7 +67,7 @@ class Ledger:
             Planned(entry.ref, now, visit.generation, changes, steps),
             Event("reconcile.applied", now, entry.ref, {"steps": [step["step"] for step in steps]}),
         ]
-        if entry.unsure or memory != entry.memory:
+        if entry.doubts or memory != entry.memory:
             writes.insert(0, Remembered(entry.ref, memory))
         await self._commit(entry, _row(visit), writes)
         entry.memory = memory
@@ -83,14 +79,16 @@ class Ledger:
         known = entry.kept if row is None else None
         revision = known.revision if known is not None else visit.want.origin.revision
         status = judge(outcome, entry.status, visit.generation, revision, now)
-        same = status == entry.status
-        if same and row is None and not entry.unsure:
+        same, doubts = status == entry.status, entry.doubts
+        if same and row is None and not doubts:
             return
         writes: list[Write] = [] if same else [Judged(entry.ref, status), *_news(entry, status, now)]
-        if entry.unsure:
+        if doubts:
             writes = [*(writes or [Judged(entry.ref, status)]), Remembered(entry.ref, entry.memory)]
         await self._commit(entry, row, writes)
-        entry.status, entry.unsure = status, False
+        entry.status = status
+        if entry.doubts == doubts:  # none was added while this was written
+            entry.doubts = 0
 
     async def forget(self, entry: Entry, event: str) -> None:
         """The end of all that is known of a ref."""
@@ -100,9 +98,10 @@ class Ledger:
         try:
             await self._store.commit(Drop(entry.ref), Event(event, self._clock.now(), entry.ref))
         except Exception:
-            entry.kept, entry.unsure = row, True
+            entry.kept = row
+            entry.doubts += 1
             raise
-        entry.memory, entry.status, entry.seen, entry.unsure = EMPTY, None, None, False
+        entry.memory, entry.status, entry.seen, entry.doubts = EMPTY, None, None, 0
 
     async def _commit(self, entry: Entry, row: Kept | None, writes: Sequence[Write]) -> None:
         rows: list[Write] = []
@@ -112,20 +111,27 @@ class Ledger:
         try:
             await self._store.commit(*rows, *writes)
         except Exception:
-            entry.unsure = True
+            entry.doubts += 1
             raise
+
+
+def _marked(entry: Entry, *, doomed: bool) -> Kept | None:
+    """Its row, as it is from now on: with a tombstone, or without."""
+    if entry.kept is not None:
+        entry.kept = replace(entry.kept, doomed=doomed)
+    return entry.kept
 
 
 def _row(visit: Visit, *, ours: bool = True) -> Kept | None:
     """The inventory row, when the one that is stored does not say the same; what is foreign gets none."""
     want, entry = visit.want, visit.entry
     if want.spec is None or not ours:
-        return entry.kept if entry.unsure else None
+        return entry.kept if entry.doubts else None
     known, origin = entry.kept, want.origin
     doomed = known is not None and known.doomed  # only a decision sets a tombstone, or lifts it
     if (
         known is not None
-        and not entry.unsure
+        and not entry.doubts
         and (known.digest, known.source, known.doomed) == (visit.digest, origin.source, doomed)
     ):
         return None

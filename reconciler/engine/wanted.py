@@ -101,7 +101,7 @@ class Wanted:
                 return True
             if self._rebuilt or not gone(self._book.line(entry.ref), self.wishes):
                 return False
-            await self._ledger.decide([entry], [])
+            await self._ledger.decide([(entry, True)])
             return True
 
     def _with(self, snapshot: Snapshot) -> Mapping[str, Snapshot]:
@@ -115,13 +115,16 @@ class Wanted:
         return merge(snapshots, standing, self._world.kinds, book.inventory, book.source)
 
     async def _decide(self, wishes: Wishes, doomed: Sequence[Entry] = (), *others: Write) -> None:
-        """Make durable what these wishes mean for the inventory."""
-        spared = [
-            entry
-            for entry in self._book
-            if entry.kept is not None and entry.kept.doomed and entry.ref in wishes.wants
-        ]
-        await self._ledger.decide(doomed, spared, *others)
+        """Make durable what these wishes mean for the inventory, and what is in doubt about it."""
+        fates = [(entry, True) for entry in doomed]
+        going = {entry.ref for entry in doomed}
+        for entry in self._book:
+            if entry.kept is None or entry.ref in going:
+                continue
+            spared = entry.kept.doomed and entry.ref in wishes.wants
+            if spared or entry.doubts:
+                fates.append((entry, entry.kept.doomed and not spared))
+        await self._ledger.decide(fates, *others)
 
     def _adopt(self, wishes: Wishes) -> None:
         self._hold(wishes)

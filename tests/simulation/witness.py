@@ -86,7 +86,8 @@ class Witness:
         self.memory: dict[Ref, dict[str, Any]] = {}
         self.statuses: dict[Ref, Status] = {}
         self.believed: dict[Ref, Status] = {}  # as far as commits were answered
-        self.notes: dict[str, Any] = {}
+        self.notes: dict[str, Any] = {}  # as far as commits were answered
+        self._durable: dict[str, Any] = {}
         self.released: dict[Ref, int] = {}  # uid of what was left as it is
         self.bodies: dict[Ref, Body] = {}
         self.fated: set[Ref] = set()  # whose tombstone was handed over
@@ -105,6 +106,7 @@ class Witness:
     def crashed(self) -> None:
         """Whatever was under way is no more; what the store has is believed."""
         self.believed = dict(self.statuses)
+        self.notes = dict(self._durable)
         self.answered = dict(self.rows)
         self.inventory = set(self.rows)
         self.fated.clear()
@@ -113,6 +115,7 @@ class Witness:
         self.submitting.clear()
 
     def store_lost(self) -> None:
+        self._durable = {"rebuilt": True}
         for kept in (
             self.rows,
             self.memory,
@@ -237,9 +240,9 @@ class Witness:
             and not any(row.ref in kept and kept[row.ref].doomed for kept in known)
         }
         self.inventory |= {row.ref for row in rows if not row.doomed}
-        self.fated = (self.fated | dooms.keys()) - {row.ref for row in rows if not row.doomed}
         if dooms:
             self._may_doom(dooms)
+        self.fated = (self.fated | dooms.keys()) - {row.ref for row in rows if not row.doomed}
 
     def committing(self, writes: Sequence[Write]) -> None:
         for write in writes:
@@ -259,9 +262,16 @@ class Witness:
         if self.notes.get("rebuilt") and not any(s.allowed for s in by):
             self.fail(f"doomed after the loss of the store, and nobody has confirmed: {sorted(refs)}")
         doomed = {ref for ref, row in self.rows.items() if row.doomed}
-        total = len(self.inventory - doomed | refs)
-        if by and total >= BUDGET_FROM and len(refs) * 2 > total and not any(s.allowed for s in by):
-            self.fail(f"over the prune budget: {len(refs)} of {total}")
+        if not by or any(s.allowed for s in by):
+            return
+        # What was handed over and not answered for may count or not.
+        totals = [
+            len(known - gone | refs)
+            for known in (self.inventory, self.rows.keys())
+            for gone in (doomed, doomed | self.fated)
+        ]
+        if all(total >= BUDGET_FROM and len(refs) * 2 > total for total in totals):
+            self.fail(f"over the prune budget: {len(refs)} of {totals}")
 
     def committed(self, writes: Sequence[Write]) -> None:
         self.commits += 1
@@ -278,7 +288,7 @@ class Witness:
                 case Planned(ref=ref):
                     self._plans[ref] = write
                 case Note(key=key, value=value):
-                    self.notes[key] = value
+                    self._durable[key] = value
                 case Drop(ref=ref):
                     self._dropped(ref)
                 case EndOverride(id=name):
@@ -299,6 +309,7 @@ class Witness:
         for begun in self._passes.values():
             begun.later += judged
         self.answered |= {write.ref: write for write in writes if isinstance(write, Kept)}
+        self.notes |= {write.key: write.value for write in writes if isinstance(write, Note)}
         self.inventory -= {write.ref for write in writes if isinstance(write, Drop)}
 
     def _dropped(self, ref: Ref) -> None:
