@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Corrupt, Invalid, Refused
-from reconciler.model import Override
+from reconciler.model import Override, Ref
 from reconciler.ports import Note
 from reconciler.store import open_store
 from reconciler.store.rebuilding import make, salvaged
@@ -21,6 +21,8 @@ from tests.store.folders import contents, left_by_a_kill, stored
 from tests.store.records import NOW, WEB, FixedClock, event, kept, one_of_each, planned
 
 NOBODY = 65534
+LEAF_OF_AN_INDEX = 0x0A  # the first byte of such a page
+WORN = Ref("Service", "default", "findable")
 STOP = Override("ov", WEB, {"state": "stopped"}, "alice", "why", NOW)
 
 
@@ -95,6 +97,15 @@ def an_index_without_its_rows(path: Path) -> None:
     connection.close()
 
 
+def an_index_that_names_another(path: Path) -> None:
+    """The row is whole, and cannot be found by its name any more: it would be written twice."""
+    body = bytearray(path.read_bytes())
+    places = [place for place in range(len(body)) if body.startswith(b"findable", place)]
+    (in_index,) = [place for place in places if body[place // 4096 * 4096] == LEAF_OF_AN_INDEX]
+    body[in_index] += 1
+    path.write_bytes(body)
+
+
 def a_table_missing(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("DROP VIEW resources")
@@ -110,6 +121,7 @@ DAMAGES = [
     overwritten_amid,
     a_row_altered,
     an_index_without_its_rows,
+    an_index_that_names_another,
     a_table_missing,
 ]
 
@@ -119,7 +131,7 @@ DAMAGES = [
 async def test_a_damaged_store_is_kept_aside_and_a_new_one_says_so(
     path: Path, damage: Callable[[Path], None]
 ) -> None:
-    await stored(path, kept(value="untouched"), *(event() for _ in range(400)))
+    await stored(path, kept(WORN, value="untouched"), *(event() for _ in range(400)))
     damage(path)
     damaged = path.read_bytes()
     store = await open_store(path, FixedClock())
