@@ -21,9 +21,9 @@ def validate(files: tuple[str, ...]) -> int:
         resources = checked(dict(manifests(files)), kinds)
     except Rejected as rejected:
         for problem in rejected.problems:
-            click.echo(problem.message)
+            click.echo(str(problem))
         count = len(rejected.problems)
         click.echo(f"{count} error{'s' if count > 1 else ''}", err=True)
         return exits.INVALID
-    click.echo(f"{len(resources)} resources, no errors")
+    click.echo(f"{len(resources)} resource{'s' if len(resources) > 1 else ''}, no errors")
     return exits.OK

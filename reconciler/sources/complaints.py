@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -105,7 +105,7 @@ def complaints(error: ValidationError, model: type[BaseModel], data: JsonValue) 
     told = [complaint for complaint, _ in unknown.values()]
     misspelt = {right for _, right in unknown.values()}
     told += [
-        _complaint(path, found, data)
+        _complaint(path, found, model, data)
         for path, found in islice(fields.items(), MOST)
         if path not in unknown and path not in misspelt
     ]
@@ -158,7 +158,7 @@ def _unknown(path: Path, found: _Found, model: type[BaseModel]) -> tuple[Complai
     return Complaint(path, "unknown field", f"known here: {', '.join(sorted(known))}" if known else ""), ()
 
 
-def _complaint(path: Path, found: Sequence[_Found], data: JsonValue) -> Complaint:
+def _complaint(path: Path, found: Sequence[_Found], model: type[BaseModel], data: JsonValue) -> Complaint:
     """One field's errors as one sentence."""
     if found[0].type == "missing":
         return Complaint(path, "a required field is missing")
@@ -177,7 +177,14 @@ def _complaint(path: Path, found: Sequence[_Found], data: JsonValue) -> Complain
     chosen = isinstance(value, str) and found[0].type in _CHOICES
     if chosen and (near := nearest(value, _WORDS.findall(reason))) is not None:
         return Complaint(path, f"{reason}, did you mean '{near}'?")
-    return Complaint(path, reason, "quote it" if "text" in shapes and isinstance(value, int | float) else "")
+    return Complaint(path, reason, _instead(shapes, value, keys_at(model, found[0].location)))
+
+
+def _instead(shapes: Sequence[str], value: JsonValue, keys: Collection[str]) -> str:
+    """What to write where the shape is wrong."""
+    if "text" in shapes:
+        return "quote it" if isinstance(value, int | float) else ""
+    return f"known in it: {', '.join(sorted(keys))}" if "a mapping" in shapes and keys else ""
 
 
 def _value(data: JsonValue, path: Path) -> JsonValue:

@@ -33,9 +33,11 @@ def _models(annotation: object, steps: Steps) -> Iterator[type[BaseModel]]:
         elif steps[0] in (keys := _keys(annotation)):
             yield from _models(keys[str(steps[0])], steps[1:])
     elif origin in {Union, UnionType}:
-        for shape in inner:
+        shapes = [shape for shape in inner if shape is not type(None)]
+        for shape in shapes:
             yield from _models(shape, steps)
-            yield from _models(shape, steps[1:])
+            if len(shapes) > 1:  # only then their names stand between the steps
+                yield from _models(shape, steps[1:])
     elif origin is Annotated:
         yield from _models(inner[0], steps)
     elif isinstance(origin, type) and steps:

@@ -58,7 +58,7 @@ def test_a_misspelt_field_is_told_with_its_place(tmp_path: Path, data: Path) -> 
 @pytest.mark.req("CLI-08", "CORE-05")
 def test_a_manifest_without_errors_is_said_to_be_so(data: Path) -> None:
     told = run(data, "validate", "-f", "-", typed=KEY)
-    assert (told.returncode, told.stdout) == (0, "1 resources, no errors\n")
+    assert (told.returncode, told.stdout) == (0, "1 resource, no errors\n")
 
 
 @pytest.mark.req("CORE-05", "CLI-01", "TST-47")
