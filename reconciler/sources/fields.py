@@ -33,11 +33,7 @@ def _models(annotation: object, steps: Steps) -> Iterator[type[BaseModel]]:
         elif steps[0] in (keys := _keys(annotation)):
             yield from _models(keys[str(steps[0])], steps[1:])
     elif origin in {Union, UnionType}:
-        shapes = [shape for shape in inner if shape is not type(None)]
-        for shape in shapes:
-            yield from _models(shape, steps)
-            if len(shapes) > 1:  # only then their names stand between the steps
-                yield from _models(shape, steps[1:])
+        yield from _models_of_shapes([shape for shape in inner if shape is not type(None)], steps)
     elif origin is Annotated:
         yield from _models(inner[0], steps)
     elif isinstance(origin, type) and steps:
@@ -45,3 +41,10 @@ def _models(annotation: object, steps: Steps) -> Iterator[type[BaseModel]]:
             yield from _models(inner[1], steps[1:])
         elif issubclass(origin, Sequence | frozenset | set):
             yield from _models(inner[0], steps[1:])
+
+
+def _models_of_shapes(shapes: Sequence[object], steps: Steps) -> Iterator[type[BaseModel]]:
+    for shape in shapes:
+        yield from _models(shape, steps)
+        if len(shapes) > 1:  # only then their names stand between the steps
+            yield from _models(shape, steps[1:])

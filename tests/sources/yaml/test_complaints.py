@@ -24,8 +24,10 @@ GROUP = KEY.replace("Key", "ServiceGroup")
         (
             KEY + "{role: creator, generate: true, colour: red}",
             [
-                "4:39: spec.colour: unknown field\n  remedy: known here: adopt, deletionPolicy, "
-                "dependsOn, generate, publicKey, role, rotate, suspend"
+                (
+                    "4:39: spec.colour: unknown field\n  remedy: known here: adopt, deletionPolicy, "
+                    "dependsOn, generate, publicKey, role, rotate, suspend"
+                )
             ],
         ),
         (
