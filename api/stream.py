@@ -41,6 +41,7 @@ class Form:
     beginning: bytes
     heartbeat: bytes
     goodbye: bytes
+    heartbeat_s: float = HEARTBEAT_S
 
 
 SSE = Form(
@@ -84,7 +85,7 @@ class Stream:
             await _body(send, piece)
 
     async def _beat(self, send: Send) -> None:
-        while not await self._closing.within(HEARTBEAT_S):
+        while not await self._closing.within(self._form.heartbeat_s):
             await _body(send, self._form.heartbeat)
         await _body(send, self._form.goodbye)
 

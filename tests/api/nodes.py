@@ -124,13 +124,14 @@ async def _clients(
 async def serving_at(desk: Desk, limits: Limits = LIMITS, most: int = 100) -> AsyncIterator[str]:
     """The API before this desk at a Unix socket of its own."""
     with scratch() as folder:
-        path = Path(folder, "s")
-        config = config_of(Gate(build(desk, Api(), Closing())))
+        path, closing = Path(folder, "s"), Closing()
+        config = config_of(Gate(build(desk, Api(), closing)))
         listener = Listener(listen.unix(path), config, Connections(Door.SOCKET, most, limits))
         try:
             yield str(path)
         finally:
             listener.stop_accepting()
+            closing.tell()
             await listener.finish(PATIENCE_S)
 
 
