@@ -146,8 +146,9 @@ class Engine:
         if entry is None:
             return Passed(gone=True)
         if entry.withdrawn and not await self._wanted.give_up(entry):
-            return Passed()
-        passed = await self._passes.over(entry, failures, self._wanted.unread)
+            passed = await self._passes.glance(entry)
+        else:
+            passed = await self._passes.over(entry, failures, self._wanted.unread)
         self.last_pass = self._world.clock.monotonic()
         self._workers.urge_all(other for other in passed.news if other in self._book)
         return passed

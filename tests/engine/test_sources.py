@@ -282,3 +282,19 @@ async def test_what_was_found_can_be_written_down_later() -> None:
     house.store.delay = None
     await asyncio.sleep(15)
     assert named("a") in house.engine.book
+
+
+@virtual
+async def test_what_is_kept_unasked_is_left_alone_and_yet_looked_at() -> None:
+    """Those that look at it must not go by what it was once."""
+    house = House()
+    await house.store.commit(Note("rebuilt", True))
+    follower = snapshot({"b": thing(follows="a")}, source="two")
+    await with_sources(house, root("one", "two"), of("one", a=1), follower)
+    assert (await house.engine.submit(of("one", "2"))).reason == "StoreRebuilt"
+    await house.settled()
+    assert (house.value("a"), house.reason("b")) == (1, "Converged")
+    house.outside.outsider_removes(named("a"))
+    await house.settled()
+    assert house.reason("b") == "InvalidRequest"
+    assert named("a") in house.engine.book.inventory

@@ -39,6 +39,7 @@ class Node:
         self._make_engine = make_engine
         self.clock = VirtualClock()
         self.accepted = Accepted()
+        self.refused: set[str] = set()  # sources whose newest revision waits for a person
         self.overrides: dict[Ref, Override] = {}
         self.witness = Witness(self)
         self.faults = Faults(Random(random.random()))
@@ -63,11 +64,15 @@ class Node:
         return clear | broken
 
     def wanted_aloud(self) -> frozenset[Ref]:
-        return sure(self.wants_by(self.accepted.only(self.read()).clear()))
+        return sure(self._wants_aloud())
 
-    def declares(self, source: str, ref: Ref) -> bool:
+    def _wants_aloud(self) -> Wants:
+        return self.wants_by(self.accepted.only(self.read()).clear())
+
+    def voices(self) -> frozenset[tuple[str, Ref]]:
         clear = self.accepted.clear()
-        return source in sources_in(self.wants_by(clear)) and ref in clear.declared.get(source, {})
+        counting = sources_in(self.wants_by(clear))
+        return frozenset((source, ref) for source in counting for ref in clear.declared.get(source, {}))
 
     def read(self) -> frozenset[str]:
         engine = self.life.engine if self.life is not None else None
@@ -76,6 +81,9 @@ class Node:
 
     def reached(self) -> frozenset[str]:
         return sources_in(self.wants())
+
+    def unread(self) -> frozenset[str]:
+        return sources_in(self._wants_aloud()) - self.read()
 
     def _in_force(self) -> list[Override]:
         return [one for one in self.overrides.values() if one.id not in self.witness.ended]
@@ -91,7 +99,10 @@ class Node:
         """All that was in memory is gone, whatever was under way is not finished."""
         if self.life is not None:
             await self.life.end()
+        for name in self.accepted.declared.keys() - self.reached():
+            self.accepted.forget(name)
         self.witness.crashed()
+        self.witness.heard()
         if lose_store:
             self.store = MemoryStore()
             await self.store.commit(Note("rebuilt", True))
@@ -144,8 +155,17 @@ class Node:
 
     def submitted(self, snapshot: Snapshot, answer: Submission, *, read_before: bool) -> None:
         self.witness.note(f"submitted {snapshot.revision}: {answer}")
-        if answer.accepted:
+        self.refused -= {snapshot.source}
+        if not answer.accepted:
+            self.refused.add(snapshot.source)
+        else:
             self.accepted.take(snapshot, read_before=read_before)
+            self.witness.heard()
+
+    def removed(self, source: str) -> None:
+        """Nobody follows it any more."""
+        if source not in self.reached():
+            self.accepted.forget(source)
 
 
 @dataclass(frozen=True)
@@ -249,6 +269,7 @@ class Life:
             await asyncio.gather(task, return_exceptions=True)
             assert self.engine is not None
             await self.engine.forget_source(name)
+            self._node.removed(name)
 
     async def _feed(self, name: str) -> None:
         """Fetch, submit, wait for the next revision; a fault is a reason to try again."""
@@ -261,7 +282,7 @@ class Life:
                 answer = await self._submit(engine, snapshot)
                 if answer is not None:
                     last = int(snapshot.revision.rpartition("@")[2])
-                restored = node.accepted.last(name)
+                restored = node.accepted.last.get(name)
                 if answer is not None and not answer.accepted and restored and engine.snapshot(name) is None:
                     while await self._submit(engine, restored) is None:  # noqa: ASYNC110 - time is virtual
                         await asyncio.sleep(1.0)

@@ -26,17 +26,12 @@ class Accepted:
 
     declared: dict[str, dict[Ref, Resource[Any]]] = field(default_factory=dict)
     stale: dict[str, frozenset[Ref]] = field(default_factory=dict)
-    snapshots: dict[str, Snapshot] = field(default_factory=dict)
-
-    def last(self, source: str) -> Snapshot | None:
-        """What was in force when the process ended, as the source itself would bring it back."""
-        snapshot = self.snapshots.get(source)
-        return None if snapshot is None else replace(snapshot, resources=self.declared[source])
+    last: dict[str, Snapshot] = field(default_factory=dict)  # as a source itself would bring it back
 
     def take(self, snapshot: Snapshot, *, read_before: bool) -> None:
-        self.snapshots[snapshot.source] = snapshot
         before = self.declared.get(snapshot.source, {}) if snapshot.problems else {}
         self.declared[snapshot.source] = {**before, **snapshot.resources}
+        self.last[snapshot.source] = replace(snapshot, resources=self.declared[snapshot.source])
         missing = frozenset(before.keys() - snapshot.resources.keys())
         if not snapshot.problems:
             self.stale.pop(snapshot.source, None)
@@ -45,10 +40,15 @@ class Accepted:
         else:
             self.stale[snapshot.source] = self.stale.get(snapshot.source, frozenset()) & missing
 
+    def forget(self, source: str) -> None:
+        """One that counts no more is not followed: declared again, it has to be read again."""
+        self.declared.pop(source, None)
+        self.stale.pop(source, None)
+
     def only(self, sources: Container[str]) -> Accepted:
         """As far as these sources say."""
         declared = {name: one for name, one in self.declared.items() if name in sources}
-        return Accepted(declared, self.stale, self.snapshots)
+        return Accepted(declared, self.stale, self.last)
 
     def clear(self) -> Accepted:
         """Without what cannot be read just now."""
@@ -56,10 +56,10 @@ class Accepted:
             name: {ref: want for ref, want in one.items() if ref not in self.stale.get(name, ())}
             for name, one in self.declared.items()
         }
-        return Accepted(declared, {}, self.snapshots)
+        return Accepted(declared, {}, self.last)
 
     def with_(self, snapshot: Snapshot) -> Accepted:
-        other = Accepted(dict(self.declared), dict(self.stale), dict(self.snapshots))
+        other = Accepted(dict(self.declared), dict(self.stale), dict(self.last))
         other.take(snapshot, read_before=True)
         return other
 

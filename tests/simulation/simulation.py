@@ -24,6 +24,7 @@ from tests.simulation.oracle import (
     in_knots,
     is_off,
     needs_of,
+    sources_in,
     unmanaged,
 )
 from tests.simulation.virtual_time import simulate
@@ -144,12 +145,14 @@ class Simulation:
 
     def _leftovers(self, wants: Wants) -> Iterator[str]:
         """What nobody wants any more is gone, unless something speaks against it."""
-        witness = self.node.witness
+        witness, accepted, reached = self.node.witness, self.node.accepted, sources_in(wants)
         needed = {need for ref in (*wants, *witness.rows) for need in self._needs(ref, wants)}
         for ref, row in witness.rows.items():
             if ref in wants or ref in needed or row.annotations.get("holdfast.dev/reconcile") == "disabled":
                 continue
-            broken = {name for name, one in self.node.accepted.snapshots.items() if one.problems}
+            broken = {name for name in reached & accepted.last.keys() if accepted.last[name].problems}
+            if reached & self.node.refused - self.node.read():
+                continue  # what it declares can be told only once a person allows it
             if witness.notes.get("rebuilt") or row.source in broken or (broken and not row.source):
                 continue
             yield f"{ref} is wanted no more, and still in the inventory: {row}"

@@ -30,6 +30,7 @@ class Pass:
 
     want: Resource[Any]
     wanted: frozenset[Ref]
+    unread: frozenset[str]
     rows: dict[Ref, Kept]
     statuses: dict[Ref, Status]
     later: list[tuple[Ref, Status]] = field(default_factory=list)  # judged since it began
@@ -63,8 +64,8 @@ class Known(Protocol):
         """By the sources that were read in the life of this process, in what could be read of them."""
         ...
 
-    def declares(self, source: str, ref: Ref) -> bool:
-        """It counts, and declares this, for all that anybody knows."""
+    def voices(self) -> frozenset[tuple[str, Ref]]:
+        """Which source declares what, as far as it counts, and for all that anybody knows."""
         ...
 
     def read(self) -> frozenset[str]:
@@ -75,12 +76,20 @@ class Known(Protocol):
         """The sources that count."""
         ...
 
+    def unread(self) -> frozenset[str]:
+        """Those that were declared to this process, and were not read by it."""
+        ...
+
 
 class Witness:
     def __init__(self, known: Known) -> None:
         self._known = known
         self.log: list[str] = []
         self.rows: dict[Ref, Kept] = {}
+        self._voices = frozenset[tuple[str, Ref]]()
+        self.holders: dict[
+            Ref, str
+        ] = {}  # the source that had the first word on a ref, and never took it back
         self.answered: dict[Ref, Kept] = {}  # rows, as far as commits were answered
         self.inventory: set[Ref] = set()  # as the process counts it: what it has handed over as well
         self.memory: dict[Ref, dict[str, Any]] = {}
@@ -118,6 +127,7 @@ class Witness:
         self._durable = {"rebuilt": True}
         for kept in (
             self.rows,
+            self.holders,
             self.memory,
             self.statuses,
             self.believed,
@@ -131,7 +141,7 @@ class Witness:
         """The engine survives what a kind raises, so the verdict must not be lost on the way."""
         self.note(f"VIOLATION {text}")
         self.violation = self.violation or Violation(text)
-        raise self.violation
+        raise Violation(text)
 
     # ------------------------------------------------------------------------------------------ the kinds
 
@@ -140,7 +150,10 @@ class Witness:
         self._enter(ref, "observe")
         self.note(f"observe {ref} {'fresh' if fresh else ''}")
         if not fresh:
-            self._passes[ref] = Pass(want, self._known.protected(), dict(self.rows), dict(self.believed))
+            known = self._known
+            self._passes[ref] = Pass(
+                want, known.protected(), self._known.unread(), dict(self.rows), dict(self.believed)
+            )
 
     def looked(self, ref: Ref) -> None:
         self._busy.pop(ref, None)
@@ -176,6 +189,8 @@ class Witness:
                 if not any(_meets(known, how) for known in (begun.statuses.get(need), *since)):
                     self.fail(f"{ref} acts while {need} is not {how}")
             return
+        if unread := begun.unread & self._known.unread():
+            self.fail(f"{ref} is removed while {sorted(unread)} may want it, and nobody has read them")
         wants = self._known.wants()
         for other, row in begun.rows.items():
             now = self.rows.get(other)
@@ -261,14 +276,16 @@ class Witness:
             self.fail(f"doomed though wanted: {sorted(still)}")
         if self.notes.get("rebuilt") and not any(s.allowed for s in by):
             self.fail(f"doomed after the loss of the store, and nobody has confirmed: {sorted(refs)}")
-        doomed = {ref for ref, row in self.rows.items() if row.doomed}
         if not by or any(s.allowed for s in by):
             return
         # What was handed over and not answered for may count or not.
+        doomed, told = (
+            {ref for ref, row in known.items() if row.doomed} for known in (self.rows, self.answered)
+        )
         totals = [
             len(known - gone | refs)
             for known in (self.inventory, self.rows.keys())
-            for gone in (doomed, doomed | self.fated)
+            for gone in (doomed, doomed | self.fated, told)
         ]
         if all(total >= BUDGET_FROM and len(refs) * 2 > total for total in totals):
             self.fail(f"over the prune budget: {len(refs)} of {totals}")
@@ -278,7 +295,7 @@ class Witness:
         for write in writes:
             match write:
                 case Kept(ref=ref):
-                    self._taken_over(self.rows.get(ref), write)
+                    self._hold(self.rows.get(ref), write)
                     self.rows[ref] = write
                     self.released.pop(ref, None)
                 case Remembered(ref=ref, memory=memory):
@@ -296,12 +313,20 @@ class Witness:
                 case _:
                     pass
 
-    def _taken_over(self, before: Kept | None, row: Kept) -> None:
-        """Of two that declare one ref, the first stays in force."""
-        if before is None or before.doomed or before.source == row.source or row.parent is not None:
-            return
-        if self._known.declares(before.source, row.ref):
-            self.fail(f"{row.ref} is taken from {before.source}, which declares it, by {row.source}")
+    def _hold(self, before: Kept | None, row: Kept) -> None:
+        """Of two that declare one ref, the first stays in force; what was only spared is free to take."""
+        holder = self.holders.get(row.ref, row.source)
+        if holder != row.source and row.parent is None and not row.doomed:
+            self.fail(f"{row.ref} is taken from {holder}, which declares it, by {row.source}")
+        if row.doomed or row.parent is not None:
+            self.holders.pop(row.ref, None)
+        elif (row.source, row.ref) in self._voices and not (before is not None and before.doomed):
+            self.holders[row.ref] = row.source
+
+    def heard(self) -> None:
+        """Whoever declares a ref no more has no word on it."""
+        self._voices = self._known.voices()
+        self.holders = {r: source for r, source in self.holders.items() if (source, r) in self._voices}
 
     def acknowledged(self, writes: Sequence[Write]) -> None:
         judged = [(write.ref, write.status) for write in writes if isinstance(write, Judged)]
@@ -321,6 +346,7 @@ class Witness:
             self.released[ref] = body.uid
         self.memory.pop(ref, None)
         self.statuses.pop(ref, None)
+        self.holders.pop(ref, None)
 
 
 def _meets(status: Status | None, how: Need) -> bool:
