@@ -100,6 +100,7 @@ class PreviewView(TypedDict):
     changes: int
     removes: int
     warnings: list[str]
+    conflicts: list[str]  # what another source declares differently: `apply` refuses, a change there does it
     digest: str  # names exactly these changes: a saved preview applies only while it is the same
 
 

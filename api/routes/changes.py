@@ -30,7 +30,7 @@ async def apply(
 ) -> Response[OperationView] | Response[PreviewView]:
     bundle = await bundle_of(request, beside)
     if dry_run:
-        return Response(await desk.diff(bundle), status_code=200)
+        return Response(await desk.rehearse(bundle), status_code=200)
     return Response(await desk.apply(bundle, by))
 
 

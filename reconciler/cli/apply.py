@@ -48,6 +48,8 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
     with where.open(reading=bool(options["dry_run"])) as door:
         preview = door.diff(wanted)
         show(preview)
+        if options["dry_run"] or preview["conflicts"]:
+            door.rehearse(wanted)  # refused whenever the real one would be
         if options["dry_run"] or not _agreed(preview, options):
             return exits.OK
         if preview["digest"] != wanted.expect and not wanted.expect:

@@ -23,9 +23,11 @@ def show(preview: PreviewView) -> None:
 def lines(preview: PreviewView) -> Iterator[str]:
     for one in preview["differences"]:
         yield from _difference(one)
+    for conflict in preview["conflicts"]:
+        yield click.style(f"! {conflict}: change it there, `apply` refuses", fg="yellow")
     for warning in preview["warnings"]:
         yield click.style(f"! {warning}", fg="yellow")
-    if preview["differences"] or preview["warnings"]:
+    if preview["differences"] or preview["warnings"] or preview["conflicts"]:
         yield ""
     yield summary(preview)
 

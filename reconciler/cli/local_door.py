@@ -94,6 +94,9 @@ class LocalDoor:
     def diff(self, bundle: Bundle) -> PreviewView:
         return self._wait(self._desk.diff(bundle))
 
+    def rehearse(self, bundle: Bundle) -> PreviewView:
+        return self._wait(self._desk.rehearse(bundle))
+
     def apply(self, bundle: Bundle) -> OperationView:
         return self._wait(self._brought_about(self._desk.apply(bundle, self._by)))
 

@@ -94,6 +94,9 @@ class RemoteDoor:
     def diff(self, bundle: Bundle) -> PreviewView:
         return self._post("/diff", bundle.to_json())  # type: ignore[no-any-return]
 
+    def rehearse(self, bundle: Bundle) -> PreviewView:
+        return self._post("/apply?dryRun=true", bundle.to_json())  # type: ignore[no-any-return]
+
     def apply(self, bundle: Bundle) -> OperationView:
         return self._post("/apply", bundle.to_json())  # type: ignore[no-any-return]
 

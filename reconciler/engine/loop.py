@@ -7,7 +7,7 @@ store that fails, costs that ref a wait and no other ref anything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -93,9 +93,9 @@ class Engine:
         """Take what a source declares now, unless it would take away more than it may."""
         return await self._wanted.submit(snapshot)
 
-    async def preview(self, snapshot: Snapshot, about: Collection[Ref]) -> Preview:
-        """What would change if its source declared this; `about` names the refs that were asked for."""
-        wishes, answer = self._wanted.weighed(snapshot)
+    async def preview(self, snapshots: Sequence[Snapshot], about: Collection[Ref]) -> Preview:
+        """What would change if their sources declared this; `about` names the refs that were asked for."""
+        wishes, answer = self._wanted.weighed(*snapshots)
         answer = replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
         book = self._book.as_if(wishes)
         asked = [*(ref for ref in about if ref in book), *answer.removes]

@@ -74,17 +74,19 @@ class Wanted:
             doomed = [self._book[ref] for ref in answer.removes]
             await self._decide(wishes, doomed, *([Note("rebuilt", None)] if confirmed else []))
             self._rebuilt = self._rebuilt and not confirmed
-            self._snapshots = self._with(snapshot)
+            self._snapshots = self._with([snapshot])
             self._adopt(wishes)
             return replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
 
-    def weighed(self, snapshot: Snapshot) -> tuple[Wishes, Submission]:
-        """What would be wanted with this, and whether it may be. Changes nothing."""
-        candidate = self._with(snapshot)
+    def weighed(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
+        """What would be wanted with these, and whether it may be. Changes nothing."""
+        candidate = self._with(snapshots)
         wishes = self._merge(candidate, self.overrides)
         inventory = self._book.inventory
         removes = gone(inventory, wishes)
-        return wishes, weigh(inventory, removes, allowed=snapshot.allow_prune, rebuilt=self._rebuilt)
+        return wishes, weigh(
+            inventory, removes, allowed=any(one.allow_prune for one in snapshots), rebuilt=self._rebuilt
+        )
 
     async def forget_source(self, name: str) -> None:
         async with self._deciding:
@@ -104,9 +106,9 @@ class Wanted:
             await self._ledger.decide([(entry, True)])
             return True
 
-    def _with(self, snapshot: Snapshot) -> Mapping[str, Snapshot]:
-        before = self._snapshots.get(snapshot.source)
-        return {**self._snapshots, snapshot.source: complete(snapshot, before)}
+    def _with(self, snapshots: Sequence[Snapshot]) -> Mapping[str, Snapshot]:
+        before = self._snapshots
+        return {**before, **{one.source: complete(one, before.get(one.source)) for one in snapshots}}
 
     def _merge(self, snapshots: Mapping[str, Snapshot], overrides: Sequence[Override]) -> Wishes:
         now = self._world.clock.now()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from reconciler.engine.book import Entry
@@ -18,13 +18,11 @@ from reconciler.engine.preview import Preview
 from reconciler.errors import Conflict, Invalid, NotFound, Refused
 from reconciler.model import (
     EMPTY,
-    NODE_SOURCE,
     SOURCE_KIND,
     Event,
     JsonValue,
     Override,
     Ref,
-    Resource,
     Snapshot,
     source_name,
 )
@@ -32,6 +30,7 @@ from reconciler.ports import EventFilter, Operation
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
+from reconciler.runtime.claims import Claims, claims
 from reconciler.runtime.daemon import Daemon
 from reconciler.sources.history import IN_FORCE
 from reconciler.sources.stored_tree import StoredTree
@@ -63,6 +62,16 @@ class Selection:
     namespace: str = ""
     names: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default=EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Appliable:
+    """A bundle that may be applied, as far as everything stands now."""
+
+    unpacked: Unpacked
+    known: Claims
+    candidate: Snapshot
+    preview: Preview
 
 
 class Desk:
@@ -160,27 +169,23 @@ class Desk:
     # ----------------------------------------------------------------------------------------- changing
 
     async def diff(self, bundle: Bundle) -> PreviewView:
-        """What `apply` of the same would do. Writes nothing."""
+        """What the same would change, were it applied or written where it is declared. Writes nothing."""
         unpacked = self._unpacked(bundle)
-        candidate = await self._candidate(bundle, unpacked)
-        return present.of_preview(await self._node.engine.preview(candidate, tuple(unpacked.resources)))
+        known = claims(self._node.engine, unpacked.resources.values())
+        snapshots = [await self._candidate(bundle, unpacked, known), *known.written_there(self._node.engine)]
+        preview = await self._node.engine.preview(snapshots, tuple(unpacked.resources))
+        return present.of_preview(preview, known.clashes)
+
+    async def rehearse(self, bundle: Bundle) -> PreviewView:
+        """What `apply` of the same would do, refused whenever that would be. Writes nothing."""
+        return present.of_preview((await self._appliable(bundle)).preview, ())
 
     async def apply(self, bundle: Bundle, by: Asker) -> OperationView:
         """Put the manifests into the inbox; the loop does the rest."""
-        unpacked = self._unpacked(bundle)
-        candidate = await self._candidate(bundle, unpacked)
-        preview = await self._node.engine.preview(candidate, tuple(unpacked.resources))
-        if bundle.expect and bundle.expect != preview.digest:
-            raise Conflict(
-                f"the changes are no longer those of the saved plan; now they are: {_told(preview)}",
-                remedy="look at them with `holdfast diff`, save a new plan, and apply that one",
-            )
-        if not preview.submission.accepted:
-            raise Refused(preview.submission.message)
-        own = frozenset(r.ref for r in unpacked.resources.values() if not self._declared_elsewhere(r))
-        removed = await self._node.inbox.put(unpacked.batch(bundle, own))
-        await self._node.read_inbox(candidate)
-        return await self._operated("apply", by, [*unpacked.resources, *sorted(removed)])
+        found = await self._appliable(bundle)
+        removed = await self._node.inbox.put(found.unpacked.batch(bundle, frozenset(found.known.own)))
+        await self._node.read_inbox(found.candidate)
+        return await self._operated("apply", by, [*found.unpacked.resources, *sorted(removed)])
 
     async def delete(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:
         """Take wishes out of the inbox; what another source declares is to be taken out there."""
@@ -262,31 +267,30 @@ class Desk:
         tree = StoredTree(bundle.files, EMPTY, self._node.settings.data / "exports")
         return unpack(bundle, self._node.kinds, tree)
 
-    async def _candidate(self, bundle: Bundle, unpacked: Unpacked) -> Snapshot:
+    async def _appliable(self, bundle: Bundle) -> _Appliable:
+        unpacked = self._unpacked(bundle)
+        known = claims(self._node.engine, unpacked.resources.values())
+        known.refuse_clashes()
+        candidate = await self._candidate(bundle, unpacked, known)
+        preview = await self._node.engine.preview([candidate], tuple(unpacked.resources))
+        if bundle.expect and bundle.expect != preview.digest:
+            raise Conflict(
+                f"the changes are no longer those of the saved plan; now they are: {_told(preview)}",
+                remedy="look at them with `holdfast diff`, save a new plan, and apply that one",
+            )
+        if not preview.submission.accepted:
+            raise Refused(preview.submission.message)
+        return _Appliable(unpacked, known, candidate, preview)
+
+    async def _candidate(self, bundle: Bundle, unpacked: Unpacked, known: Claims) -> Snapshot:
         """The inbox as it would be."""
         current = self._node.engine.snapshot(INBOX) or await self._node.peek(unpacked.resources.keys())
         held = dict(current.resources)
         if bundle.prune:
             for ref in self._node.inbox.members(bundle.set) - unpacked.resources.keys():
                 held.pop(ref, None)
-        held |= {r.ref: r for r in unpacked.resources.values() if not self._declared_elsewhere(r)}
+        held |= known.own
         return Snapshot(INBOX, "", held, current.problems, allow_prune=bundle.allow_prune)
-
-    def _declared_elsewhere(self, resource: Resource[Any]) -> bool:
-        """Another source declares just this; declares it differently: a conflict that names the place."""
-        entry = self._node.engine.book.get(resource.ref)
-        want = entry.want if entry is not None else None
-        if want is None or want.origin.source == INBOX:
-            return False
-        source = want.origin.source
-        snapshot = self._node.engine.snapshot(source)  # the want itself may bear an override
-        declared = snapshot.resources.get(resource.ref, want) if snapshot is not None else want
-        if source == NODE_SOURCE or want.parent is not None or _wished(declared) != _wished(resource):
-            raise Conflict(
-                f"{resource.ref} is declared differently at {want.origin.place} (source {source})",
-                remedy="change it there: what a source declares, only that source changes",
-            )
-        return True
 
     def _deletable(self, ref: Ref, together: frozenset[Ref]) -> None:
         entry = self._entry(ref)
@@ -315,10 +319,6 @@ class Desk:
         event = Event(f"operation.{kind}", now, None, told, by.actor, by.request_id, by.trace_id)
         await self._node.store.commit(operation, event)
         return present.of_operation(operation)
-
-
-def _wished(resource: Resource[Any]) -> tuple[Any, ...]:
-    return resource.spec, dict(resource.labels), dict(resource.annotations)
 
 
 def _told(preview: Preview) -> str:

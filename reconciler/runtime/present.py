@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from reconciler.model import (
     Status,
 )
 from reconciler.ports import Kind, Kinds, LogLine, Operation, Planned, Revision, SourceState
+from reconciler.runtime.claims import Clash
 from reconciler.views import (
     CauseView,
     ConditionView,
@@ -177,7 +178,7 @@ def of_override(override: Override) -> OverrideView:
     }
 
 
-def of_preview(preview: Preview) -> PreviewView:
+def of_preview(preview: Preview, clashes: Sequence[Clash]) -> PreviewView:
     differences = [_of_difference(one) for one in preview.differences if one.action != "none"]
     actions = [one.action for one in preview.differences]
     answer = preview.submission
@@ -188,6 +189,7 @@ def of_preview(preview: Preview) -> PreviewView:
         "changes": actions.count("change") + actions.count("recreate"),
         "removes": actions.count("remove"),
         "warnings": [*([] if answer.accepted else [f"{answer.reason}: {answer.message}"]), *answer.clashes],
+        "conflicts": [str(clash) for clash in clashes],
         "digest": preview.digest,
     }
 

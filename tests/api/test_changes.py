@@ -72,8 +72,13 @@ spec: {command: [./hello.sh], restart: never}
 async def test_diff_and_dry_run_write_nothing(api: Running) -> None:
     before = await api.node.store.dump()
     inbox = sorted(api.node.settings.data.joinpath("inbox").rglob("*"))
-    shown = await api.socket.post("/api/v1/diff", json=bundle(key("carol"), key("release", "db")))
-    assert shown.status_code == 409
+    other = bundle(key("carol"), key("release", "db"))
+    shown = await api.socket.post("/api/v1/diff", json=other)
+    assert shown.status_code == 200
+    assert [text.partition(":")[0] for text in shown.json()["conflicts"]] == [
+        "key/release is declared differently at all.yaml"
+    ]
+    assert (await api.socket.post("/api/v1/apply?dryRun=true", json=other)).status_code == 409
     shown = await api.socket.post("/api/v1/diff", json=bundle(key("carol"), key("release")))
     assert (shown.json()["adds"], shown.json()["unchanged"]) == (1, 1)
     dry = await api.socket.post("/api/v1/apply?dryRun=true", json=bundle(key("carol"), key("release")))

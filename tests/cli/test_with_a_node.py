@@ -79,6 +79,30 @@ def test_what_a_source_declares_is_changed_there(node: RunningNode) -> None:
     assert "remedy: take it out there" in told.stderr
 
 
+@pytest.mark.req("CORE-05", "CORE-09", "CLI-01", "TST-47")
+def test_a_changed_copy_of_what_a_source_declares_is_previewed_and_not_applied(
+    node: RunningNode, manifest: Path, marker: str
+) -> None:
+    manifest.write_text(
+        key("release").replace("creator", "maintainer") + "---\n" + service("web", marker, env={"TURN": "2"})
+    )
+    told = node.command("diff", "-f", str(manifest))
+    assert told.returncode == 1
+    assert "~ key/release\n    role: creator -> maintainer\n-/+ service/web\n" in told.stdout
+    assert (
+        "! key/release is declared differently at declared.yaml:1:1 (source root): change it there"
+        in told.stdout
+    )
+    assert told.stdout.splitlines()[-1] == "Plan: 0 to add, 2 to change, 0 to remove, 0 unchanged."
+    pids = processes(marker)
+    for words in (["apply", "--yes"], ["apply", "--dry-run"]):
+        refused = node.command(*words, "-f", str(manifest))
+        assert refused.returncode == 6
+        assert "service/web is declared differently at declared.yaml:" in refused.stderr
+        assert "remedy: change it there" in refused.stderr
+    assert processes(marker) == pids
+
+
 @pytest.mark.req("CLI-03")
 def test_lists_come_as_people_and_programs_read_them(node: RunningNode) -> None:
     table = node.command("get", "key")

@@ -508,7 +508,7 @@ async def test_a_preview_changes_nothing_and_says_what_would() -> None:
     engine = await converged(house, a=thing(value=1), b=thing(uses=["a"]), c=thing(), d=thing())
     before = await house.store.dump()
     wanted = snapshot({"a": thing(size=2), "b": thing(uses=["a"]), "c": thing(), "e": thing()}, revision="2")
-    preview = await engine.preview(wanted, [named(name) for name in "abce"])
+    preview = await engine.preview([wanted], [named(name) for name in "abce"])
     assert {d.ref.name: d.action for d in preview.differences} == {
         "a": "recreate",
         "b": "none",
@@ -520,7 +520,7 @@ async def test_a_preview_changes_nothing_and_says_what_would() -> None:
     assert await house.store.dump() == before
     assert engine.snapshot("node") is not None
     assert engine.snapshot("node").revision == "1"  # type: ignore[union-attr]
-    assert preview.digest == (await engine.preview(wanted, [named(name) for name in "abce"])).digest
+    assert preview.digest == (await engine.preview([wanted], [named(name) for name in "abce"])).digest
 
 
 @virtual
@@ -541,7 +541,7 @@ async def test_a_preview_tells_what_waits_and_what_cannot_be_told_yet() -> None:
         },
         revision="2",
     )
-    preview = await engine.preview(wanted, [*wanted.resources])
+    preview = await engine.preview([wanted], [*wanted.resources])
     found = {d.ref.name: (d.action, d.reason) for d in preview.differences}
     assert found["b"] == ("add", "waits for thing/c to be ready")
     assert found["d"] == ("add", "thing/d follows zzz, which is not there")
