@@ -95,8 +95,8 @@ class Probes:
             failure = await self._ask(check.by, process, check.timeout_s)
             early = known.health.state is HealthState.STARTING and loop.time() < counts_from
             before, known.health = known.health, after(known.health, failure, check, counts=not early)
-            if known.health.state is not before.state:
-                self._changed(id)
+            if (known.health.state, known.health.message) != (before.state, before.message):
+                self._changed(id)  # also why it is not healthy yet: somebody is looking at the reason
             awaited = early and known.health.state is HealthState.STARTING
             await asyncio.sleep(min(quick_s, check.interval_s) if awaited else check.interval_s)
             quick_s *= 2

@@ -73,7 +73,19 @@ def test_it_is_asked_at_once_and_quickly_until_the_start_period_ends() -> None:
         await asyncio.sleep(29)
         assert world.asked == [0, 0.1, 0.3, 0.7, 1.5, 3.1, 6.3, 12.7, 22.7]
         assert world.state() is STARTING
-        assert world.told == []
+        assert world.told == ["web"], "the reason is known now, and stays the same"
+
+    virtually(body)
+
+
+def test_another_reason_is_told() -> None:
+    async def body(world: World) -> None:
+        world.state()
+        await asyncio.sleep(1)
+        world.failure = "answers with 404"
+        await asyncio.sleep(1)
+        assert world.told == ["web", "web"]
+        assert world.probes.health("web", CHECK, WEB) == Health(STARTING, 0, "answers with 404")
 
     virtually(body)
 
@@ -86,7 +98,7 @@ def test_one_success_makes_it_healthy_and_the_interval_holds_from_then_on() -> N
         await asyncio.sleep(25)
         assert world.state() is HEALTHY
         assert world.asked == [0, 0.1, 0.3, 0.7, 1.5, 11.5, 21.5]
-        assert world.told == ["web"]
+        assert world.told == ["web", "web"]
 
     virtually(body)
 
@@ -103,7 +115,7 @@ def test_failures_after_the_start_period_make_it_unhealthy_and_one_success_mends
         world.failure = ""
         await asyncio.sleep(10)
         assert world.state(check) is HEALTHY
-        assert world.told == ["web", "web"]
+        assert world.told == ["web"] * 3, "why it is not healthy, that it is unhealthy, that it is healthy"
 
     virtually(body)
 
