@@ -232,9 +232,7 @@ class Book:
         return {ref: self._needs(ref) for ref in self._entries}
 
     def _needs(self, ref: Ref) -> Mapping[Ref, Need]:
-        entry = self._entries.get(ref)
-        if entry is None:
-            return EMPTY
+        entry = self._entries[ref]
         if entry.want is not None:
             return entry.want.needs
         return entry.kept.needs if entry.kept is not None else EMPTY

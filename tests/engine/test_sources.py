@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from reconciler.errors import Failed, Misplaced, NotFound, Place, Unavailable
-from reconciler.model import Ref, Snapshot
-from reconciler.ports import Kept, Kinds, Note, Write
+from reconciler.model import Override, Resource, Seen, Snapshot
+from reconciler.ports import Drop, Kinds, Note, Write
 from tests.engine.virtual import KINDS, House, ref_of, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
-from tests.simulation.thing import Thing, Uses, named
+from tests.simulation.thing import Thing, ThingSpec, ThingState, named
 
 pytestmark = pytest.mark.req("CORE-01", "TST-47")
 
@@ -144,37 +145,43 @@ async def test_a_wish_that_is_withdrawn_while_it_comes_true_is_not_lost() -> Non
     """Its row is written when the submission that withdraws it has looked at the inventory already."""
 
     class Slow(Thing):
-        async def _act(self, ref: Ref, step: object, uses: Uses) -> None:
+        async def observe(self, want: Resource[ThingSpec], *args: Any, **options: Any) -> Seen[ThingState]:
             await asyncio.sleep(10)
-            await super()._act(ref, step, uses)  # type: ignore[arg-type]
+            return await super().observe(want, *args, **options)
 
     house = House(Kinds({**KINDS, "Thing": Slow()}))
     engine = await house.start()
     await engine.submit(of("node", a=1))
-    slow = asyncio.Event()
-
-    async def linger(writes: Sequence[Write]) -> None:
-        if any(isinstance(write, Kept) for write in writes) and not slow.is_set():
-            slow.set()
-            await asyncio.sleep(5)
-
-    house.store.delay = linger
-    await slow.wait()
-    house.engine.book[named("a")].kept = None  # as before the row was handed over
-    await engine.submit(of("node", "2"))
+    await asyncio.sleep(5)
+    assert (await engine.submit(of("node", "2"))).removes == ()
     await house.settled()
-    assert house.value("a") is None
+    assert [call for call in house.diary.calls if "observe" not in call] == ["Make a", "Remove a"]
     assert len(engine.book) == 0
 
 
 @virtual
-async def test_parts_that_only_an_override_brought_go_with_it() -> None:
+async def test_a_wish_that_is_withdrawn_before_anybody_looked_leaves_no_trace() -> None:
+    house = House()
+    engine = await house.start()
+    await engine.submit(of("node", a=1))
+    await engine.submit(of("node", "2"))
+    await house.settled()
+    assert (len(engine.book), house.diary.calls, house.store.handed) == (0, [], [])
+
+
+@virtual
+async def test_a_part_that_only_an_override_brought_goes_with_it() -> None:
     house = House()
     engine = await house.start()
     await engine.submit(snapshot({"crowd/c": CrowdSpec(members={"x": thing()})}))
+    more = {"members": {"y": {"value": 3}}}
+    await engine.override(Override("o", ref_of("crowd/c"), more, "alice", "", house.clock.now()))
     await house.settled()
-    row = house.engine.book.inventory[named("c-x")]
-    assert row.parent == ref_of("crowd/c")
+    assert house.value("c-y") == 3
+    assert engine.book.inventory[named("c-y")].parent == ref_of("crowd/c")
+    await engine.end_override(ref_of("crowd/c"), "alice")
+    await house.settled()
+    assert [ref.name for ref in house.outside.bodies] == ["c-x"]
 
 
 @virtual
@@ -195,11 +202,18 @@ async def test_a_submission_that_could_not_be_stored_has_decided_nothing() -> No
 async def test_a_farewell_that_could_not_be_stored_is_said_again() -> None:
     house = House()
     await with_sources(house, of("node", a=1))
+
+    async def refuse(writes: Sequence[Write]) -> None:
+        if any(isinstance(write, Drop) for write in writes):
+            raise Unavailable("the store is closed for a while")
+
+    house.store.delay = refuse
     await house.engine.submit(of("node", "2"))
-    house.store.open = False
-    await asyncio.sleep(3)
-    house.store.open = True
     await house.settled()
+    assert house.value("a") is None
+    assert named("a") in house.engine.book.inventory
+    house.store.delay = None
+    await house.settled(1500)
     assert (await house.store.load()).inventory == {}
     assert len(house.engine.book) == 0
 
@@ -210,7 +224,7 @@ async def test_it_is_wanted_again_while_its_farewell_is_written() -> None:
     await with_sources(house, of("node", a=1))
 
     async def linger(writes: Sequence[Write]) -> None:
-        if any(type(write).__name__ == "Drop" for write in writes):
+        if any(isinstance(write, Drop) for write in writes):
             house.store.delay = None
             await house.engine.submit(of("node", "3", a=4))
 
@@ -298,3 +312,23 @@ async def test_what_is_kept_unasked_is_left_alone_and_yet_looked_at() -> None:
     await house.settled()
     assert house.reason("b") == "InvalidRequest"
     assert named("a") in house.engine.book.inventory
+
+
+@virtual
+async def test_what_is_declared_again_while_its_end_is_weighed_stays() -> None:
+    house = House()
+    await house.store.commit(Note("rebuilt", True))
+    await with_sources(house, root("one"), of("one", a=1))
+    await house.engine.submit(of("one", "2"))
+    await house.settled()
+
+    async def linger(writes: Sequence[Write]) -> None:
+        house.store.delay = None
+        house.engine.request(named("a"))  # its pass has to wait for the decision that is under way
+        await asyncio.sleep(5)
+
+    house.store.delay = linger
+    again = snapshot({"a": thing(value=2)}, source="one", revision="3", allow_prune=True)
+    assert (await house.engine.submit(again)).removes == ()
+    await asyncio.sleep(0.1)
+    assert (house.value("a"), house.reason("a")) == (2, "Converged")

@@ -1,0 +1,64 @@
+"""Who writes what when: decisions and outcomes that cross in the store, and answers that get lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from reconciler.engine.book import Entry
+from reconciler.engine.judge import Outcome
+from reconciler.engine.ledger import Ledger, Visit
+from reconciler.errors import Unavailable
+from reconciler.model import Origin, Resource
+from reconciler.ports import Drop, Kept, Remembered, Write
+from tests.engine.virtual import Shop, thing, virtual
+from tests.simulation.thing import named
+from tests.simulation.virtual_time import VirtualClock
+
+A = named("a")
+
+
+def entry() -> Entry:
+    """Wanted, and in the inventory."""
+    return Entry(A, Resource(A, thing(), Origin("node", "1")), Kept(A, {}, "", 1, "node", "1"))
+
+
+@virtual
+async def test_a_doubt_that_comes_while_an_outcome_is_written_stays() -> None:
+    store, it = Shop(), entry()
+    ledger = Ledger(store, VirtualClock())
+    it.doubts = 1
+
+    async def cross(writes: Sequence[Write]) -> None:
+        store.delay, store.loses_answers = None, True
+        with pytest.raises(Unavailable):
+            await ledger.decide([(it, True)])
+        store.loses_answers = False
+
+    store.delay = cross
+    visit = Visit.to(it, it.want)  # type: ignore[arg-type]  # it is wanted
+    await ledger.conclude(visit, Outcome())
+    assert it.doubts == 2
+    await ledger.conclude(visit, Outcome())
+    assert it.doubts == 0
+    assert isinstance(store.handed[-1], Remembered)
+    assert not (await store.load()).inventory[A].doomed
+
+
+@virtual
+async def test_a_decision_that_fails_after_its_ref_was_forgotten_brings_nothing_back() -> None:
+    store, it = Shop(), entry()
+    ledger = Ledger(store, VirtualClock())
+
+    async def cross(writes: Sequence[Write]) -> None:
+        store.delay = None
+        await ledger.forget(it, "reconcile.removed")
+        raise Unavailable("the answer is lost")
+
+    store.delay = cross
+    with pytest.raises(Unavailable):
+        await ledger.decide([(it, True)])
+    assert it.kept is None
+    assert any(isinstance(write, Drop) for write in store.handed)
+    assert (await store.load()).inventory == {}
