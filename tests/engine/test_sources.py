@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from reconciler.errors import Failed, Misplaced, NotFound, Place, Unavailable
-from reconciler.model import Override, Resource, Seen, Snapshot
+from reconciler.model import JsonValue, Override, Resource, Seen, Snapshot
 from reconciler.ports import Drop, Kinds, Note, Write
 from tests.engine.virtual import KINDS, House, ref_of, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
-from tests.simulation.thing import Thing, ThingSpec, ThingState, named
+from tests.simulation.thing import Thing, ThingSpec, ThingState, Uses, named
 
 pytestmark = pytest.mark.req("CORE-01", "TST-47")
 
@@ -145,9 +144,11 @@ async def test_a_wish_that_is_withdrawn_while_it_comes_true_is_not_lost() -> Non
     """Its row is written when the submission that withdraws it has looked at the inventory already."""
 
     class Slow(Thing):
-        async def observe(self, want: Resource[ThingSpec], *args: Any, **options: Any) -> Seen[ThingState]:
+        async def observe(
+            self, want: Resource[ThingSpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
+        ) -> Seen[ThingState]:
             await asyncio.sleep(10)
-            return await super().observe(want, *args, **options)
+            return await super().observe(want, memory, uses, fresh=fresh)
 
     house = House(Kinds({**KINDS, "Thing": Slow()}))
     engine = await house.start()
