@@ -90,6 +90,13 @@ def text_of(given: dict[str, Any], name: str) -> str:
     return value
 
 
+def flag_of(given: dict[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise Wrong(Fault(f"/{name}", name, "expected true or false"))
+    return value
+
+
 def _content_type(request: Request[Any, Any, Any], taken: Collection[str]) -> str:
     kind, _ = request.content_type
     if kind not in taken:

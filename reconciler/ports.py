@@ -522,6 +522,7 @@ class SourceState:
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()  # what was passed over, and why: no error
     signer: str = ""
+    withheld: tuple[Ref, ...] = ()  # what it declares no more and stays: the store was lost, nobody confirmed
 
 
 class Sources(Protocol):
@@ -531,7 +532,10 @@ class Sources(Protocol):
     async def remove(self, name: str) -> None: ...
     def state(self, name: str) -> SourceState | None: ...
     def names(self) -> frozenset[str]: ...
-    def poke(self, name: str) -> None: ...
+    def poke(self, name: str, *, allow_prune: bool = False) -> None:
+        """Look now. `allow_prune`: what is found by this look may remove much."""
+        ...
+
     def subscribe(self, changed: Callable[[str], None]) -> None: ...
 
 

@@ -145,6 +145,7 @@ class SourceView(TypedDict):
     interval_s: float
     branch: str
     paths: list[str]
+    withheld: list[str]  # what it declares no more and stays, because the store was lost
 
 
 class OperationView(TypedDict):
@@ -172,10 +173,12 @@ class LogLineView(TypedDict):
 
 
 class HealthView(TypedDict):
-    status: str  # running | stalled | stopping
+    status: str  # running | degraded | stalled | stopping
     version: str
     uptime_s: float
     last_pass_age_s: float | None
+    last_heartbeat_age_s: float | None  # since the store was last seen to take a write
+    problems: list[str]  # why it is not well, each with its place
 
 
 class DaemonView(HealthView):
@@ -198,10 +201,21 @@ class StatsView(TypedDict):
     newest_event: int
 
 
+class RebuiltView(TypedDict):
+    """The store was lost, and nobody has confirmed yet that what nothing declares may go."""
+
+    at: str
+    reason: str
+    aside: str  # the damaged file, beside the new one
+    withheld: list[str]  # what would be removed
+    remedy: str
+
+
 class NodeView(TypedDict):
     """The whole node at a glance."""
 
     node_id: str
+    status: str  # running | degraded | stalled | stopping
     version: str
     started_at: str
     uptime_s: float
@@ -212,6 +226,8 @@ class NodeView(TypedDict):
     stalled: int
     kinds: dict[str, dict[str, int]]
     sources: list[SourceView]
+    rebuilt: RebuiltView | None
+    problems: list[str]  # why it is not well, the warnings among it
     warnings: list[str]
 
 

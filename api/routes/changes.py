@@ -8,7 +8,7 @@ from litestar import Response, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter, SkipValidation
 
-from api.bodies import Rest, bundle_of, object_of, rest
+from api.bodies import Rest, bundle_of, flag_of, object_of, rest
 from api.errors import Fault, Wrong
 from api.identity import READS
 from api.routes import AnyRequest, By, TheDesk
@@ -47,19 +47,21 @@ async def diff(request: AnyRequest, desk: TheDesk, beside: Beside) -> PreviewVie
 
 @post("/api/v1/reconcile", status_code=202, summary="Look now, and begin the tries anew")
 async def reconcile(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
-    """The body names `refs`; without a body, or with none named, all resources are meant."""
-    given = await object_of(request, known=("refs",))
-    return await desk.reconcile(_refs(desk, given) or desk.refs(Selection()), by)
+    """The body names `refs`; without a body, or with none named, all resources are meant.
+
+    `allow_prune`: what the sources among them declare now may remove much, and what was kept because the
+    store was lost.
+    """
+    given = await object_of(request, known=("refs", "allow_prune"))
+    refs = _refs(desk, given) or desk.refs(Selection())
+    return await desk.reconcile(refs, by, allow_prune=flag_of(given, "allow_prune"))
 
 
 @post("/api/v1/delete", status_code=202, summary="Take several things out of the inbox at once")
 async def delete(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
     """The body names `refs`, which may need one another, and may say `allow_prune`."""
     given = await object_of(request, known=("refs", "allow_prune"), needed=("refs",))
-    allow = given.get("allow_prune", False)
-    if not isinstance(allow, bool):
-        raise Wrong(Fault("/allow_prune", "allow_prune", "expected true or false"))
-    return await desk.delete(_refs(desk, given), by, allow_prune=allow)
+    return await desk.delete(_refs(desk, given), by, allow_prune=flag_of(given, "allow_prune"))
 
 
 def _refs(desk: TheDesk, given: dict[str, Any]) -> list[Ref]:

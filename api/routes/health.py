@@ -10,7 +10,7 @@ from reconciler.views import HealthView
 
 
 def _health(desk: TheDesk) -> Response[HealthView]:
-    """A page never looks green because the engine is dead: then it is 503."""
+    """Never green because the engine is dead: then it is 503. What else is wrong is `degraded`, and named."""
     view = desk.daemon.health()
     return Response(view, status_code=503 if view["status"] == "stalled" else 200)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from reconciler.errors import Unavailable
+from reconciler.errors import Problem, Unavailable
 from reconciler.settings import data_folder
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Door(Protocol):
     def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView: ...
     def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView: ...
     def end_override(self, ref: str) -> None: ...
-    def reconcile(self, refs: Sequence[str]) -> OperationView: ...
+    def reconcile(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView: ...
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView: ...
 
 
@@ -82,6 +82,8 @@ class Where:
             self.remote(timeout=5.0).ask("GET", "/health")
         except Unavailable:
             return False
+        except Problem:
+            return True  # it says itself that it is not well
         return True
 
     @contextmanager

@@ -112,9 +112,10 @@ class LocalDoor:
     def end_override(self, ref: str) -> None:
         self._wait(self._whole.end_override(self._whole.ref(ref), self._by))
 
-    def reconcile(self, refs: Sequence[str]) -> OperationView:
+    def reconcile(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
         chosen = [self._whole.ref(ref) for ref in refs]
-        return self._wait(self._brought_about(self._whole.reconcile(chosen, self._by)))
+        done = self._whole.reconcile(chosen, self._by, allow_prune=allow_prune)
+        return self._wait(self._brought_about(done))
 
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         return self._wait(self._whole.rollback(source, revision, self._by, reason))

@@ -111,8 +111,9 @@ class RemoteDoor:
     def end_override(self, ref: str) -> None:
         self._remote.ask("DELETE", f"{V1}/overrides/{'/'.join(split(ref))}")
 
-    def reconcile(self, refs: Sequence[str]) -> OperationView:
-        return self._post("/reconcile", {"refs": list(refs)})  # type: ignore[no-any-return]
+    def reconcile(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
+        body = {"refs": list(refs), "allow_prune": allow_prune}
+        return self._post("/reconcile", body)  # type: ignore[no-any-return]
 
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         body = {"revision": revision, "reason": reason}

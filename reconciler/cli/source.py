@@ -34,7 +34,9 @@ def list_(where: Where, output: str) -> None:
             s["revision"][:16] or "-",
             str(s["resources"]),
             s["location"],
-            s["error"] or s["held"],
+            s["error"]
+            or s["held"]
+            or (f"{len(s['withheld'])} stay until confirmed" if s["withheld"] else ""),
         ]
         for s in found
     ]

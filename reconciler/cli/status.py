@@ -23,7 +23,7 @@ def status(where: Where, output: str) -> None:
     age = node["last_pass_age_s"]
     if living:
         last = f"last pass {age:.0f} s ago" if age is not None else "no pass yet"
-        click.echo(f"node {node['node_id'][:8]}, up for {node['uptime_s']:.0f} s, {last}")
+        click.echo(f"node {node['node_id'][:8]} {node['status']}, up for {node['uptime_s']:.0f} s, {last}")
     else:
         click.echo("no node runs here; this is what is recorded")
     rows = [["KIND", "READY", "NOT READY", "STALLED"]]
@@ -34,5 +34,7 @@ def status(where: Where, output: str) -> None:
         trouble = source["error"] or source["held"]
         told = f"source {source['name']}: {source['revision'][:16] or '-'} of {source['location']}"
         click.echo(told + (f" ({trouble})" if trouble else ""))
-    for warning in node["warnings"]:
-        click.echo(f"! {warning}")
+    for problem in node["problems"]:
+        click.echo(f"! {problem}")
+    for ref in node["rebuilt"]["withheld"] if node["rebuilt"] is not None else ():
+        click.echo(f"! stays until confirmed: {ref}")

@@ -53,6 +53,15 @@ class Engine:
         """Nothing is being worked on, and nothing is due."""
         return self._workers.idle
 
+    @property
+    def rebuilt(self) -> bool:
+        """The store was lost, and nobody has confirmed yet that what nothing declares may go."""
+        return self._wanted.rebuilt
+
+    def withheld(self, source: str | None = None) -> tuple[Ref, ...]:
+        """What would go, had the store not been lost; of this source, and of none that is known."""
+        return self._wanted.withheld(source)
+
     def snapshot(self, source: str) -> Snapshot | None:
         """What a source declares, as it was last accepted."""
         return self._wanted.snapshot(source)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from reconciler.engine.book import Book, Entry
 from reconciler.engine.ledger import Ledger
-from reconciler.engine.wishes import Wishes, check_override, complete, gone, merge, weigh
+from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
 from reconciler.engine.world import World
 from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Event, Override, Ref, Snapshot
@@ -43,6 +43,21 @@ class Wanted:
     @property
     def overrides(self) -> tuple[Override, ...]:
         return tuple(self._overrides.values())
+
+    @property
+    def rebuilt(self) -> bool:
+        """The store was lost, and nobody has confirmed yet that what nothing declares may go."""
+        return self._rebuilt
+
+    def withheld(self, source: str | None = None) -> tuple[Ref, ...]:
+        """What would go, had the store not been lost; of this source, and of none that is known."""
+        if not self._rebuilt:
+            return ()
+        inventory = self._book.inventory
+        going = gone(inventory, self.wishes)
+        return tuple(
+            sorted(ref for ref in going if source is None or inventory[ref].source in {source, NOBODY})
+        )
 
     def snapshot(self, source: str) -> Snapshot | None:
         return self._snapshots.get(source)
@@ -207,4 +222,4 @@ class Wanted:
 
 def _recalled(ref: Ref) -> Kept:
     """A row for what bears our mark, and nobody knows who wanted it."""
-    return Kept(ref, EMPTY, "", 1, source="", revision="")
+    return Kept(ref, EMPTY, "", 1, source=NOBODY, revision="")

@@ -33,7 +33,10 @@ from reconciler.ports import Kept, Kinds, Submission
 
 NOBODY = ""  # the source of what was found to be ours after the loss of the store
 BUDGET_FROM = 5  # below this many resources, a person oversees what a revision removes
-ALLOWING = "`--allow-prune`, or the trailer `Holdfast-Allow-Prune: yes` in the commit's message"
+ALLOWING = (
+    "`--allow-prune` of `apply`, `delete` or `reconcile`, or the trailer `Holdfast-Allow-Prune: yes` in the "
+    "commit's message"
+)
 PRUNE_DISABLED = "holdfast.dev/prune"
 RECONCILE_DISABLED = "holdfast.dev/reconcile"
 DISABLED = "disabled"

@@ -14,12 +14,17 @@ from reconciler import __version__
 from reconciler.model import Event
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker
-from reconciler.views import DaemonView, HealthView, StatsView
+from reconciler.views import DaemonView, HealthView, RebuiltView, StatsView
 
 if TYPE_CHECKING:
     from reconciler.runtime.node import Node
 
 LEAST_PATIENCE_S = 60.0
+BY_A_PERSON = frozenset({"Hold"})  # why a newest revision is not in force, and that is as it should be
+WITHHELD = (
+    "the store was lost at {at} ({reason}; kept as {aside}) and rebuilt: what nothing declares any more "
+    "stays ({count}) until you confirm with `{remedy}`"
+)
 PATIENCE_PASSES = 3  # rounds of looking at everything that may be missed before the engine counts as dead
 
 
@@ -28,6 +33,7 @@ class Daemon:
         self._node = node
         self._began = node.clock.monotonic()
         self._warnings: dict[str, str] = {}
+        self._written: float | None = None
         self.listeners: dict[str, str] = {}  # what a service listens on, for who wants to find it
         self.ends_services = False
 
@@ -45,13 +51,47 @@ class Daemon:
         return round(self._node.clock.monotonic() - last, 3) if last is not None else None
 
     @property
+    def last_heartbeat_age_s(self) -> float | None:
+        written = self._written
+        return round(self._node.clock.monotonic() - written, 3) if written is not None else None
+
+    def has_written(self) -> None:
+        """The store takes writes."""
+        self._written = self._node.clock.monotonic()
+
+    @property
     def state(self) -> str:
-        """running, stalled (no pass for too long), or stopping."""
+        """running, degraded (something is wrong), stalled (no pass for too long), or stopping."""
         if self._node.stopping.is_set():
             return "stopping"
+        if self._stalls:
+            return "stalled"
+        return "degraded" if self.problems else "running"
+
+    @property
+    def _stalls(self) -> bool:
         patience = max(LEAST_PATIENCE_S, PATIENCE_PASSES * self._node.settings.reconcile.interval_s)
-        age = self.last_pass_age_s
-        return "stalled" if (self.uptime_s if age is None else age) > patience else "running"
+        return self._older(self.last_pass_age_s, patience)
+
+    def _older(self, age: float | None, seconds: float) -> bool:
+        """What has never been is as old as the node."""
+        return (self.uptime_s if age is None else age) > seconds
+
+    @property
+    def problems(self) -> list[str]:
+        """All that keeps the node from being well, each with what to do about it."""
+        found = []
+        if self._stalls:
+            age = self.uptime_s if self.last_pass_age_s is None else self.last_pass_age_s
+            found.append(f"the engine does not work: no pass for {age:.0f} s; restart the node")
+        if self._older(self.last_heartbeat_age_s, LEAST_PATIENCE_S):
+            found.append(f"nothing was written for too long; is there room for {self._node.settings.store}?")
+        found += [
+            f"source {source['name']}: {trouble}; `holdfast source show {source['name']}` says more"
+            for source in self._node.desk.sources()
+            if (trouble := source["error"] or (source["held"] not in BY_A_PERSON and source["held"]))
+        ]
+        return [*found, *self.warnings]
 
     # --------------------------------------------------------------------------------------- at a glance
 
@@ -61,6 +101,8 @@ class Daemon:
             "version": self.version,
             "uptime_s": self.uptime_s,
             "last_pass_age_s": self.last_pass_age_s,
+            "last_heartbeat_age_s": self.last_heartbeat_age_s,
+            "problems": self.problems,
         }
 
     def view(self) -> DaemonView:
@@ -91,7 +133,23 @@ class Daemon:
     @property
     def warnings(self) -> list[str]:
         broken = (f"plug-in {one.name} could not be loaded: {one.reason}" for one in self._node.broken)
-        return [*broken, *self._warnings.values()]
+        lost = self.rebuilt
+        withheld = [WITHHELD.format(count=len(lost["withheld"]), **lost)] if lost is not None else []
+        return [*broken, *withheld, *self._warnings.values()]
+
+    @property
+    def rebuilt(self) -> RebuiltView | None:
+        """The loss of the store, until a person has confirmed that what nothing declares may go."""
+        if not self._node.engine.rebuilt:
+            return None
+        told = self._node.notes["rebuilt"]
+        return {
+            "at": str(told["at"]),
+            "reason": str(told["reason"]),
+            "aside": str(told["aside"]),
+            "withheld": [str(ref) for ref in self._node.engine.withheld()],
+            "remedy": "holdfast reconcile --allow-prune",
+        }
 
     async def warn(self, about: str, cause: str, remedy: str) -> None:
         """Something does not work, and the node goes on."""

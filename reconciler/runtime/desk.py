@@ -213,12 +213,15 @@ class Desk:
     def overrides(self) -> list[OverrideView]:
         return [present.of_override(override) for override in self._node.engine.overrides]
 
-    async def reconcile(self, refs: Sequence[Ref], by: Asker) -> OperationView:
-        """Look now: fetch the sources among them, begin the tries anew for all."""
+    async def reconcile(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:
+        """Look now: fetch the sources among them, begin the tries anew for all.
+
+        `allow_prune`: what these sources declare now may remove much, and what was kept after a lost store.
+        """
         for ref in refs:
             self._entry(ref)
             if ref.kind == SOURCE_KIND:
-                self._node.sources.poke(source_name(ref))
+                self._node.sources.poke(source_name(ref), allow_prune=allow_prune)
             self._node.engine.request(ref)
         return await self._operated("reconcile", by, refs)
 

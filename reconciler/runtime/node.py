@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import EntryPoint
 from random import Random
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Final, Protocol, get_type_hints
 from uuid import uuid4
 
 from reconciler.drivers.keystore import Keystore
 from reconciler.drivers.processes import Processes
 from reconciler.engine.loop import Engine, Pace
 from reconciler.engine.world import World
-from reconciler.errors import Failed, Unavailable
+from reconciler.errors import Failed, Problem, Unavailable
 from reconciler.kinds.source.spec import SourceSpec
 from reconciler.model import (
     EMPTY,
@@ -58,8 +58,11 @@ from reconciler.views import NodeView
 
 ROOT = "root"
 HEARTBEAT_S = 10.0
+RETENTION_S = 3600.0
 RESTART_S = 1.0  # before a crashed service plug-in is started again; each time twice as long
 LONGEST_RESTART_S = 60.0
+
+CLOCK: Final = SystemClock()
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +97,7 @@ class Node:
         self.inbox = Inbox(settings.data / "inbox")
         self.started_at = clock.now()
         self.stopping = asyncio.Event()
-        self._notes: Mapping[str, JsonValue] = {}
+        self.notes: Mapping[str, JsonValue] = {}
         keystore = Keystore(settings.data / "keystore")
         processes = Processes(settings.data / "processes", clock)
         uses: dict[str, Any] = {}
@@ -115,7 +118,7 @@ class Node:
 
     @property
     def node_id(self) -> str:
-        return str(self._notes.get("node_id", ""))
+        return str(self.notes.get("node_id", ""))
 
     def _feeds(self, keystore: Keystore) -> dict[str, FeedFactory]:
         def git(config: SourceConfig) -> Feed:
@@ -172,25 +175,25 @@ class Node:
         await self.engine.submit(replace(snapshot, problems=(*snapshot.problems, looking)))
 
     async def _recall(self) -> None:
-        self._notes = dict((await self.store.load()).notes)
+        self.notes = dict((await self.store.load()).notes)
         await self.drivers.processes.open()
 
     async def _remember(self, root: Mapping[str, JsonValue] | None) -> None:
         notes: dict[str, JsonValue] = {}
-        if "node_id" not in self._notes:
+        if "node_id" not in self.notes:
             notes["node_id"] = uuid4().hex
-        if root is not None and root != self._notes.get(ROOT):
+        if root is not None and root != self.notes.get(ROOT):
             notes[ROOT] = dict(root)
         if notes:
             await self.store.commit(*(Note(key, value) for key, value in notes.items()))
-            self._notes = {**self._notes, **notes}
+            self.notes = {**self.notes, **notes}
 
     def _own_snapshot(self) -> Snapshot:
         """What the node declares by itself: its inbox, and the root that it was started with."""
         specs: dict[str, Mapping[str, JsonValue]] = {
             INBOX: {"inbox": {"path": str(self.settings.data / "inbox")}}
         }
-        if root := self._notes.get(ROOT):
+        if root := self.notes.get(ROOT):
             specs[ROOT] = root
         resources: dict[Ref, Resource[Any]] = {}
         for name, spec in specs.items():
@@ -227,15 +230,19 @@ class Node:
             pause = min(LONGEST_RESTART_S, pause * 2)
 
     async def _beat(self) -> None:
+        """A store that takes no writes is told by the age of the last one; the node goes on without."""
         while True:
-            await self.store.commit(Note("heartbeat", present.stamp(self.clock.now())))
+            with suppress(Problem):
+                await self.store.commit(Note("heartbeat", present.stamp(self.clock.now())))
+                self.desk.daemon.has_written()
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _retain(self) -> None:
         """Let go of what is older than anybody wants to know."""
         while True:
-            await self.store.prune(self.clock.now(), self.settings.retention)
-            await asyncio.sleep(3600)
+            with suppress(Problem):
+                await self.store.prune(self.clock.now(), self.settings.retention)
+            await asyncio.sleep(RETENTION_S)
 
     async def read_inbox(self, snapshot: Snapshot) -> None:
         """Take what was just written there into force, and say what speaks against it.
@@ -271,6 +278,7 @@ class Node:
             row[word] += 1
         return {
             "node_id": self.node_id,
+            "status": self.desk.daemon.state,
             "version": self.desk.daemon.version,
             "started_at": present.stamp(self.started_at),
             "uptime_s": self.desk.daemon.uptime_s,
@@ -281,6 +289,8 @@ class Node:
             "stalled": totals["stalled"],
             "kinds": dict(sorted(kinds.items())),
             "sources": self.desk.sources(),
+            "rebuilt": self.desk.daemon.rebuilt,
+            "problems": self.desk.daemon.problems,
             "warnings": self.desk.daemon.warnings,
         }
 
@@ -297,13 +307,12 @@ def _uses(kinds: Kinds, ports: Mapping[Any, Any]) -> dict[str, Any]:
 @asynccontextmanager
 async def read_node(settings: Settings) -> AsyncIterator[Node]:
     """What a node on this folder would find, without a trace: no lock, no folder, no keeper, no write."""
-    clock = SystemClock()
     async with AsyncExitStack() as stack:
         store: SqliteStore | MemoryStore = MemoryStore()
         if settings.data.is_dir():
             store = await open_read_only(settings.store)
         stack.push_async_callback(store.close)
-        node = Node(settings, store, clock, living=False)
+        node = Node(settings, store, CLOCK, living=False)
         stack.push_async_callback(node.close)
         await node.look()
         yield node
@@ -311,7 +320,11 @@ async def read_node(settings: Settings) -> AsyncIterator[Node]:
 
 @asynccontextmanager
 async def open_node(
-    settings: Settings, root: Mapping[str, JsonValue] | None = None, *, living: bool
+    settings: Settings,
+    root: Mapping[str, JsonValue] | None = None,
+    *,
+    living: bool,
+    clock: Clock = CLOCK,
 ) -> AsyncIterator[Node]:
     """A node on its data folder, started; closed in reverse however it ends."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -319,7 +332,6 @@ async def open_node(
         lock = Lock(settings.data)
         lock.acquire()
         stack.callback(lock.release)
-        clock = SystemClock()
         store = await open_store(settings.store, clock)
         stack.push_async_callback(store.close)
         node = Node(settings, store, clock, living=living)

@@ -280,4 +280,5 @@ def of_source(name: str, state: SourceState) -> SourceView:
         "interval_s": config.interval_s,
         "branch": config.branch,
         "paths": list(config.paths),
+        "withheld": [str(ref) for ref in state.withheld],
     }

@@ -37,6 +37,7 @@ class Follower:
         self._awake = asyncio.Event()
         self._changed: asyncio.Task[None] | None = None
         self._ended = False
+        self._allowed = False  # what the next round finds may remove much
         self._failures = 0  # in a row
         self._grace_s = means.grace_s
         self._patient = False  # nothing is in force yet, so a slow source is not waited for
@@ -53,7 +54,8 @@ class Follower:
         self._tell(config=config)
         self._awake.set()
 
-    def poke(self) -> None:
+    def poke(self, *, allow_prune: bool = False) -> None:
+        self._allowed = self._allowed or allow_prune
         self._feed.poke()
         self._awake.set()
 
@@ -104,6 +106,7 @@ class Follower:
         return False
 
     async def _round(self) -> bool:
+        allowed, self._allowed = self._allowed, False  # whatever comes of this round: it was said of this one
         await self._close_old_feeds()
         await self._uptake.load()
         if self.state.config.suspended:
@@ -117,7 +120,7 @@ class Follower:
             await self._uptake.restore(self._feed)
             return False
         self._patient = True
-        settled = await self._uptake.consider(latest, self._feed)
+        settled = await self._uptake.consider(latest, self._feed, allowed=allowed)
         self._failures = 0 if settled else self._failures + 1
         await self._feed.collect({self._uptake.revision, latest.revision})
         return settled
@@ -144,11 +147,18 @@ class Follower:
             self._listen()
             judging = self._uptake.decides_in
             tick = LONGEST_S if judging is None else min(judging, TICK_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(tick, retry_at - loop.time())):
-                    await self._awake.wait()
+            await self._rest(min(tick, retry_at - loop.time()))
+            failures = self._failures
             if await self._guarded(self._uptake.judge()):
                 return
+            if self._failures > failures:  # a round shows whether what went wrong is over
+                await self._rest(self._pause())
+                return
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
 
     def _pause(self) -> float:
         """Until the next try, in seconds; for ever when nothing went wrong."""

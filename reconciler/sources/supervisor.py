@@ -61,13 +61,16 @@ class Supervisor:
 
     def state(self, name: str) -> SourceState | None:
         followed = self._followed.get(name)
-        return followed[0].state if followed is not None else None
+        if followed is None:
+            return None
+        state, withheld = followed[0].state, self._means.intake.withheld(name)
+        return replace(state, withheld=withheld) if withheld else state
 
     def names(self) -> frozenset[str]:
         return frozenset(self._followed)
 
-    def poke(self, name: str) -> None:
-        self._follower(name).poke()
+    def poke(self, name: str, *, allow_prune: bool = False) -> None:
+        self._follower(name).poke(allow_prune=allow_prune)
 
     async def read(self, name: str) -> SourceState:
         """Look at a source now, and answer with what came of it."""

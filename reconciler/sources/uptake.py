@@ -30,6 +30,7 @@ class Intake(Protocol):
 
     async def submit(self, snapshot: Snapshot) -> Submission: ...
     async def forget_source(self, name: str) -> None: ...
+    def withheld(self, source: str) -> tuple[Ref, ...]: ...
     def status(self, ref: Ref) -> Status | None: ...
     def wake(self, ref: Ref) -> None: ...
 
@@ -85,11 +86,14 @@ class Uptake:
 
     # --------------------------------------------------------------------------------- taking, or holding
 
-    async def consider(self, latest: Fetched, feed: Feed) -> bool:
-        """Take the revision that should be in force; false: it was refused, and may be accepted later."""
+    async def consider(self, latest: Fetched, feed: Feed, *, allowed: bool = False) -> bool:
+        """Take the revision that should be in force; false: it was refused, and may be accepted later.
+
+        `allowed`: a person lets it remove much, be it in force already.
+        """
         self._tell(seen_revision=latest.revision, fetched_at=latest.at, signer=latest.signer, error="")
         wanted, held = await self._wanted(latest, feed)
-        if self._has(wanted.revision):
+        if self._has(wanted.revision) and not allowed:
             self._tell(held=held, problems=self._standing)
             return True
         snapshot = await self._read(wanted)
@@ -99,7 +103,7 @@ class Uptake:
             return True
         if snapshot.problems:
             snapshot = carry(await self._last_good(feed), snapshot)
-        answer = await self._submit(wanted, snapshot)
+        answer = await self._submit(wanted, replace(snapshot, allow_prune=snapshot.allow_prune or allowed))
         if not answer.accepted:
             await self._hold(wanted, REFUSED, answer.reason, (answer.message,))
             await self.restore(feed)
@@ -224,11 +228,11 @@ class Uptake:
         outcome = judge(self._rollout, self.config.progress_deadline_s, now)
         if outcome is Outcome.RUNNING:
             return False
-        ended, self._rollout = self._rollout, None
         if outcome is Outcome.SUCCEEDED:
-            await self._history.judged(ended.revision, READY, "")
-            return False
-        return await self._failed(ended)
+            await self._history.judged(self._rollout.revision, READY, "")
+        bad = outcome is not Outcome.SUCCEEDED and await self._failed(self._rollout)
+        self._rollout = None  # now that it is on record: what fails on the way there is judged again
+        return bad
 
     async def _failed(self, rollout: Rollout) -> bool:
         bad, why = rollout.revision, rollout.why

@@ -18,8 +18,9 @@ from api.identity import Door
 from api.listener import Listener
 from api.stream import Closing
 from api.wire import Connections, Limits, config_of
+from reconciler.ports import Clock
 from reconciler.runtime.desk import Desk
-from reconciler.runtime.node import Node, open_node
+from reconciler.runtime.node import CLOCK, Node, open_node
 from reconciler.settings import Api, Settings, load
 
 KEYS = """\
@@ -80,9 +81,11 @@ def settings_in(folder: Path, **flags: object) -> Settings:
 
 
 @asynccontextmanager
-async def living(settings: Settings, root: Mapping[str, object] | None = None) -> AsyncIterator[Node]:
+async def living(
+    settings: Settings, root: Mapping[str, object] | None = None, clock: Clock = CLOCK
+) -> AsyncIterator[Node]:
     """A node at work, with its API open."""
-    async with open_node(settings, root, living=True) as node:
+    async with open_node(settings, root, living=True, clock=clock) as node:
         work = asyncio.create_task(node.run())
         try:
             await until(lambda: work.done() or "socket" in node.desk.daemon.listeners)
@@ -93,14 +96,17 @@ async def living(settings: Settings, root: Mapping[str, object] | None = None) -
 
 
 @asynccontextmanager
-async def running(manifests: str = "", **flags: object) -> AsyncIterator[Running]:
+async def running(manifests: str = "", *, clock: Clock = CLOCK, **flags: object) -> AsyncIterator[Running]:
     """A node that follows a folder with these manifests."""
     with scratch() as folder:
         source = Path(folder, "source")
         source.mkdir()
         (source / "all.yaml").write_text(manifests or key("release"))
         settings = settings_in(Path(folder, "data"), **flags)
-        async with living(settings, {"directory": {"path": str(source)}}) as node, _clients(node) as clients:
+        async with (
+            living(settings, {"directory": {"path": str(source)}}, clock) as node,
+            _clients(node) as clients,
+        ):
             yield Running(node, *clients, source)
 
 

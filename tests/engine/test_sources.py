@@ -258,11 +258,14 @@ async def test_after_the_loss_of_the_store_nothing_goes_until_somebody_confirms(
     assert (answer.accepted, answer.reason) == (True, "StoreRebuilt")
     await house.settled()
     assert (house.value("a"), house.value("b")) == (3, 2)
+    assert (house.engine.rebuilt, house.engine.withheld()) == (True, (named("b"),))
+    assert house.engine.withheld("any") == (named("b"),)
     allowed = snapshot({"a": thing(value=3)}, revision="3", allow_prune=True)
     assert (await house.engine.submit(allowed)).removes == (named("b"),)
     await house.settled()
     assert (house.value("a"), house.value("b")) == (3, None)
     assert "rebuilt" not in (await house.store.load()).notes
+    assert (house.engine.rebuilt, house.engine.withheld()) == (False, ())
 
 
 @virtual

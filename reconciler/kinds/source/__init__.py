@@ -41,6 +41,10 @@ MESSAGES = {
     "RolledBack": "the newest revision did not come up and was taken back; the next one is tried",
     "Refused": "the newest revision may not be applied",
 }
+WITHHELD = (
+    "the store was lost and rebuilt, so what nothing declares any more stays ({count}) until a person "
+    "confirms: `holdfast status` names it, `holdfast reconcile --allow-prune` removes it"
+)
 NAMED_PROBLEMS = 3
 
 
@@ -161,6 +165,9 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
         return Verdict(ready=False, reason="Fetching", message="its first revision is being read")
     if problems:
         return Verdict(ready=False, reason="Incomplete", message=told, stalled=True)
+    if withheld := facts.get("withheld", 0):
+        message = WITHHELD.format(count=withheld)
+        return Verdict(ready=False, reason="StoreRebuilt", message=message, stalled=True)
     return Verdict(reason="Applied", message=f"at {facts['revision']}")
 
 
@@ -181,6 +188,7 @@ def _facts(state: SourceState) -> Mapping[str, JsonValue]:
         "problems": list(state.problems),
         "notices": list(state.notices),
         "signer": state.signer,
+        "withheld": len(state.withheld),
     }
 
 

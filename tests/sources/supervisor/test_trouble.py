@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.errors import Invalid, NotFound, Unavailable
 from reconciler.model import JsonValue
-from reconciler.ports import Fetched, SourceConfig
+from reconciler.ports import Fetched, Revision, SourceConfig, Write
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.store.memory import MemoryStore
@@ -62,6 +62,32 @@ async def test_a_source_that_does_not_answer_is_not_waited_for(tmp_path: Path) -
     async with opened(store, tmp_path / "scratch", grace_s=0.01, directory=silent) as house:
         await house.declare(root=directory(folder))
         await house.until(lambda: house.inputs() == {"one": "first"})
+
+
+class Full(MemoryStore):
+    """Takes no verdict on a revision, until there is room."""
+
+    full = True
+
+    async def commit(self, *writes: Write) -> None:
+        if self.full and any(isinstance(write, Revision) and write.outcome == "ready" for write in writes):
+            raise Unavailable("no room")
+        await super().commit(*writes)
+
+
+@pytest.mark.req("CORE-04")
+async def test_a_verdict_that_cannot_be_recorded_is_told_and_tried_again(tmp_path: Path) -> None:
+    folder, store = tmp_path / "manifests", Full()
+    write(folder, "a.yaml", "one: first")
+    async with opened(store, tmp_path / "scratch") as house:
+        await house.declare(root=directory(folder))
+        await house.state("root", error="no room")
+        store.full = False
+        await house.state("root", error="")
+        await house.until(lambda: house.reason("root") == "Applied")
+        async with asyncio.timeout(TIMEOUT_S):
+            while (await store.revisions("root", 5))[0].outcome != "ready":  # noqa: ASYNC110 - its own pace
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.req("CORE-04")

@@ -1,0 +1,110 @@
+"""`/health` is green only while the node is well: its engine at work, its store written, its sources read."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from reconciler.runtime.clock import SystemClock
+from tests.api.nodes import Running, running
+
+pytestmark = pytest.mark.req("OBS-01", "DMN-04")
+
+
+class Ahead(SystemClock):
+    """The real one, some seconds later."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+async def health(api: Running) -> tuple[int, str, str]:
+    answer = await api.public.get("/health")
+    told = answer.json()
+    return answer.status_code, told["status"], "; ".join(told["problems"])
+
+
+async def until_status(api: Running, wanted: str) -> None:
+    """The sources and the heartbeat have a pace of their own."""
+    async with asyncio.timeout(50):
+        while (await health(api))[1] != wanted:  # noqa: ASYNC110 - another task's work
+            await asyncio.sleep(0.02)
+
+
+async def test_a_node_that_is_well_has_no_problems(api: Running) -> None:
+    assert await health(api) == (200, "running", "")
+
+
+async def test_it_is_not_green_when_the_engine_is_dead() -> None:
+    clock = Ahead()
+    async with running(clock=clock) as api:
+        await api.ready("key/release")
+        (engine,) = (task for task in asyncio.all_tasks() if task.get_name() == "engine")
+        engine.cancel()
+        await asyncio.wait({engine})
+        assert (await health(api))[:2] == (200, "running"), "it may be only idle"
+        clock.ahead = 100.0
+        code, status, problems = await health(api)
+        assert (code, status) == (503, "stalled")
+        assert "the engine does not work: no pass for 1" in problems
+        assert "restart the node" in problems
+        for client, path in ((api.internal, "/status"), (api.public, "/api/v1/status")):
+            told = (await client.get(path)).json()
+            assert told["status"] == "stalled"
+            assert told["last_pass_age_s"] >= 100
+
+
+async def test_a_node_that_never_began_to_work_is_not_green_either() -> None:
+    clock = Ahead()
+    async with running(clock=clock) as api:
+        api.node.engine.last_pass = None
+        (engine,) = (task for task in asyncio.all_tasks() if task.get_name() == "engine")
+        engine.cancel()
+        clock.ahead = 100.0
+        assert (await health(api))[:2] == (503, "stalled")
+
+
+@pytest.mark.timeout(120)
+async def test_it_is_not_green_while_the_store_takes_no_writes_and_goes_on_when_it_does() -> None:
+    clock = Ahead()
+    async with running(clock=clock) as api, asyncio.timeout(100):
+        await api.ready("key/release")
+        with closing(sqlite3.connect(api.node.settings.store, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            clock.ahead = 70.0
+            code, status, problems = await health(api)
+            assert (code, status) == (200, "degraded")
+            assert "nothing was written for too long" in problems
+            assert str(api.node.settings.store) in problems
+            await asyncio.sleep(11)  # a heartbeat falls into it, and fails
+            other.execute("ROLLBACK")
+        await until_status(api, "running")
+
+
+async def test_it_is_not_green_while_a_source_cannot_be_read(api: Running) -> None:
+    manifest = api.source / "all.yaml"
+    good = manifest.read_text()
+
+    async def until_told(reason: str) -> str:
+        async with asyncio.timeout(20):
+            while reason not in (told := (await health(api))[2]):  # noqa: ASYNC110 - the source's own pace
+                await asyncio.sleep(0.01)
+        return told
+
+    manifest.write_text("kind: [")
+    told = await until_told("source root: ")
+    assert "`holdfast source show root` says more" in told
+    assert (await health(api))[1] == "degraded"
+    manifest.write_text(good)
+    await until_status(api, "running")
+    manifest.unlink()
+    api.source.rmdir()
+    await until_told("source root: ")
+    api.source.mkdir()
+    manifest.write_text(good)
+    await until_status(api, "running")

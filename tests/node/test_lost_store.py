@@ -1,0 +1,99 @@
+"""The store is torn while the node is down: what nothing declares any more stays until a person confirms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from reconciler.errors import Problem
+from tests.node.running import RunningNode, key, processes, running_node, service, until
+
+pytestmark = [pytest.mark.req("CORE-04", "CORE-27", "TST-47"), pytest.mark.timeout(180)]
+
+
+def declare(node: RunningNode, *documents: str) -> None:
+    Path(node.place, "all.yaml").write_text("---\n".join(documents))
+
+
+def tear(data: Path) -> None:
+    """As a failing disk does it: the middle of the file is not what was written."""
+    store = data / "holdfast.db"
+    whole = bytearray(store.read_bytes())
+    whole[100 : len(whole) // 2] = b"\xa5" * (len(whole) // 2 - 100)
+    store.write_bytes(whole)
+
+
+def withheld(node: RunningNode) -> list[str] | None:
+    try:
+        rebuilt = node.ask("/status")["rebuilt"]
+    except Problem:  # it is not up yet
+        return None
+    return None if rebuilt is None else list(rebuilt["withheld"])
+
+
+def test_a_person_confirms_what_goes_after_the_loss_of_the_store() -> None:
+    marker = f"mark-{uuid4().hex}"
+    kept, old = [key("kept"), service("web", marker)], [key("old"), service("gone", marker)]
+    with running_node() as node:
+        declare(node, *kept, *old)
+        node.start()
+        until(lambda: node.converged({"key/kept", "key/old", "service/web", "service/gone"}), "it is made")
+        before = processes(marker)
+        assert node.stop() == 0
+
+        tear(node.data)
+        declare(node, *kept)
+        node.start()
+        until(lambda: withheld(node) == ["key/old", "service/gone"], "what would go is named")
+        assert processes(marker) == before, "nothing was ended, and nothing doubled"
+        _is_told(node)
+
+        assert node.stop() == 0
+        node.start()
+        until(lambda: withheld(node) == ["key/old", "service/gone"], "a restart confirms nothing")
+
+        said = node.command("reconcile", "--allow-prune")
+        assert said.returncode == 0, said.stderr
+        until(lambda: node.converged({"key/kept", "service/web"}), "what nothing declares is gone")
+        assert withheld(node) is None
+        left = processes(marker)
+        assert left.keys() < before.keys()
+        assert [words[-2] for words in left.values()] == ["web"]
+        assert node.remote.ask("GET", "/health")["status"] == "running"
+
+        assert node.stop() == 0
+        node.start()
+        until(lambda: node.converged({"key/kept", "service/web"}), "the confirmation lasts")
+        assert withheld(node) is None
+
+
+def _is_told(node: RunningNode) -> None:
+    """Where a person looks: the status, the sources, the health of the node."""
+    status = node.command("status").stdout
+    assert "the store was lost at " in status
+    assert "`holdfast reconcile --allow-prune`" in status
+    assert "! stays until confirmed: service/gone" in status
+    until(lambda: "StoreRebuilt" in node.command("get", "source").stdout, "the list of sources shows it")
+    assert "2 stay until confirmed" in node.command("source", "ls").stdout
+    told = node.remote.ask("GET", "/health")
+    assert told["status"] == "degraded"
+    assert any("--allow-prune" in problem for problem in told["problems"])
+    rebuilt = node.ask("/status")["rebuilt"]
+    assert (node.data / rebuilt["aside"]).exists()
+    assert rebuilt["remedy"] == "holdfast reconcile --allow-prune"
+
+
+def test_a_folder_may_be_allowed_to_remove_more_than_half() -> None:
+    with running_node() as node:
+        names = [f"k{number}" for number in range(8)]
+        declare(node, *map(key, names))
+        node.start()
+        until(lambda: node.converged({f"key/{name}" for name in names}), "it is made")
+        declare(node, key("k0"))
+        until(lambda: node.ask("/sources/root")["held"] == "PruneBudget", "so much is asked about")
+        assert node.remote.ask("GET", "/health")["status"] == "degraded"
+        assert node.command("reconcile", "source/root", "--allow-prune").returncode == 0
+        until(lambda: node.converged({"key/k0"}), "what was allowed is done")
+        assert node.remote.ask("GET", "/health")["status"] == "running"
