@@ -23,8 +23,7 @@ the same act is worth trying again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class Problem(Exception):
@@ -54,8 +53,7 @@ class Missing(Invalid):
     code = "MISSING_FIELD"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where in a manifest something stands: counted from one, as editors do."""
 
     file: str

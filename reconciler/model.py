@@ -6,11 +6,12 @@ a dataclass; a secret's value never enters any of these, only its reference and 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from reconciler.errors import Invalid, Place
+from reconciler.records import dataclass
 
 JsonValue = Any  # str, int, float, bool, None, and lists and dicts of these
 
@@ -344,7 +346,7 @@ class Change(NamedTuple):
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # the standard one, since kinds inherit from it
 class Step:
     """One typed, idempotent act. `remember` joins the ref's memory in the commit that records the step."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
@@ -37,6 +37,7 @@ from reconciler.model import (
     Tree,
     Verdict,
 )
+from reconciler.records import dataclass
 
 U = TypeVar("U")
 

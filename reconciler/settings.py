@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from reconciler.errors import Invalid
+from reconciler.records import dataclass
 
 PREFIX = "HOLDFAST_"
 CLIENT_VARIABLES = frozenset(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from reconciler.errors import Problem, Unavailable
+from reconciler.records import dataclass
 from reconciler.settings import data_folder
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ waiting, not broken.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from reconciler.engine.wishes import DISABLED, RECONCILE_DISABLED
 from reconciler.errors import Problem
 from reconciler.model import Case, Change, Owner, Plan, Ref, Resource, Status
 from reconciler.ports import Kind
+from reconciler.records import dataclass
 
 
 class Gate(StrEnum):
@@ -52,7 +52,7 @@ class Decision:
     settled: object = None
     unsettled: bool = False  # what is wanted cannot be told before its needs are met
     changes: tuple[Change, ...] = ()
-    plan: Plan[Any] = Plan()  # noqa: RUF009 - frozen, so one serves all
+    plan: Plan[Any] = Plan()
 
 
 class Shut(NamedTuple):

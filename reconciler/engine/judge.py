@@ -7,12 +7,12 @@ counter, so that a pass that changes nothing writes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.engine.decide import Decision, Gate
 from reconciler.errors import Problem
 from reconciler.model import Condition, Need, Status, Verdict
+from reconciler.records import dataclass
 
 STALLS_AFTER = 8  # tries in a row; 5 ms doubling puts them within a second and a half
 
@@ -24,8 +24,8 @@ STUCK = frozenset({Gate.FOREIGN, Gate.CYCLE})
 class Outcome:
     """What a pass came to."""
 
-    decision: Decision = Decision()  # noqa: RUF009 - frozen, so one serves all
-    verdict: Verdict = Verdict()  # noqa: RUF009
+    decision: Decision = Decision()
+    verdict: Verdict = Verdict()
     error: Exception | None = None
     failures: int = 0
 

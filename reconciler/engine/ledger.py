@@ -8,7 +8,7 @@ was written, so all that is known of its ref is written again. A pass that chang
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from reconciler.engine.told import described, told
 from reconciler.engine.wishes import written
 from reconciler.model import EMPTY, Event, Resource, Status
 from reconciler.ports import Clock, Drop, Judged, Kept, Planned, Remembered, Store, Write
+from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ what is to be remembered are durable before the first step; after acting the out
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from reconciler.engine.wishes import DISABLED, PRUNE_DISABLED
 from reconciler.engine.world import World
 from reconciler.errors import Failed
 from reconciler.model import Case, DeletionPolicy, Owner, Ref, Resource, Seen, Status, Verdict
+from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ wish cannot be settled before others are there; what is named as affected is wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from json import dumps
 from typing import Any
@@ -20,6 +20,7 @@ from reconciler.engine.world import World
 from reconciler.errors import Place, Problem
 from reconciler.model import Case, Change, Ref
 from reconciler.ports import Submission
+from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

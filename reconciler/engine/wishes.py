@@ -9,7 +9,7 @@ doomed already is not asked about again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ from reconciler.model import (
     source_name,
 )
 from reconciler.ports import Kept, Kinds, Submission
+from reconciler.records import dataclass
 
 NOBODY = ""  # the source of what was found to be ours after the loss of the store
 BUDGET_FROM = 5  # below this many resources, a person oversees what a revision removes

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from math import ceil
 from random import Random
 
@@ -18,6 +17,7 @@ from reconciler.engine.queue import Priority, Queue
 from reconciler.errors import Problem
 from reconciler.model import Ref
 from reconciler.ports import Clock
+from reconciler.records import dataclass
 
 PASSES_IN_A_ROW = 8  # that a worker makes before it lets others have the loop
 

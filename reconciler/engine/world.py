@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from reconciler.ports import Clock, Kinds, Store
+from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

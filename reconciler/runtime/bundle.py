@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar
 
 from reconciler.errors import Invalid, Misplaced, Rejected
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
 from reconciler.ports import Kinds
+from reconciler.records import dataclass
 from reconciler.sources.inbox import Batch, Document
 from reconciler.sources.manifest import Reading, Setting, read, twice
 

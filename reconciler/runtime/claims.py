@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.engine.loop import Engine
 from reconciler.errors import Conflict
 from reconciler.model import NODE_SOURCE, Ref, Resource, Snapshot
+from reconciler.records import dataclass
 from reconciler.runtime.bundle import INBOX
 
 

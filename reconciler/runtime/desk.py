@@ -7,7 +7,7 @@ the inbox, an override or a wake, never past the engine.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -27,6 +27,7 @@ from reconciler.model import (
     source_name,
 )
 from reconciler.ports import EventFilter, Operation
+from reconciler.records import dataclass
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack

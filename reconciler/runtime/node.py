@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from importlib.metadata import EntryPoint
 from random import Random
 from typing import Any, Final, Protocol, get_type_hints
@@ -36,6 +36,7 @@ from reconciler.model import (
 )
 from reconciler.ports import Clock, Feed, Keys, Kinds, Note, Secrets, SecretStore, SourceConfig, Sources
 from reconciler.ports import Processes as ProcessesPort
+from reconciler.records import dataclass
 from reconciler.runtime import present
 from reconciler.runtime.bundle import INBOX
 from reconciler.runtime.clock import SystemClock

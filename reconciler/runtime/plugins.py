@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
@@ -16,6 +15,7 @@ from typing import Any
 
 from reconciler import kinds as own
 from reconciler.ports import Kind, Kinds
+from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ document's error, and no other's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from reconciler.errors import Problem
 from reconciler.model import DEFAULT_NAMESPACE, JsonValue, Need, Ref, Spec, merge_patch
+from reconciler.records import dataclass
 from reconciler.sources.complaints import Complaint, Wrong, complaints
 from reconciler.sources.metadata import Metadata
 from reconciler.sources.overlay import Patch

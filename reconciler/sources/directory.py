@@ -11,12 +11,12 @@ import asyncio
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from reconciler.errors import NotFound, Problem
 from reconciler.ports import Clock, Fetched, SourceConfig
+from reconciler.records import dataclass
 from reconciler.sources.listing import Listing, read, walk
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.watch import Watch, folders

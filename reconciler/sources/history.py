@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from reconciler.errors import NotFound
 from reconciler.model import Event
 from reconciler.ports import Clock, Feed, Fetched, Revision, Store
+from reconciler.records import dataclass
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.stored_tree import contents, recalled
 

@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from reconciler.errors import Conflict, Failed, Invalid, NotFound
 from reconciler.model import Ref
 from reconciler.ports import Clock, Fetched, SourceConfig
+from reconciler.records import dataclass
 from reconciler.sources.directory import RHYTHM, DirectoryFeed, Rhythm
 from reconciler.sources.generations import CURRENT, Generations, put_file
 from reconciler.sources.listing import Listing, clean, read

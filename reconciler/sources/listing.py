@@ -16,11 +16,12 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from reconciler.errors import Invalid, Missing, Refused, TooLarge, Unavailable
+from reconciler.records import dataclass
 
 RACY_NS: Final = 2_000_000_000
 MAX_FILES: Final = 100_000

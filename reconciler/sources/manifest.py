@@ -8,12 +8,12 @@ notice, save in a file that a person has named: there they are an error.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.errors import Misplaced, Place
 from reconciler.model import API_VERSION, EMPTY, Origin, Ref, Resource
 from reconciler.ports import Kinds
+from reconciler.records import dataclass
 from reconciler.sources.complaints import Complaint, Wrong
 from reconciler.sources.declaration import Declared, declare
 from reconciler.sources.overlay import Patch

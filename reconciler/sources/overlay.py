@@ -8,10 +8,10 @@ that holds it, so that `base` and `base/test` may both be named.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.model import EMPTY, JsonValue, Ref
+from reconciler.records import dataclass
 
 MANIFESTS: Final = (".yaml", ".yml")
 

@@ -9,12 +9,13 @@ nothing to change is an error: it was meant for something.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from reconciler.errors import Conflict, Failed, Invalid, Misplaced, Place, Problem
 from reconciler.model import EMPTY, Ref, Resource, Snapshot, Tree
 from reconciler.ports import Fetched, Kinds, SourceConfig
+from reconciler.records import dataclass
 from reconciler.sources.manifest import Reading, Setting, read_known, twice
 from reconciler.sources.overlay import Patch, layers
 from reconciler.sources.vocabulary import Vocabulary

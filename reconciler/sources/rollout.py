@@ -9,11 +9,12 @@ makes none. Time is the monotonic clock's, so that a clock that is set breaks no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from reconciler.model import EMPTY, Need, Ref, Resource, Snapshot, Status
+from reconciler.records import dataclass
 
 STALL_GRACE_S: Final = 10.0  # a driver that comes back within this has stalled nothing for good
 

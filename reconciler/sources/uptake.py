@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from reconciler.errors import Conflict
 from reconciler.model import EMPTY, Ref, Snapshot, Status
 from reconciler.ports import Feed, Fetched, OnInvalid, SourceConfig, Submission
+from reconciler.records import dataclass
 from reconciler.sources.history import APPLIED, FAILED, HELD, READY, REFUSED, History, Memory
 from reconciler.sources.rollout import Outcome, Rollout, advance, begin, decides_at, judge
 from reconciler.sources.tree_in_force import TreeInForce

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import yaml
 
 from reconciler.errors import Misplaced, Place
 from reconciler.model import JsonValue
+from reconciler.records import dataclass
 from reconciler.sources import positions
 from reconciler.sources.wording import Path, dotted
 from reconciler.sources.yaml_composer import Composer, Fill, Flaw

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 from pydantic import ValidationError
@@ -20,6 +19,7 @@ from reconciler.drivers.keystore.identity import parse
 from reconciler.drivers.keystore.keys import KeyRecord
 from reconciler.errors import Invalid
 from reconciler.model import Ref
+from reconciler.records import dataclass
 
 HEAD = (
     "# The backup of a Holdfast node. Whoever has this text can read its secrets and sign with its keys:",

@@ -8,13 +8,13 @@ http aside.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from reconciler.errors import Invalid, Refused
+from reconciler.records import dataclass
 
 _SCP: Final = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:\[\]]+):(?P<path>.+)")
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:][A-Za-z0-9_.:-]*")

@@ -7,7 +7,6 @@ A token never goes over a connection that others can read along.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from reconciler.errors import Invalid, Missing, Refused
 from reconciler.model import JsonValue, Ref
 from reconciler.ports import Keys, Secrets
+from reconciler.records import dataclass
 from reconciler.sources.git.address import Address, Way, user_name
 from reconciler.sources.git.transport import Login
 

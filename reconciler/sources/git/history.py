@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
 from reconciler.errors import Invalid, NotFound, Refused
 from reconciler.ports import SourceConfig
+from reconciler.records import dataclass
 from reconciler.sources.git.mirror import Mirror
 
 ALLOW_PRUNE: Final = "holdfast-allow-prune"

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from reconciler.errors import Missing, Problem, TooLarge
+from reconciler.records import dataclass
 from reconciler.sources.git.objects import FOLDER, LINK, SUBMODULE, Entry, Objects, differences, find
 from reconciler.sources.git.transport import cleaned
 from reconciler.sources.listing import clean

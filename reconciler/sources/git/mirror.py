@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,6 +23,7 @@ import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
 from reconciler.errors import Corrupt, Failed, Invalid, Refused, TooLarge
+from reconciler.records import dataclass
 from reconciler.sources.git.objects import Entry, parse_tree
 
 MAX_PACKS: Final = 64

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from reconciler.errors import Failed, Invalid, Missing, Refused
 from reconciler.model import JsonValue, Ref
 from reconciler.ports import Keys
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:  # what checks signatures is loaded when one is checked: most sources ask for none
     from reconciler.sources.git.signers import Signer

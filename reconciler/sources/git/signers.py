@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
 from reconciler.errors import Invalid, Place, Problem
+from reconciler.records import dataclass
 from reconciler.sources.git.sshsig import Wire
 
 _WORD: Final = re.compile(r'(?:[^\s"]|"[^"]*")+')

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from reconciler.errors import Refused
+from reconciler.records import dataclass
 
 BEGIN: Final = b"-----BEGIN SSH SIGNATURE-----"
 END: Final = b"-----END SSH SIGNATURE-----"

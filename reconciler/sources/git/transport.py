@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Protocol
 
 from reconciler.errors import TooLarge
+from reconciler.records import dataclass
 
 MAX_SAID: Final = 300
 
