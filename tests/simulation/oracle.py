@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from reconciler.model import NODE_SOURCE, Override, Ref, Resource, Snapshot
+from reconciler.model import NODE_SOURCE, DeletionPolicy, Override, Ref, Resource, Snapshot
 from tests.simulation.kinds import KINDS
 from tests.simulation.outside import Body
 from tests.simulation.thing import ThingSpec, named
@@ -134,7 +134,14 @@ def unmanaged(accepted: Accepted) -> frozenset[Ref]:
 
 
 def is_off(want: Resource[Any]) -> bool:
-    return bool(want.wish.suspend) or want.annotations.get("holdfast.dev/reconcile") == "disabled"
+    suspended = want.spec is not None and bool(want.spec.suspend)
+    return suspended or want.annotations.get("holdfast.dev/reconcile") == "disabled"
+
+
+def is_left(want: Resource[Any]) -> bool:
+    """Nobody wants it any more, and it is not to be removed for that."""
+    left = want.last is not None and want.last.deletion_policy is DeletionPolicy.ORPHAN
+    return left or want.annotations.get("holdfast.dev/prune") == "disabled"
 
 
 def needs_of(want: Resource[Any]) -> set[Ref]:

@@ -107,6 +107,8 @@ class Simulation:
             if status is None:
                 yield f"{ref} has no status"
                 continue
+            if (row := node.witness.rows.get(ref)) is not None and row.doomed:
+                yield f"{ref} is wanted, and still doomed"
             if ref.kind not in {"Thing", "Plain"}:
                 continue
             same = any(as_wanted(bodies.get(ref), want, bodies, node.outside.secrets) for want in options)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from reconciler.engine.told import told
 from reconciler.model import Need, Ref, Resource, Status, Step
 from reconciler.ports import Drop, EndOverride, Judged, Kept, Note, Planned, Remembered, Write
-from tests.simulation.oracle import Wants, needs_of
+from tests.simulation.oracle import Wants, is_left, is_off, needs_of
 from tests.simulation.outside import Body
 
 BUDGET_FROM = 5
@@ -181,14 +181,25 @@ class Witness:
         self._busy[ref] = what
 
     def _gate(self, ref: Ref) -> None:
-        """What is made or changed has its needs met; what is removed is needed no more."""
         begun = self._passes[ref]
+        if is_off(begun.want):
+            self.fail(f"{ref} acts while it is suspended")
         if begun.want.spec is not None:
-            for need, how in begun.want.needs.items():
-                since = (status for ref_, status in begun.later if ref_ == need)
-                if not any(_meets(known, how) for known in (begun.statuses.get(need), *since)):
-                    self.fail(f"{ref} acts while {need} is not {how}")
-            return
+            self._may_act(ref, begun)
+        else:
+            self._may_go(ref, begun)
+
+    def _may_act(self, ref: Ref, begun: Pass) -> None:
+        """What is made or changed has its needs met."""
+        for need, how in begun.want.needs.items():
+            since = (status for ref_, status in begun.later if ref_ == need)
+            if not any(_meets(known, how) for known in (begun.statuses.get(need), *since)):
+                self.fail(f"{ref} acts while {need} is not {how}")
+
+    def _may_go(self, ref: Ref, begun: Pass) -> None:
+        """What is removed is not to be left as it is, wanted by nobody unread, and needed no more."""
+        if is_left(begun.want):
+            self.fail(f"{ref} is removed, and was to be left as it is")
         if unread := begun.unread & self._known.unread():
             self.fail(f"{ref} is removed while {sorted(unread)} may want it, and nobody has read them")
         wants = self._known.wants()

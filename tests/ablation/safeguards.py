@@ -1,0 +1,247 @@
+"""The safeguards, each with the edit that switches it off and with who must notice."""
+
+from __future__ import annotations
+
+from tests.ablation.planted import BySeed, ByTest, Planted
+from tests.ablation.tree import Edit
+
+SAFEGUARDS = (
+    Planted(
+        "the prune budget stops a revision that would remove too much",
+        Edit("engine/wishes.py", "if total >= BUDGET_FROM and len(named) * 2 > total:", "if False:"),
+        BySeed("over the prune budget"),
+    ),
+    Planted(
+        "what is foreign is left alone",
+        Edit("engine/decide.py", "if case.seen.owner is Owner.FOREIGN and not adopts(want):", "if False:"),
+        BySeed("is foreign, and"),
+    ),
+    Planted(
+        "what is foreign is adopted only when that is asked for",
+        Edit(
+            "engine/decide.py",
+            "return want.spec is not None and bool(want.spec.adopt)",
+            "return want.spec is not None",
+        ),
+        BySeed("is foreign, and"),
+    ),
+    Planted(
+        "nothing acts before its needs are met",
+        Edit("engine/decide.py", "if unmet and differs:", "if False:"),
+        BySeed("is not ready"),
+    ),
+    Planted(
+        "refs that need one another in a circle do not act",
+        Edit("engine/decide.py", "if around.cycle and want.spec is not None:", "if False:"),
+        ByTest("tests/engine/test_engine.py::test_a_knot_is_named_and_what_was_there_before_may_still_go"),
+    ),
+    Planted(
+        "what is suspended is observed and not acted upon",
+        Edit("engine/decide.py", "if is_suspended(want) and not kind.suspends:", "if False:"),
+        BySeed("acts while it is suspended"),
+    ),
+    Planted(
+        "one pass a ref at a time",
+        Edit("engine/queue.py", "if slot.live and slot.ref in self._busy:", "if False:"),
+        BySeed("while another pass has it"),
+    ),
+    Planted(
+        "a plan is recorded before its first step",
+        Edit("engine/passes.py", "                await self._ledger.plan(visit, decision)\n", ""),
+        BySeed("stands in no recorded plan"),
+    ),
+    Planted(
+        "what a step needs remembered is durable before it acts",
+        Edit("engine/ledger.py", "writes.insert(0, Remembered(entry.ref, memory))", "pass"),
+        BySeed("is remembered"),
+    ),
+    Planted(
+        "after acting, reality is read and not its mirror",
+        Edit(
+            "engine/passes.py",
+            "                before = decision.changes\n"
+            "                seen = await kind.observe(want, entry.memory, uses, fresh=True)",
+            "                before = decision.changes\n"
+            "                seen = await kind.observe(want, entry.memory, uses, fresh=False)",
+        ),
+        ByTest("tests/engine/test_engine.py::test_what_acts_is_read_anew_and_not_from_the_mirror"),
+    ),
+    Planted(
+        "acting without effect is a failure",
+        Edit("engine/passes.py", "if decision.changes and decision.changes == before:", "if False:"),
+        ByTest("tests/engine/test_engine.py::test_acting_without_effect_is_a_failure_that_backs_off"),
+    ),
+    Planted(
+        "what fails is tried ever less often",
+        Edit(
+            "engine/queue.py",
+            "longest = min(LONGEST, SHORTEST * float(1 << min(count, 30)))",
+            "longest = SHORTEST",
+        ),
+        ByTest(
+            "tests/engine/test_engine.py::"
+            "test_a_failing_driver_is_tried_ever_less_often_and_at_once_when_it_recovers"
+        ),
+    ),
+    Planted(
+        "every ref is looked at again, whatever was heard of it",
+        Edit(
+            "engine/workers.py",
+            "        self._queue.add(ref, priority, due)\n",
+            "        if priority is not Priority.RESYNC:\n            self._queue.add(ref, priority, due)\n",
+        ),
+        BySeed("after 3000 s of calm"),
+    ),
+    Planted(
+        "one ref's crash ends nobody else's work",
+        Edit(
+            "engine/workers.py",
+            "            except Exception as error:  # noqa: BLE001",
+            "            except NotImplementedError as error:  # noqa: BLE001",
+        ),
+        BySeed("unhandled errors in a TaskGroup"),
+    ),
+    Planted(
+        "a commit that failed leaves a doubt about what is stored",
+        Edit(
+            "engine/ledger.py",
+            "            await self._store.commit(*rows, *writes)\n"
+            "        except Exception:\n"
+            "            entry.doubts += 1\n",
+            "            await self._store.commit(*rows, *writes)\n        except Exception:\n",
+        ),
+        BySeed("was made and is lost"),
+    ),
+    Planted(
+        "a document that no longer parses keeps its last good version in force",
+        Edit("engine/wishes.py", "if before is None or not snapshot.problems:", "if True:"),
+        BySeed("after 3000 s of calm"),
+    ),
+    Planted(
+        "a revision with errors prunes nothing",
+        Edit(
+            "engine/wishes.py",
+            "if name not in snapshots or snapshots[name].problems]",
+            "if name not in snapshots]",
+        ),
+        BySeed("is removed though it is wanted"),
+    ),
+    Planted(
+        "a source that was not read yet prunes nothing",
+        Edit(
+            "engine/wishes.py",
+            "if name not in snapshots or snapshots[name].problems]",
+            "if name in snapshots and snapshots[name].problems]",
+        ),
+        BySeed("nobody can speak for their source"),
+    ),
+    Planted(
+        "what is doomed waits until every source was read: another may want it",
+        Edit("engine/decide.py", "    if around.unread:", "    if False:"),
+        BySeed("and nobody has read them"),
+    ),
+    Planted(
+        "a removal is decided, durably, before it begins",
+        Edit(
+            "engine/wanted.py",
+            "            await self._decide(wishes, doomed, *",
+            "            for one in doomed:\n"
+            "                one.kept = replace(one.kept, doomed=True)\n"
+            "            await self._decide(wishes, (), *",
+        ),
+        BySeed("is removed without a decision"),
+    ),
+    Planted(
+        "a tombstone stands until reality was seen without it",
+        Edit(
+            "engine/passes.py",
+            "if outcome.error is None and want.spec is None and not unread and _is_gone(seen):",
+            "if outcome.error is None and want.spec is None and not unread:",
+        ),
+        BySeed("is forgotten, and is still there"),
+    ),
+    Planted(
+        "a mirror's word is not enough to forget something",
+        Edit(
+            "engine/passes.py",
+            "if want.spec is None and _is_gone(seen):  # a mirror's",
+            "if False:  # a mirror's",
+        ),
+        BySeed("is forgotten, and is still there"),
+    ),
+    Planted(
+        "what is wanted again is spared",
+        Edit(
+            "engine/wanted.py", "spared = entry.kept.doomed and entry.ref in wishes.wants", "spared = False"
+        ),
+        BySeed("is wanted, and still doomed"),
+    ),
+    Planted(
+        "what is to be left is left",
+        Edit("engine/passes.py", "            if _is_let_go(want):", "            if False:"),
+        BySeed("was to be left as it is"),
+    ),
+    Planted(
+        "what needs a ref is removed before it",
+        Edit("engine/decide.py", "    if around.dependents:", "    if False:"),
+        BySeed("still needs it"),
+    ),
+    Planted(
+        "after the loss of the store nothing goes until a person confirms",
+        Edit("engine/wishes.py", "    if rebuilt:\n", "    if False:\n"),
+        BySeed("nobody has confirmed"),
+    ),
+    Planted(
+        "after the loss of the store what bears our mark is written down again",
+        Edit(
+            "engine/wanted.py",
+            "rows = [_recalled(ref) for ref in sorted(owned) if ref not in self._book]",
+            "rows = []",
+        ),
+        BySeed("was made and is lost"),
+    ),
+    Planted(
+        "nobody confirms what cannot be told yet",
+        Edit("engine/wanted.py", "            if confirmed and self._unasked:", "            if False:"),
+        ByTest("tests/engine/test_sources.py::test_nobody_confirms_what_cannot_be_told"),
+    ),
+    Planted(
+        "of two sources that declare one ref differently the first stays in force",
+        Edit(
+            "engine/wishes.py",
+            "first = next((one for one in options if one.origin.source == source), options[0])",
+            "first = options[-1]",
+        ),
+        BySeed("which declares it, by"),
+    ),
+    Planted(
+        "the word of a source that was not read yet is kept for it",
+        Edit(
+            "engine/wishes.py",
+            "    for ref in _spoken_for(wants, undecided, in_force):\n        del wants[ref]\n",
+            "",
+        ),
+        BySeed("which declares it, by"),
+    ),
+    Planted(
+        "one decision at a time",
+        Edit(
+            "engine/wanted.py",
+            "        async with self._deciding:\n            await self._recall()\n            wishes",
+            "        if True:\n            await self._recall()\n            wishes",
+        ),
+        BySeed("doomed though wanted"),
+    ),
+    Planted(
+        "a whole whose parts cannot be told keeps them",
+        Edit("engine/wishes.py", "        and not _part_of_a_fault(kept, inventory, wishes.faults)\n", ""),
+        ByTest(
+            "tests/engine/test_engine.py::test_a_whole_whose_parts_cannot_be_told_fails_alone_and_loses_none"
+        ),
+    ),
+    Planted(
+        "an override ends by the clock",
+        Edit("engine/wanted.py", "await self._expire()", "pass"),
+        BySeed("after 3000 s of calm"),
+    ),
+)
