@@ -214,6 +214,13 @@ class Resource(Generic[S]):
             raise Invalid(f"{self.ref} has neither a wish nor a last one")
         return spec
 
+    def in_tree(self, tree: Tree | None) -> Resource[S]:
+        """The same, whose relative paths resolve there; written out, for it is done to thousands."""
+        at = self.origin
+        origin = Origin(at.source, at.revision, at.file, at.line, tree)
+        meta = (self.labels, self.annotations, self.needs, self.parent)
+        return Resource(self.ref, self.spec, origin, self.last, *meta)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -7,9 +7,10 @@ wished gone stays in it until reality was seen without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from json import dumps
+from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
@@ -65,6 +66,9 @@ class Entry:
 
     def wish(self, want: Resource[Any] | None) -> None:
         self.want, self._digest = want, ""
+
+
+_VALUES = attrgetter(*(one.name for one in fields(Entry)))
 
 
 class Book:
@@ -162,7 +166,7 @@ class Book:
         """The book as it would be with other wants; this one stays as it is."""
         other = Book(self._kinds)
         for ref, entry in self._entries.items():
-            other._entries[ref] = replace(entry)
+            other._entries[ref] = Entry(*_VALUES(entry))
             other._index(ref)
         other.wish(wishes)
         return other

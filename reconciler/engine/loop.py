@@ -7,7 +7,7 @@ store that fails, costs that ref a wait and no other ref anything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from reconciler.engine.wanted import Wanted
 from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import STEADY, Pace, Workers
 from reconciler.engine.world import World
-from reconciler.model import Event, Override, Ref, Snapshot, Status
+from reconciler.model import Event, JsonValue, Override, Ref, Snapshot, Status
 from reconciler.ports import Submission, Wake
 
 __all__ = ["Engine", "Pace"]
@@ -47,6 +47,11 @@ class Engine:
     @property
     def overrides(self) -> tuple[Override, ...]:
         return self._wanted.overrides
+
+    @property
+    def notes(self) -> Mapping[str, JsonValue]:
+        """What the node knew of itself when this process began."""
+        return self._wanted.notes
 
     @property
     def idle(self) -> bool:

@@ -7,7 +7,6 @@ wish cannot be settled before others are there; what is named as affected is wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 from json import dumps
 from typing import Any
@@ -52,16 +51,16 @@ async def preview(
     needs = book.needs()
     found: list[Difference] = []
     for ref in refs:
-        difference = await _differ(world, book, ref, living=living)
+        action, changes, reason = await _differ(world, book, ref, living=living)
         affects: tuple[Ref, ...] = ()
-        if difference.action in {"recreate", "remove"}:
+        if action in {"recreate", "remove"}:
             affects = tuple(r for r in dependents(ref, needs) if r not in submission.removes)
-        place = book.resource(ref).origin.place
-        found.append(replace(difference, place=place, affects=affects))
+        found.append(Difference(ref, action, changes, reason, book.resource(ref).origin.place, affects))
     return Preview(tuple(found), submission)
 
 
-async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> Difference:
+async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> tuple[str, tuple[Change, ...], str]:
+    """What is to be done, in which fields, and why nothing can be done about it now."""
     kind, uses = world.kinds[ref.kind], world.uses[ref.kind]
     want, memory = book.resource(ref), book[ref].memory
     present = False
@@ -71,12 +70,12 @@ async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> Differ
         case: Case[Any, Any] = Case(want, seen, book.look(want), memory)
         decision = decide(kind, case, Surroundings(cycle=book.knot(ref), living=living))
     except Problem as problem:
-        return Difference(ref, "change" if present else "add", reason=problem.message)
+        return "change" if present else "add", (), problem.message
     if not decision.changes:
         waits = decision.settled is None and want.spec is not None and not present
-        return Difference(ref, "add" if waits else "none", reason=decision.message)
+        return "add" if waits else "none", (), decision.message
     reason = decision.message if decision.gate is not Gate.OPEN else ""
-    return Difference(ref, _action(decision.changes), decision.changes, reason)
+    return _action(decision.changes), decision.changes, reason
 
 
 def _action(changes: Sequence[Change]) -> str:

@@ -16,7 +16,7 @@ from reconciler.engine.ledger import Ledger
 from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
 from reconciler.engine.world import World
 from reconciler.errors import NotFound
-from reconciler.model import EMPTY, Event, Override, Ref, Snapshot
+from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot
 from reconciler.ports import EndOverride, Kept, Note, Submission, Write
 
 LOOK_AT_THE_CLOCK_S = 10.0  # how late the end of an override is noticed after the wall clock has jumped
@@ -38,6 +38,7 @@ class Wanted:
         self._deciding = asyncio.Lock()
         self._timed = asyncio.Event()
         self.wishes = Wishes(EMPTY)
+        self.notes: Mapping[str, JsonValue] = EMPTY  # what the node knew of itself when this process began
         self.unread: tuple[str, ...] = ()  # the sources that count, and that this process has not read yet
 
     @property
@@ -66,6 +67,7 @@ class Wanted:
         saved = await self._world.store.load()
         self._book.load(saved)
         self._overrides = {o.id: o for o in saved.overrides}
+        self.notes = saved.notes
         self._rebuilt = bool(saved.notes.get("rebuilt"))
         self._unasked = list(self._world.kinds) if self._rebuilt else []
         await self._recall()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any, TypeVar
 
 from reconciler.errors import Invalid, Misplaced, Rejected
@@ -100,7 +100,7 @@ def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
             ref = resource.ref
             if ref in resources:
                 problems.append(twice(resource.origin.place, ref, resources[ref].origin.place))
-            resources[ref] = replace(resource, origin=replace(resource.origin, tree=tree))
+            resources[ref] = resource.in_tree(tree)
             documents[ref] = Document(ref, reading.texts[ref], folder)
     if problems:
         raise Rejected(problems)

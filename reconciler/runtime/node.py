@@ -150,21 +150,18 @@ class Node:
         """Read what was, and declare the node's own sources. `root` is the spec of the root source."""
         await self._recall()
         await self._remember(root)
-        await self.engine.start()
         await self.engine.submit(self._own_snapshot())
 
     async def look(self) -> None:
         """Read what was, and nothing else: for one who only wants to compare."""
         await self._recall()
-        await self.engine.start()
         await self.engine.submit(self._own_snapshot())
 
     async def peek(self, besides: Collection[Ref] = ()) -> Snapshot:
         """What lies in the inbox, but for what is known already. For who has no source that follows it."""
-        inbox = self.settings.data / "inbox"
-        if not inbox.is_dir():
+        if not self.inbox.besides(besides):
             return Snapshot(INBOX, "", EMPTY)
-        config = SourceConfig(INBOX, "inbox", str(inbox), paths=(CURRENT,))
+        config = SourceConfig(INBOX, "inbox", str(self.inbox.folder), paths=(CURRENT,))
         fetched = await DirectoryFeed(config, self.clock).latest()
         unknown = {path: digest for path, digest in fetched.paths.items() if ref_of(path) not in besides}
         return self._reader.snapshot(config, replace(fetched, paths=unknown))
@@ -176,8 +173,9 @@ class Node:
         await self.engine.submit(replace(snapshot, problems=(*snapshot.problems, looking)))
 
     async def _recall(self) -> None:
-        self.notes = dict((await self.store.load()).notes)
         await self.drivers.processes.open()
+        await self.engine.start()
+        self.notes = dict(self.engine.notes)
 
     async def _remember(self, root: Mapping[str, JsonValue] | None) -> None:
         notes: dict[str, JsonValue] = {}

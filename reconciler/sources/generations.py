@@ -164,9 +164,10 @@ def _link(old: Path, new: Path) -> None:
 
 def _below(generation: Path) -> Iterator[str]:
     for folder, _, names in os.walk(generation, followlinks=True):
+        within = f"{Path(folder).relative_to(generation).as_posix()}/".removeprefix("./")
         for name in names:
             if not (name.startswith(".") and name.endswith("~")):  # a writer died here
-                yield Path(folder, name).relative_to(generation).as_posix()
+                yield within + name
 
 
 def _part(path: str) -> str:

@@ -76,6 +76,10 @@ class Inbox:
     def members(self, name: str) -> frozenset[Ref]:
         return frozenset(ref for ref, (own, _) in self._documents().items() if own == name)
 
+    def besides(self, refs: Collection[Ref]) -> list[str]:
+        """The paths of all that lies there, but for the documents of these."""
+        return [path for path in self._folder.files() if ref_of(path) not in refs]
+
     def find(self, ref: Ref) -> str | None:
         """The set that a ref is in."""
         found = self._documents().get(ref)

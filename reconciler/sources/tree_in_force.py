@@ -46,6 +46,6 @@ class TreeInForce:
             if known is not None and (known[0] is resource or known[1] is resource):
                 bound[ref] = known
             else:
-                bound[ref] = (resource, replace(resource, origin=replace(resource.origin, tree=self)))
+                bound[ref] = (resource, resource.in_tree(self))
         self._bound = bound
         return replace(snapshot, resources={ref: ours for ref, (_, ours) in bound.items()})
