@@ -544,53 +544,6 @@ class Sources(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A supervised process to be: what is run, as whom, and how it is ended."""
-
-    id: str  # of the service; at most one process bears it at a time
-    argv: tuple[str, ...]
-    env: Mapping[str, str] = field(default=EMPTY, repr=False)  # all of it; may hold secrets
-    cwd: str = ""  # empty: the root
-    user: str = ""  # `name`, `name:group` or their numbers; empty: the node's own
-    labels: Mapping[str, str] = EMPTY  # kept with the process: whose it is, and of which wish
-    stop_signal: int = 15
-    grace_s: float = 10.0
-    log_bytes: int = 10 << 20  # of one file
-    log_files: int = 5
-
-
-class ProcessState(StrEnum):
-    RUNNING = "running"
-    STOPPED = "stopped"  # by SIGSTOP: it is there and does nothing
-    ENDING = "ending"  # told to end, or gone and what it left behind is not gone yet
-    EXITED = "exited"
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A supervised process as it is, or as it ended."""
-
-    id: str
-    pid: int
-    state: ProcessState
-    started_at: datetime
-    labels: Mapping[str, str] = EMPTY
-    exit_code: int | None = None
-    signal: int | None = None  # that ended it; neither is known when nobody was there to see the end
-    exited_at: datetime | None = None
-    asked: bool = False  # to end, by `stop`
-    restarts: int = 0  # starts after an end that nobody asked for
-    grace_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    at: datetime
-    stream: str  # stdout | stderr
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class CommandCheck:
     """Healthy when it exits with 0. Run in the process's own environment, folder and user."""
 
@@ -621,6 +574,60 @@ class Check:
     timeout_s: float = 5.0
     retries: int = 3  # failures in a row until it counts as unhealthy
     start_period_s: float = 30.0  # failures before its end do not count
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a process is looked after: all of it may change while the process goes on."""
+
+    labels: Mapping[str, str] = EMPTY  # kept with the process: whose it is, and of which wish
+    stop_signal: int = 15
+    grace_s: float = 10.0
+    log_bytes: int = 10 << 20  # of one file
+    log_files: int = 5
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A supervised process to be: what is run, as whom, and how it is looked after."""
+
+    id: str  # of the service; at most one process bears it at a time
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default=EMPTY, repr=False)  # all of it; may hold secrets
+    cwd: str = ""  # empty: the root
+    user: str = ""  # `name`, `name:group` or their numbers; empty: the node's own
+    care: Care = Care()
+
+
+class ProcessState(StrEnum):
+    RUNNING = "running"
+    STOPPED = "stopped"  # by SIGSTOP: it is there and does nothing
+    ENDING = "ending"  # told to end, or gone and what it left behind is not gone yet
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A supervised process as it is, or as it ended."""
+
+    id: str
+    pid: int
+    state: ProcessState
+    started_at: datetime
+    care: Care = Care()
+    exit_code: int | None = None
+    signal: int | None = None  # that ended it; neither is known when nobody was there to see the end
+    exited_at: datetime | None = None
+    asked: bool = False  # to end, by `stop`
+    restarts: int = 0  # starts after an end that nobody asked for
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    at: datetime
+    stream: str  # stdout | stderr
+    text: str
 
 
 class HealthState(StrEnum):
@@ -655,6 +662,10 @@ class Processes(Protocol):
         """End it with all that descends from it, by force after the grace; return when all of it is gone."""
         ...
 
+    async def tend(self, id: str, care: Care) -> None:
+        """Look after it in this way from now on; the process itself is not touched."""
+        ...
+
     async def resume(self, id: str) -> None:
         """Let go on what SIGSTOP stopped."""
         ...
@@ -669,11 +680,8 @@ class Processes(Protocol):
         """The last `tail` lines (None: all that are kept), then, if asked to follow, those to come."""
         ...
 
-    def health(self, id: str, check: Check | None) -> Health | None:
-        """What the check says just now; None without one. It begins when it is first asked for.
-
-        The same check goes on, another takes its place, None ends it; the process is not touched.
-        """
+    def health(self, id: str) -> Health | None:
+        """What its check says just now; None without one, or where nothing runs."""
         ...
 
     def subscribe(self, changed: Callable[[str | None], None]) -> None:

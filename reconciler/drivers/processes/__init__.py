@@ -17,6 +17,7 @@ from signal import SIGCONT
 from types import MappingProxyType
 from typing import Any
 
+from reconciler.drivers.processes.care import care_of, fields_of
 from reconciler.drivers.processes.health import Probes
 from reconciler.drivers.processes.keeper.record import file_name
 from reconciler.drivers.processes.launch import ISOLATED, find, find_or_launch, has_something_to_keep
@@ -24,7 +25,7 @@ from reconciler.drivers.processes.link import Link, Lost
 from reconciler.drivers.processes.logs import read_log
 from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import JsonValue
-from reconciler.ports import Check, Clock, Health, LogLine, Process, ProcessState, Run
+from reconciler.ports import Care, Clock, Health, LogLine, Process, ProcessState, Run
 
 START_S = 30.0  # a program on a slow disk takes its time to begin
 MARGIN_S = 15.0  # beyond its grace, for a killed process to be gone
@@ -74,17 +75,16 @@ class Processes:
             env=dict(run.env),
             cwd=run.cwd or "/",
             user=run.user,
-            labels=dict(run.labels),
-            stop_signal=run.stop_signal,
-            grace_s=run.grace_s,
-            max_bytes=run.log_bytes,
-            keep=run.log_files,
+            **fields_of(run.care),
         )
         return _process(facts)
 
     async def stop(self, id: str, signal: int, grace_s: float) -> None:
         patience_s = grace_s + MARGIN_S
         await self._ask("stop", needed=False, patience_s=patience_s, id=id, signal=signal, grace_s=grace_s)
+
+    async def tend(self, id: str, care: Care) -> None:
+        await self._ask("tend", id=id, **fields_of(care))
 
     async def resume(self, id: str) -> None:
         if id not in self._mirror:
@@ -102,8 +102,8 @@ class Processes:
             raise NotFound(f"there is no log of {id}", remedy="it was never started, or was forgotten")
         return read_log(folder, tail=tail, follow=follow, since=since)
 
-    def health(self, id: str, check: Check | None) -> Health | None:
-        return self._probes.health(id, check, self._mirror.get(id))
+    def health(self, id: str) -> Health | None:
+        return self._probes.health(id)
 
     def subscribe(self, changed: Callable[[str | None], None]) -> None:
         self._subscribers.append(changed)
@@ -120,7 +120,7 @@ class Processes:
         await self._probes.close()
 
     async def shutdown(self) -> None:
-        longest_s = max((process.grace_s for process in self._mirror.values()), default=0.0)
+        longest_s = max((process.care.grace_s for process in self._mirror.values()), default=0.0)
         self._closing = True
         await self._ask("shutdown", needed=False, patience_s=longest_s + MARGIN_S)
         if self._link:
@@ -225,11 +225,10 @@ def _process(facts: Mapping[str, Any]) -> Process:
         pid=facts["pid"],
         state=ProcessState(facts["state"]),
         started_at=datetime.fromtimestamp(facts["started_at"], UTC),
-        labels=MappingProxyType(facts["labels"]),
+        care=care_of(facts),
         exit_code=facts["exit_code"],
         signal=facts["signal"],
         exited_at=None if exited_at is None else datetime.fromtimestamp(exited_at, UTC),
         asked=facts["asked"],
         restarts=facts["restarts"],
-        grace_s=facts["grace_s"],
     )

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from reconciler.drivers.processes.health import Probes
 from reconciler.errors import Conflict, Failed, NotFound, Unavailable
 from reconciler.ports import (
-    Check,
+    Care,
     Clock,
     CommandCheck,
     Health,
@@ -57,6 +57,11 @@ class FakeProcesses:
         self._subscribers: list[Callable[[str | None], None]] = []
         self._probes = Probes(self._tell, clock, self._ask)
 
+    def open(self) -> None:
+        """A node comes, to a world that may be there already."""
+        for name, process in self._table.items():
+            self._probes.see(name, process)
+
     # ------------------------------------------------------------------------------------- the port
 
     def processes(self) -> Mapping[str, Process]:
@@ -81,9 +86,8 @@ class FakeProcesses:
             pid=next(self._pids),
             state=ProcessState.RUNNING,
             started_at=self._clock.now(),
-            labels=MappingProxyType(dict(run.labels)),
+            care=run.care,
             restarts=before.restarts + 1 if before and not before.asked else 0,
-            grace_s=run.grace_s,
         )
         self._put(process)
         return process
@@ -103,6 +107,13 @@ class FakeProcesses:
             by = KILL if id in self.stubborn else signal
             ending.deadline = loop.call_at(when, lambda: self.end(id, signal=by))
         await ending.over.wait()
+
+    async def tend(self, id: str, care: Care) -> None:
+        await self._reach()
+        process = self._table.get(id)
+        if process is None:
+            raise NotFound(f"{id} does not run")
+        self._put(replace(process, care=care))
 
     async def resume(self, id: str) -> None:
         await self._reach()
@@ -132,8 +143,8 @@ class FakeProcesses:
             raise NotFound(f"there is no log of {id}", remedy="it was never started, or was forgotten")
         return self._read(self._logs.setdefault(id, []), tail, since, follow)
 
-    def health(self, id: str, check: Check | None) -> Health | None:
-        return self._probes.health(id, check, self._table.get(id))
+    def health(self, id: str) -> Health | None:
+        return self._probes.health(id)
 
     def subscribe(self, changed: Callable[[str | None], None]) -> None:
         self._subscribers.append(changed)
@@ -143,8 +154,8 @@ class FakeProcesses:
         await self._probes.close()
 
     async def shutdown(self) -> None:
-        alive = [run for run in self.runs.values() if run.id in self._table]
-        await asyncio.gather(*(self.stop(run.id, run.stop_signal, run.grace_s) for run in alive))
+        ends = ((one.id, one.care.stop_signal, one.care.grace_s) for one in self._table.values())
+        await asyncio.gather(*(self.stop(*end) for end in ends))
         await self.close()
 
     # ------------------------------------------------------------------------------------ the world

@@ -34,8 +34,8 @@ Ask = Callable[[CommandCheck | HttpCheck | TcpCheck, Process, float], Awaitable[
 @dataclass(slots=True)
 class _Watched:
     check: Check
+    life: tuple[int, datetime]  # of the process that is asked
     health: Health = field(default_factory=Health)
-    life: tuple[int, datetime] | None = None  # of the process that is asked
     asking: asyncio.Task[None] | None = None
 
 
@@ -47,31 +47,26 @@ class Probes:
         self._watched: dict[str, _Watched] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
-    def health(self, id: str, check: Check | None, process: Process | None) -> Health | None:
+    def health(self, id: str) -> Health | None:
         known = self._watched.get(id)
-        if known and known.check != check:
-            self._end(self._watched.pop(id))
-            known = None
-        if check is None:
-            return None
-        if known is None:
-            known = self._watched[id] = _Watched(check)
-            self.see(id, process)
-        return known.health
+        return known.health if known else None
 
     def see(self, id: str, process: Process | None) -> None:
         """The process is as told now."""
         known = self._watched.get(id)
-        if known is None:
-            return
-        alive = process and process.state in (ProcessState.RUNNING, ProcessState.STOPPED)
+        alive = process is not None and process.state in (ProcessState.RUNNING, ProcessState.STOPPED)
+        check = process.care.check if process and alive else None
         life = (process.pid, process.started_at) if process and alive else None
-        if life == known.life:
+        if known and (known.check, known.life) == (check, life):
             return
-        self._end(known)
-        known.life, known.health = life, Health()
-        if process and alive:
-            known.asking = asyncio.get_running_loop().create_task(self._go_on(id, known, process))
+        if known:
+            self._end(self._watched.pop(id))
+        if process is None or check is None or life is None:
+            return
+        fresh = self._watched[id] = _Watched(check, life)
+        if known and known.life == life and known.check.by == check.by:
+            fresh.health = known.health  # the same question, asked at another pace
+        fresh.asking = asyncio.get_running_loop().create_task(self._go_on(id, fresh, process))
 
     async def close(self) -> None:
         for known in self._watched.values():

@@ -1,17 +1,20 @@
 """A service as it runs, in words that a wish and a process can both be put into. Pure.
 
 Rules: what a process was started with travels with it as a label, so that a node which has lost all
-memory still knows; of a secret only the keyed digest is in it.
+memory still knows; of a secret only the keyed digest is in it. How it is looked after is known of the
+process itself.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from reconciler.model import EMPTY, RECREATES, SECRET
+from reconciler.ports import Care, Check
 
 DEFINITION = "holdfast.dev/definition"
 
@@ -26,7 +29,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Field by field what a difference would restart; `phase` alone is changed in place."""
+    """Field by field what a difference would restart, and what a running process takes in as it is."""
 
     phase: Phase
     command: tuple[str, ...] = field(default=(), metadata=RECREATES)
@@ -34,26 +37,57 @@ class Running:
     secrets: Mapping[str, str] = field(default=EMPTY, metadata={**RECREATES, **SECRET})
     cwd: str = field(default="", metadata=RECREATES)
     user: str = field(default="", metadata=RECREATES)
-    stop_signal: str = field(default="TERM", metadata=RECREATES)
-    stop_grace_s: float = field(default=10.0, metadata=RECREATES)
-    log_bytes: int = field(default=0, metadata=RECREATES)
-    log_files: int = field(default=0, metadata=RECREATES)
     inputs: Mapping[str, str] = field(default=EMPTY, metadata=RECREATES)
+    restart: str = "always"
+    stop_signal: str = "TERM"
+    stop_grace_s: float = 10.0
+    log_bytes: int = 0
+    log_files: int = 0
+    health: Check | None = None
+
+    def runs_the_same(self, other: Running) -> bool:
+        """Whatever the phase, and however it is looked after."""
+        return all(
+            getattr(self, each.name) == getattr(other, each.name)
+            for each in fields(self)
+            if each.metadata.get("recreates")
+        )
 
 
-def to_label(running: Running) -> str:
-    definition = asdict(running)
-    del definition["phase"]
-    for name in ("env", "secrets", "inputs"):
-        definition[name] = dict(definition[name])
-    return json.dumps(definition, sort_keys=True, separators=(",", ":"))
+def care_for(running: Running) -> Care:
+    definition = {
+        each.name: _plain(getattr(running, each.name))
+        for each in fields(running)
+        if each.metadata.get("recreates")
+    }
+    label = json.dumps({**definition, "restart": running.restart}, sort_keys=True, separators=(",", ":"))
+    return Care(
+        {DEFINITION: label},
+        stop_signal=signal.Signals[f"SIG{running.stop_signal}"],
+        grace_s=running.stop_grace_s,
+        log_bytes=running.log_bytes,
+        log_files=running.log_files,
+        check=running.health,
+    )
 
 
-def from_label(label: str, phase: Phase) -> Running:
+def as_cared_for(care: Care, phase: Phase) -> Running:
     """What a process says that it was started with; one that says nothing readable differs in all."""
+    cared_for = Running(
+        phase,
+        stop_signal=signal.Signals(care.stop_signal).name.removeprefix("SIG"),
+        stop_grace_s=care.grace_s,
+        log_bytes=care.log_bytes,
+        log_files=care.log_files,
+        health=care.check,
+    )
     try:
-        definition = json.loads(label)
+        definition = json.loads(care.labels.get(DEFINITION, ""))
         definition["command"] = tuple(definition["command"])
-        return Running(phase, **definition)
+        return replace(cared_for, **definition)
     except (ValueError, TypeError, KeyError):
-        return Running(phase)
+        return cared_for
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value

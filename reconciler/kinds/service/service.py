@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import Failed, Invalid
-from reconciler.kinds.service.running import DEFINITION, Phase, Running, from_label, to_label
+from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for
 from reconciler.kinds.service.spec import FromSecret, Health, Restart, ServiceSpec, State
 from reconciler.model import (
     EMPTY,
@@ -83,6 +83,13 @@ class Stop(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Tend(Step):
+    """Look after it in another way, as it runs."""
+
+    running: Running
+
+
+@dataclass(frozen=True, slots=True)
 class Resume(Step):
     """Let go on what somebody froze."""
 
@@ -130,9 +137,8 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             wished = want.spec is not None and want.spec.state is State.STOPPED
             actual = Running(Phase.STOPPED) if wished else None
             return Seen(actual, Owner.NONE, now, inputs)
-        check = _check(want.spec.health) if want.spec is not None and want.spec.health is not None else None
-        health = uses.processes.health(process.id, check)
-        actual = from_label(process.labels.get(DEFINITION, ""), PHASES[process.state])
+        health = uses.processes.health(process.id)
+        actual = as_cared_for(process.care, PHASES[process.state])
         facts = _facts(process)
         if health is not None:
             facts |= {"health": health.state, "health_message": health.message}
@@ -159,14 +165,17 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             secrets={n: _version(case, v) for n, v in spec.env.items() if isinstance(v, FromSecret)},
             cwd=spec.cwd,
             user=spec.user,
+            inputs=case.seen.inputs,
+            restart=spec.restart,
             stop_signal=spec.stop_signal,
             stop_grace_s=spec.stop_grace.total_seconds(),
             log_bytes=spec.logs.max_size,
             log_files=spec.logs.keep,
-            inputs=case.seen.inputs,
+            health=_check(spec.health) if spec.health is not None else None,
         )
-        if _rests(spec, case.seen) and case.seen.actual == replace(settled, phase=Phase.ENDED):
-            return case.seen.actual  # it has done what it was there for
+        actual = case.seen.actual
+        if actual is not None and _rests(spec, case.seen) and settled.runs_the_same(actual):
+            return replace(settled, phase=Phase.ENDED)  # it has done what it was there for
         return settled
 
     def plan(self, case: Case[ServiceSpec, Running], changes: Sequence[Change]) -> Plan[Step]:
@@ -181,13 +190,18 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             return Plan((*stop, Forget(logs=data)))
         if spec.state is State.STOPPED:
             return Plan((*stop, Forget()))
-        if actual is not None and not any(change.recreates for change in changes):
-            if actual.phase is Phase.FROZEN:
-                return Plan((Resume(),))
-            if wait := _backoff(case.seen):
-                return wait
         settled = self.settle(case)
-        return Plan((*stop, _start(case, settled))) if settled is not None else Plan()
+        if settled is None:
+            return Plan()
+        if actual is not None and not any(change.recreates for change in changes):
+            tend = (Tend(settled),) if any(change.path != ("phase",) for change in changes) else ()
+            if actual.phase is Phase.FROZEN:
+                return Plan((*tend, Resume()))
+            if actual.phase is settled.phase:
+                return Plan(tend)
+            if wait := _backoff(case.seen):
+                return replace(wait, steps=tend)
+        return Plan((*stop, _start(case, settled)))
 
     async def act(self, ref: Ref, step: Step, uses: Uses) -> None:
         match step:
@@ -196,6 +210,8 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             case Stop():
                 number = signal.Signals[f"SIG{step.stop_signal}"]
                 await uses.processes.stop(_id(ref), number, step.grace_s)
+            case Tend():
+                await uses.processes.tend(_id(ref), care_for(step.running))
             case Resume():
                 await uses.processes.resume(_id(ref))
             case Forget():
@@ -319,11 +335,7 @@ def _run(ref: Ref, step: Start, secrets: Secrets) -> Run:
         env={**_inherited(), **running.env, **values},
         cwd=_real(step, running.cwd) if running.cwd else "",
         user=running.user,
-        labels={DEFINITION: to_label(running)},
-        stop_signal=signal.Signals[f"SIG{running.stop_signal}"],
-        grace_s=running.stop_grace_s,
-        log_bytes=running.log_bytes,
-        log_files=running.log_files,
+        care=care_for(running),
     )
 
 

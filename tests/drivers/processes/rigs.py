@@ -17,12 +17,12 @@ from typing import Protocol
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.fake import FakeProcesses
 from reconciler.drivers.processes.launch import ISOLATED
-from reconciler.model import EMPTY
-from reconciler.ports import Check, CommandCheck, Process, Run
+from reconciler.ports import Care, Check, CommandCheck, Process, Run
 from reconciler.ports import Processes as Port
 from reconciler.runtime.clock import SystemClock
 
 PATIENCE_S = 20.0
+PLAIN = Care()
 # While coverage measures, it measures the keepers too; else they run as they always do.
 MEASURE = os.environ.get("COVERAGE_PROCESS_CONFIG")
 MEASURED = Path(__file__).with_name("measured_keeper.py")
@@ -45,7 +45,7 @@ class Rig(Protocol):
     def port(self) -> Port: ...
 
     async def reopen(self) -> None: ...
-    def run(self, id: str, *, labels: Mapping[str, str] = EMPTY, stop_signal: int = 15) -> Run: ...
+    def run(self, id: str, care: Care = PLAIN) -> Run: ...
     async def print(self, id: str, text: str, stream: str = "stdout") -> None: ...
     async def end(self, id: str, exit_code: int) -> None: ...
     async def kill(self, id: str, number: int) -> None: ...
@@ -81,12 +81,12 @@ class RealRig:
         self.port = driver(self._folder / "node")
         await self.port.open()
 
-    def run(self, id: str, *, labels: Mapping[str, str] = EMPTY, stop_signal: int = 15) -> Run:
+    def run(self, id: str, care: Care = PLAIN) -> Run:
         orders = self._orders(id)
         if not orders.exists():
             os.mkfifo(orders)
         env = {"PATH": os.environ["PATH"], "ORDERS": str(orders)}
-        return Run(id, ("sh", "-c", OBEY), env=env, labels=labels, stop_signal=stop_signal)
+        return Run(id, ("sh", "-c", OBEY), env=env, care=care)
 
     async def print(self, id: str, text: str, stream: str = "stdout") -> None:
         self._order(id, f"{'print' if stream == 'stdout' else 'complain'} {text}")
@@ -131,9 +131,10 @@ class FakeRig:
 
     async def reopen(self) -> None:
         await self.port.close()
+        self.port.open()
 
-    def run(self, id: str, *, labels: Mapping[str, str] = EMPTY, stop_signal: int = 15) -> Run:
-        return Run(id, ("program",), labels=labels, stop_signal=stop_signal)
+    def run(self, id: str, care: Care = PLAIN) -> Run:
+        return Run(id, ("program",), care=care)
 
     async def print(self, id: str, text: str, stream: str = "stdout") -> None:
         self.port.say(id, text, stream)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from reconciler.errors import Conflict, Failed, NotFound
-from reconciler.ports import HealthState, LogLine, ProcessState, Run
+from reconciler.ports import Care, Health, HealthState, LogLine, ProcessState, Run
 from tests.drivers.processes.rigs import PATIENCE_S, Rig, until
 
 TERM = signal.SIGTERM
@@ -18,9 +19,9 @@ RUNNING, STOPPED, ENDING, EXITED = ProcessState
 
 @pytest.mark.req("TST-48")
 async def test_a_started_process_runs_and_is_listed_with_its_labels(rig: Rig) -> None:
-    process = await rig.port.start(rig.run("shop/web", labels={"spec": "abc"}))
+    process = await rig.port.start(rig.run("shop/web", Care({"spec": "abc"})))
     assert process.state is RUNNING
-    assert process.labels == {"spec": "abc"}
+    assert process.care == Care({"spec": "abc"})
     assert rig.port.processes() == {"shop/web": process}
     assert await rig.port.fresh() == {"shop/web": process}
 
@@ -32,9 +33,9 @@ async def test_nothing_runs_at_first(rig: Rig) -> None:
 
 async def test_many_starts_of_one_id_start_one_process(rig: Rig) -> None:
     started = await asyncio.gather(*(rig.port.start(rig.run("web")) for _ in range(5)))
-    again = await rig.port.start(rig.run("web", labels={"spec": "another"}))
+    again = await rig.port.start(rig.run("web", Care({"spec": "another"})))
     assert {process.pid for process in (*started, again)} == {started[0].pid}
-    assert again.labels == {}
+    assert again.care.labels == {}
 
 
 async def test_an_end_that_nobody_asked_for_keeps_its_exit_code_and_the_next_start_is_a_restart(
@@ -171,7 +172,7 @@ async def test_each_change_is_told_until_the_door_is_closed(rig: Rig) -> None:
 
 
 async def test_processes_live_on_while_nobody_is_there(rig: Rig) -> None:
-    before = await rig.port.start(rig.run("web", labels={"spec": "abc"}))
+    before = await rig.port.start(rig.run("web", Care({"spec": "abc"})))
     await rig.reopen()
     assert rig.port.processes() == {"web": before}
     assert (await rig.port.start(rig.run("web"))).pid == before.pid
@@ -181,7 +182,7 @@ async def test_processes_live_on_while_nobody_is_there(rig: Rig) -> None:
 
 async def test_shutdown_ends_every_process(rig: Rig) -> None:
     for name in ("web", "db", "queue"):
-        await rig.port.start(rig.run(name, stop_signal=signal.SIGINT if name == "db" else TERM))
+        await rig.port.start(rig.run(name, Care(stop_signal=signal.SIGINT if name == "db" else TERM)))
     await rig.port.shutdown()
     await rig.reopen()
     ended = await rig.port.fresh()
@@ -256,20 +257,15 @@ async def test_logs_stay_when_a_process_is_forgotten_unless_they_shall_not(rig: 
 
 @pytest.mark.req("SVC-22")
 async def test_health_follows_what_the_check_finds(rig: Rig) -> None:
-    await rig.port.start(rig.run("web"))
-    check = rig.check("web")
-    first = rig.port.health("web", check)
-    assert first is not None
-    assert first.state is HealthState.STARTING
-
     def says(state: HealthState) -> bool:
-        health = rig.port.health("web", check)
+        health = rig.port.health("web")
         return health is not None and health.state is state
 
+    await rig.port.start(rig.run("web", Care(check=rig.check("web"))))
     await until(rig.port, lambda _: says(HealthState.HEALTHY))
     rig.sicken("web")
     await until(rig.port, lambda _: says(HealthState.UNHEALTHY))
-    health = rig.port.health("web", check)
+    health = rig.port.health("web")
     assert health is not None
     assert health.failures >= 2
     assert health.message
@@ -277,13 +273,42 @@ async def test_health_follows_what_the_check_finds(rig: Rig) -> None:
     await until(rig.port, lambda _: says(HealthState.HEALTHY))
 
 
-async def test_health_begins_anew_with_each_process_and_ends_with_the_check(rig: Rig) -> None:
-    check = rig.check("web")
+async def test_health_begins_anew_with_each_process_and_ends_with_it(rig: Rig) -> None:
     for _ in range(2):
-        await rig.port.start(rig.run("web"))
-        health = rig.port.health("web", check)
-        assert health is not None
-        assert health.state is HealthState.STARTING
-        await until(rig.port, lambda _: getattr(rig.port.health("web", check), "state", None) == "healthy")
+        await rig.port.start(rig.run("web", Care(check=rig.check("web"))))
+        await until(rig.port, lambda _: rig.port.health("web") == Health(HealthState.HEALTHY))
         await rig.port.stop("web", TERM, 10)
-    assert rig.port.health("web", None) is None
+        assert rig.port.health("web") is None
+
+
+# ------------------------------------------------------------------------------------------------ care
+
+
+async def test_how_a_process_is_looked_after_changes_while_it_goes_on(rig: Rig) -> None:
+    before = await rig.port.start(rig.run("web"))
+    assert rig.port.health("web") is None
+    care = Care({"spec": "two"}, signal.SIGINT, 3.0, 20_000, 2, rig.check("web"))
+    await rig.port.tend("web", care)
+    assert await rig.port.fresh() == {"web": replace(before, care=care)}
+    await until(rig.port, lambda _: rig.port.health("web") == Health(HealthState.HEALTHY))
+    await rig.reopen()
+    assert rig.port.processes() == {"web": replace(before, care=care)}
+    await until(rig.port, lambda _: rig.port.health("web") == Health(HealthState.HEALTHY))
+    await rig.port.tend("web", replace(care, check=None))
+    await until(rig.port, lambda _: rig.port.health("web") is None)
+    await rig.port.shutdown()
+    await rig.reopen()
+    assert (await rig.port.fresh())["web"].signal == signal.SIGINT
+
+
+async def test_what_has_ended_is_looked_after_as_well(rig: Rig) -> None:
+    await rig.port.start(rig.run("web"))
+    await rig.port.stop("web", TERM, 10)
+    await rig.port.tend("web", Care({"spec": "two"}))
+    ended = (await rig.port.fresh())["web"]
+    assert (ended.state, ended.care) == (EXITED, Care({"spec": "two"}))
+
+
+async def test_nobody_looks_after_what_is_not_there(rig: Rig) -> None:
+    with pytest.raises(NotFound):
+        await rig.port.tend("web", Care())

@@ -20,7 +20,7 @@ import pytest
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.launch import ISOLATED, KEEPER
 from reconciler.errors import Failed, Invalid, Problem, TimedOut, Unavailable
-from reconciler.ports import ProcessState, Run
+from reconciler.ports import Care, ProcessState, Run
 from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import living
 from tests.drivers.processes.rigs import PYTHON, driver, until
@@ -75,14 +75,14 @@ async def test_many_first_starts_at_once_start_one_keeper(processes: Processes, 
 
 
 async def test_a_killed_keeper_is_replaced_at_once_and_its_news_go_on(processes: Processes) -> None:
-    process = await processes.start(Run("web", SLEEP, env=ENV, labels={"spec": "abc"}))
+    process = await processes.start(Run("web", SLEEP, env=ENV, care=Care({"spec": "abc"})))
     first = keeper_pid(processes)
     os.kill(first, signal.SIGKILL)
     os.kill(process.pid, signal.SIGKILL)
     ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
     await processes.fresh()
     assert keeper_pid(processes) != first
-    assert (ended.pid, ended.labels, ended.asked) == (process.pid, {"spec": "abc"}, False)
+    assert (ended.pid, ended.care.labels, ended.asked) == (process.pid, {"spec": "abc"}, False)
 
 
 async def test_a_keeper_that_hangs_is_named_and_hangs_nobody(processes: Processes) -> None:
@@ -357,10 +357,10 @@ async def test_the_state_that_is_kept_holds_what_a_restarted_node_asks_for(
     processes: Processes, folder: Path
 ) -> None:
     labels = {"node": "n1", "spec": "sha256:…", "json": json.dumps({"a": ["b"] * 1000})}
-    await processes.start(Run("shop/web", SLEEP, env=ENV, labels=labels))
+    await processes.start(Run("shop/web", SLEEP, env=ENV, care=Care(labels)))
     other = driver(folder)
     await other.open()
-    assert other.processes()["shop/web"].labels == labels
+    assert other.processes()["shop/web"].care.labels == labels
     await other.close()
 
 

@@ -17,7 +17,7 @@ from reconciler.drivers.processes.keeper import proc
 from reconciler.drivers.processes.keeper.record import Records
 from reconciler.drivers.processes.launch import KEEPER
 from reconciler.errors import NotFound
-from reconciler.ports import ProcessState, Run
+from reconciler.ports import Care, ProcessState, Run
 from tests.drivers.processes.alive import all_is_known, living
 from tests.drivers.processes.rigs import driver, until
 
@@ -44,7 +44,7 @@ def unique_nap() -> str:
 
 
 def shell(script: str, id: str = "web", grace_s: float = 10) -> Run:
-    return Run(id, ("sh", "-c", script), env=ENV, grace_s=grace_s)
+    return Run(id, ("sh", "-c", script), env=ENV, care=Care(grace_s=grace_s))
 
 
 async def printed(processes: Processes, word: str, id: str = "web") -> None:
@@ -202,7 +202,7 @@ async def test_a_torn_record_loses_neither_its_process_nor_the_others(
     await all_is_known(folder, processes)
     found = processes.processes()
     assert (found["web"].pid, found["db"]) == (web.pid, db)
-    assert found["web"].labels == {}, "what it was started with is lost with the record"
+    assert found["web"].care.labels == {}, "what it was started with is lost with the record"
     assert (folder / "state" / "web.broken").exists()
 
 

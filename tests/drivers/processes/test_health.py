@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.drivers.processes.health import Probes, after
 from reconciler.ports import (
+    Care,
     Check,
     CommandCheck,
     Health,
@@ -26,8 +27,8 @@ from reconciler.ports import (
 from tests.simulation.virtual_time import EPOCH, VirtualClock, simulate
 
 STARTING, HEALTHY, UNHEALTHY = HealthState
-WEB = Process("web", 7, ProcessState.RUNNING, EPOCH)
 CHECK = Check(TcpCheck("127.0.0.1", 80), interval_s=10, timeout_s=1, retries=3, start_period_s=30)
+WEB = Process("web", 7, ProcessState.RUNNING, EPOCH, Care(check=CHECK))
 
 
 class World:
@@ -51,9 +52,14 @@ class World:
             self.open -= 1
         return self.failure
 
-    def state(self, check: Check | None = CHECK, process: Process | None = WEB) -> HealthState | None:
-        health = self.probes.health("web", check, process)
+    def state(self, process: Process = WEB) -> HealthState | None:
+        self.probes.see("web", process)
+        health = self.probes.health("web")
         return health.state if health else None
+
+
+def checked(check: Check | None) -> Process:
+    return replace(WEB, care=Care(check=check))
 
 
 def virtually(body: Callable[[World], Coroutine[Any, Any, None]]) -> None:
@@ -85,7 +91,7 @@ def test_another_reason_is_told() -> None:
         world.failure = "answers with 404"
         await asyncio.sleep(1)
         assert world.told == ["web", "web"]
-        assert world.probes.health("web", CHECK, WEB) == Health(STARTING, 0, "answers with 404")
+        assert world.probes.health("web") == Health(STARTING, 0, "answers with 404")
 
     virtually(body)
 
@@ -105,16 +111,16 @@ def test_one_success_makes_it_healthy_and_the_interval_holds_from_then_on() -> N
 
 def test_failures_after_the_start_period_make_it_unhealthy_and_one_success_mends_it() -> None:
     async def body(world: World) -> None:
-        check = replace(CHECK, start_period_s=0)
-        assert world.state(check) is STARTING
+        web = checked(replace(CHECK, start_period_s=0))
+        assert world.state(web) is STARTING
         await asyncio.sleep(19)
-        assert world.state(check) is STARTING
+        assert world.state(web) is STARTING
         await asyncio.sleep(2)
-        assert world.probes.health("web", check, WEB) == Health(UNHEALTHY, 3, "refused")
+        assert world.probes.health("web") == Health(UNHEALTHY, 3, "refused")
         assert world.asked == [0, 10, 20]
         world.failure = ""
         await asyncio.sleep(10)
-        assert world.state(check) is HEALTHY
+        assert world.state(web) is HEALTHY
         assert world.told == ["web"] * 3, "why it is not healthy, that it is unhealthy, that it is healthy"
 
     virtually(body)
@@ -139,10 +145,10 @@ def test_a_healthy_one_survives_single_failures() -> None:
 def test_the_start_period_counts_from_the_start_of_the_process_not_of_the_node() -> None:
     async def body(world: World) -> None:
         old = replace(WEB, started_at=EPOCH - timedelta(hours=1))
-        world.state(process=old)
+        world.state(old)
         await asyncio.sleep(21)
         assert world.asked == [0, 10, 20]
-        assert world.state(process=old) is UNHEALTHY
+        assert world.state(old) is UNHEALTHY
 
     virtually(body)
 
@@ -151,7 +157,7 @@ def test_the_start_period_counts_from_the_start_of_the_process_not_of_the_node()
 def test_what_does_not_run_is_not_asked(state: ProcessState) -> None:
     async def body(world: World) -> None:
         over = replace(WEB, state=state)
-        assert world.state(process=over) is STARTING
+        assert world.state(over) is None
         await asyncio.sleep(100)
         assert world.asked == []
         world.probes.see("web", WEB)
@@ -179,8 +185,9 @@ def test_a_new_process_starts_anew_even_under_the_same_pid() -> None:
 
 def test_a_process_that_is_only_frozen_goes_on_being_asked() -> None:
     async def body(world: World) -> None:
-        world.state(replace(CHECK, start_period_s=0))
-        world.probes.see("web", replace(WEB, state=ProcessState.STOPPED))
+        web = checked(replace(CHECK, start_period_s=0))
+        world.state(web)
+        world.state(replace(web, state=ProcessState.STOPPED))
         await asyncio.sleep(25)
         assert world.asked == [0, 10, 20]
 
@@ -193,13 +200,27 @@ def test_another_check_takes_the_place_of_the_first_and_none_ends_it() -> None:
         world.state()
         await asyncio.sleep(1)
         assert world.state() is HEALTHY
-        other = replace(CHECK, interval_s=3)
-        assert world.state(other) is STARTING
+        other = replace(CHECK, by=TcpCheck("127.0.0.1", 81), interval_s=3)
+        assert world.state(checked(other)) is STARTING
         await asyncio.sleep(7)
         assert world.asked == [0, 1, 4, 7]
-        assert world.state(None) is None
+        assert world.state(checked(None)) is None
         await asyncio.sleep(100)
         assert len(world.asked) == 4
+
+    virtually(body)
+
+
+def test_the_same_question_at_another_pace_keeps_what_is_known() -> None:
+    async def body(world: World) -> None:
+        world.failure = ""
+        world.state()
+        await asyncio.sleep(1)
+        world.failure = "refused"
+        assert world.state(checked(replace(CHECK, interval_s=3, retries=2))) is HEALTHY
+        await asyncio.sleep(4)
+        assert world.asked == [0, 1, 4]
+        assert world.probes.health("web") == Health(UNHEALTHY, 2, "refused")
 
     virtually(body)
 
@@ -217,9 +238,9 @@ def test_an_answer_that_is_still_awaited_is_given_up_when_the_process_is_gone() 
     virtually(body)
 
 
-def test_what_nobody_asked_about_is_not_looked_at() -> None:
+def test_what_has_no_check_is_not_asked() -> None:
     async def body(world: World) -> None:
-        world.probes.see("web", WEB)
+        assert world.state(checked(None)) is None
         await asyncio.sleep(100)
         assert world.asked == []
 

@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.drivers.processes import Processes
 from reconciler.errors import Problem
-from reconciler.ports import ProcessState, Run
+from reconciler.ports import Care, ProcessState, Run
 from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import all_is_known, leaders, living
 from tests.drivers.processes.rigs import driver, until
@@ -40,10 +40,10 @@ async def work(processes: Processes, id: str, chance: random.Random) -> None:
         code = chance.randrange(2, 100)
         brief = chance.random() < 0.4
         argv = ("sh", "-c", f"sleep 0.0{chance.randrange(10)}; exit {code}") if brief else SLEEPER
-        process = await processes.start(Run(id, argv, env=ENV, labels={"code": str(code)}))
+        process = await processes.start(Run(id, argv, env=ENV, care=Care({"code": str(code)})))
         if brief:
             ended = (await until(processes, lambda all_: all_[id].state is ProcessState.EXITED))[id]
-            true = {int(ended.labels["code"]), None}  # of this one, or of the one that ran already
+            true = {int(ended.care.labels["code"]), None}  # of this one, or of the one that ran already
             assert ended.exit_code in true, "it is the true one, or is said not to be known"
         elif chance.random() < 0.3:
             os.kill(process.pid, signal.SIGSTOP)
@@ -81,7 +81,7 @@ async def test_a_keeper_killed_at_any_moment_doubles_and_orphans_nothing(tmp_pat
 
 async def story(processes: Processes) -> None:
     """One life, from the first start to the last trace."""
-    run = Run("web", ("sh", "-c", "echo hello; exec sleep 3600"), env=ENV, labels={"spec": "abc"})
+    run = Run("web", ("sh", "-c", "echo hello; exec sleep 3600"), env=ENV, care=Care({"spec": "abc"}))
     first = await processes.start(run)
     assert (await processes.start(run)).pid == first.pid
     await processes.stop("web", signal.SIGTERM, 5)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.keeper.log import Log
 from reconciler.drivers.processes.logs import read_log
-from reconciler.ports import LogLine, ProcessState, Run
+from reconciler.ports import Care, LogLine, ProcessState, Run
 from tests.drivers.processes.rigs import driver, until
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -165,7 +165,9 @@ async def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
 
 async def test_a_reader_that_follows_loses_no_line_to_rotation(processes: Processes) -> None:
     script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exec sleep 3600"
-    await processes.start(Run("web", ("sh", "-c", script), env=ENV, log_bytes=20_000, log_files=1000))
+    await processes.start(
+        Run("web", ("sh", "-c", script), env=ENV, care=Care(log_bytes=20_000, log_files=1000))
+    )
     found = await followed(processes, "line 19999")
     assert found == [f"line {number}" for number in range(20000)]
 
@@ -213,7 +215,9 @@ async def test_a_prompt_without_an_end_is_read_and_ended_with_its_process(proces
 
 async def test_one_that_prints_without_end_keeps_nobody_waiting(processes: Processes) -> None:
     for number in range(4):
-        await processes.start(Run(f"noise-{number}", ("yes",), env=ENV, log_bytes=100_000, log_files=2))
+        await processes.start(
+            Run(f"noise-{number}", ("yes",), env=ENV, care=Care(log_bytes=100_000, log_files=2))
+        )
     async with asyncio.timeout(20):
         for _ in range(20):
             await processes.start(Run("web", ("true",), env=ENV))

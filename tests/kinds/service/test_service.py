@@ -16,8 +16,8 @@ from reconciler.engine.diff import diff
 from reconciler.errors import Failed, Invalid
 from reconciler.kinds.service import Service, ServiceGroup
 from reconciler.kinds.service import service as module
-from reconciler.kinds.service.running import DEFINITION, Phase, Running, from_label, to_label
-from reconciler.kinds.service.service import Forget, Resume, Start, Stop, Uses
+from reconciler.kinds.service.running import DEFINITION, Phase, Running, as_cared_for, care_for
+from reconciler.kinds.service.service import Forget, Resume, Start, Stop, Tend, Uses
 from reconciler.kinds.service.spec import ServiceGroupSpec, ServiceSpec
 from reconciler.model import (
     EMPTY,
@@ -104,6 +104,36 @@ def test_another_wish_restarts_it_and_the_field_is_named() -> None:
     assert words(KIND.plan(this, changes)) == ["Stop", "Start"]
 
 
+CARE: list[dict[str, JsonValue]] = [
+    {"health": {"tcp": {"port": 80}}},
+    {"restart": "never"},
+    {"stopSignal": "INT"},
+    {"stopGrace": "1s"},
+    {"logs": {"maxSize": "1MiB", "keep": 2}},
+]
+
+
+@pytest.mark.parametrize("fields", CARE, ids=lambda fields: next(iter(fields)))
+def test_how_it_is_looked_after_changes_while_it_runs(fields: dict[str, JsonValue]) -> None:
+    wish = spec(**fields)
+    this = case(wish, saw(settled(spec())))
+    changes = diff(KIND.settle(this), this.seen.actual)
+    assert changes
+    assert not any(change.recreates for change in changes)
+    assert KIND.plan(this, changes).steps == (Tend(settled(wish)),)
+
+
+def test_a_new_way_to_look_after_it_does_not_hide_what_else_is_to_do() -> None:
+    wish = spec(stopGrace="1s")
+    assert words(planned(wish, saw(settled(spec(), Phase.FROZEN)))) == ["Tend", "Resume"]
+    loop = {"exit_code": 1, "restarts": 3, "exited_at": NOW.isoformat(), "lasted_s": 0.1}
+    waiting = planned(wish, saw(settled(spec(), Phase.ENDED), **loop))
+    assert (words(waiting), waiting.again) == (["Tend"], timedelta(seconds=0.4))
+    once = spec(restart="never")
+    finished = saw(settled(once, Phase.ENDED), exit_code=0)
+    assert words(planned(spec(restart="never", stopGrace="1s"), finished)) == ["Tend"], "not run again"
+
+
 def test_a_frozen_one_goes_on_and_an_ending_one_is_waited_for() -> None:
     assert planned(spec(), saw(settled(spec(), Phase.FROZEN))).steps == (Resume(),)
     assert planned(spec(), saw(settled(spec(), Phase.ENDING))).waiting == "waits for the old process to end"
@@ -187,8 +217,11 @@ def test_a_secret_is_a_digest_until_it_is_needed() -> None:
 
 def test_a_label_tells_what_a_process_was_started_with() -> None:
     running = settled(spec(env={"A": "1"}, restartOn=[]))
-    assert from_label(to_label(running), Phase.RUNNING) == running
-    assert from_label("nonsense", Phase.FROZEN) == Running(Phase.FROZEN)
+    care = care_for(running)
+    assert as_cared_for(care, Phase.RUNNING) == running
+    unknown = as_cared_for(replace(care, labels={DEFINITION: "nonsense"}), Phase.FROZEN)
+    assert unknown.command == ()
+    assert (unknown.stop_signal, unknown.stop_grace_s) == (running.stop_signal, running.stop_grace_s)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +287,15 @@ async def test_it_lives_with_the_driver() -> None:
         await KIND.act(REF, step, uses)
     run = processes.runs["default/web"]
     assert run.env["PASSWORD"] == "open sesame"
-    assert "open sesame" not in run.labels[DEFINITION]
+    assert "open sesame" not in run.care.labels[DEFINITION]
     seen = await KIND.observe(want, {}, uses, fresh=False)
     assert diff(KIND.settle(Case(want, seen, look)), seen.actual) == ()
     assert seen.facts["health"] == HealthState.STARTING
     assert await KIND.owned(uses) == {REF}
     assert woken
+    looked = await KIND.observe(wanted(spec()), {}, uses, fresh=True)
+    assert "health" in looked.facts, "to look with another wish, as a preview does, changes nothing"
+    await KIND.act(REF, Tend(settled(spec())), uses)
     unchecked = await KIND.observe(wanted(spec()), {}, uses, fresh=True)
     assert "health" not in unchecked.facts
     assert [line async for line in KIND.log(REF, uses, tail=None, follow=False, since=None)] == []

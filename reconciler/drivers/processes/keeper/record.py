@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from .journal import note
-from .spawn import Run
+from .spawn import Care, Run
 
 RUNNING = "running"
 STOPPED = "stopped"  # by SIGSTOP: it is there and does nothing
@@ -60,20 +60,19 @@ class Record:
         self.signal: int | None = None  # neither is known when no keeper was there to see the end
         self.exited_at: float | None = None
         self.restarts = 0
-        self.labels: dict[str, str] = {}
-        self.stop_signal = 15
-        self.grace_s = 10.0
-        self.max_bytes = 10 << 20
-        self.keep = 5
+        self.tend(Care())
 
     def take(self, run: Run, before: Record | None) -> None:
         """Begin as `run` says; a restart if what was before ended unasked, and not by a reboot."""
         self.started_at = time.time()
-        self.labels = run.labels
-        self.stop_signal, self.grace_s = run.stop_signal, run.grace_s
-        self.max_bytes, self.keep = run.max_bytes, run.keep
+        self.tend(run.care)
         if before and not before.asked and before.boot == self.boot:
             self.restarts = before.restarts + 1
+
+    def tend(self, care: Care) -> None:
+        self.labels = care.labels
+        self.stop_signal, self.grace_s = care.stop_signal, care.grace_s
+        self.max_bytes, self.keep = care.max_bytes, care.keep
 
     def facts(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__slots__}

@@ -24,22 +24,31 @@ UMASK = 0o022
 HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class Run:
-    """What is to be started, as the client sent it."""
+class Care:
+    """How a process is looked after, as the client sent it."""
 
-    __slots__ = ("argv", "cwd", "env", "grace_s", "id", "keep", "labels", "max_bytes", "stop_signal", "user")
+    __slots__ = ("grace_s", "keep", "labels", "max_bytes", "stop_signal")
 
-    def __init__(self, id: str, argv: list[str]) -> None:
-        self.id = id
-        self.argv = argv
-        self.env: dict[str, str] = {}
+    def __init__(self) -> None:
         self.labels: dict[str, str] = {}
-        self.cwd = "/"
-        self.user = ""
-        self.stop_signal: int = signal.SIGTERM
+        self.stop_signal = 15
         self.grace_s = 10.0
         self.max_bytes = 10 << 20
         self.keep = 5
+
+
+class Run:
+    """What is to be started, as the client sent it."""
+
+    __slots__ = ("argv", "care", "cwd", "env", "id", "user")
+
+    def __init__(self, id: str, argv: list[str], care: Care) -> None:
+        self.id = id
+        self.argv = argv
+        self.care = care
+        self.env: dict[str, str] = {}
+        self.cwd = "/"
+        self.user = ""
 
 
 class Held:

@@ -11,6 +11,7 @@ from .loop import Loop
 from .output import Output
 from .record import Record, Records, file_name
 from .row import Row, Trouble
+from .spawn import Care
 
 Publish = Callable[[str, Record | None], None]
 
@@ -35,6 +36,15 @@ class Table:
     def facts(self) -> list[dict[str, object]]:
         shown = (row.shown for row in self.rows.values())
         return [record.facts() for record in shown if record]
+
+    def tend(self, id: str, care: Care) -> None:
+        row = self.rows.get(id)
+        if row is None or row.held:
+            raise Trouble("NOT_FOUND", f"{id} does not run")
+        row.record.tend(care)
+        self.save(row)
+        row.output.log.limit(care.max_bytes, care.keep)
+        self.publish(id, row.record)
 
     def forget(self, id: str, *, logs: bool) -> None:
         row = self.rows.get(id)

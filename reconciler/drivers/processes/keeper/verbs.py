@@ -11,7 +11,7 @@ from functools import partial
 
 from .ends import Ends
 from .row import Answer, Trouble
-from .spawn import Run
+from .spawn import Care, Run
 from .starts import Starts
 from .table import Table
 
@@ -30,6 +30,7 @@ class Verbs:
             "stop": self._stop,
             "signal": self._signal,
             "forget": self._forget,
+            "tend": self._tend,
         }
 
     def do(self, verb: object, fields: Fields, answer: Answer) -> None:
@@ -52,24 +53,33 @@ class Verbs:
         self._ends.signal(_id(fields), _signal(fields, "signal"))
         answer(None)
 
+    def _tend(self, fields: Fields, answer: Answer) -> None:
+        self._table.tend(_id(fields), _care(fields))
+        answer(None)
+
     def _forget(self, fields: Fields, answer: Answer) -> None:
         self._table.forget(_id(fields), logs=fields.get("logs") is True)
         answer(None)
 
 
 def _run(fields: Fields) -> Run:
-    run = Run(_id(fields), _argv(fields))
+    run = Run(_id(fields), _argv(fields), _care(fields))
     run.env = _texts(fields, "env")
     if any("=" in name or not name for name in run.env):
         raise _expected("env", "names without '='")
-    run.labels = _texts(fields, "labels")
     run.cwd = _text(fields.get("cwd", "/"), "cwd")
     run.user = _text(fields.get("user", ""), "user")
-    run.stop_signal = _signal(fields, "stop_signal")
-    run.grace_s = _number(fields, "grace_s", 0, LONGEST_GRACE_S)
-    run.max_bytes = int(_number(fields, "max_bytes", 4096, 1 << 40))
-    run.keep = int(_number(fields, "keep", 1, 1000))
     return run
+
+
+def _care(fields: Fields) -> Care:
+    care = Care()
+    care.labels = _texts(fields, "labels")
+    care.stop_signal = _signal(fields, "stop_signal")
+    care.grace_s = _number(fields, "grace_s", 0, LONGEST_GRACE_S)
+    care.max_bytes = int(_number(fields, "max_bytes", 4096, 1 << 40))
+    care.keep = int(_number(fields, "keep", 1, 1000))
+    return care
 
 
 def _id(fields: Fields) -> str:
