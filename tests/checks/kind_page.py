@@ -6,10 +6,13 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from reconciler.docstrings import describe
 from reconciler.model import Spec
 from reconciler.ports import Kind
 from tests.checks.tables import NOTE, table, value
+from tests.kinds.cases import examples
 
 Schema = Mapping[str, Any]
 HEADS = ("field", "type", "default", "what it says")
@@ -34,9 +37,27 @@ def page(name: str, kind: Kind[Any, Any, Any, Any], schema: Schema) -> str:
             *table(HEADS, _fields(own, required, definitions)),
             "\n## Fields that every kind has\n",
             *table(HEADS, _fields(shared, (), definitions)),
+            *_examples(name, kind),
             "",
         ]
     )
+
+
+def _examples(name: str, kind: Kind[Any, Any, Any, Any]) -> Iterator[str]:
+    """What is wished in the rows of its cases that ask for something, each wish once."""
+    shown: list[object] = []
+    for example in examples():
+        row = example.row
+        if type(example.kind) is not type(kind) or row.want is None or row.invalid or row.want in shown:
+            continue
+        if not shown:
+            yield "\n## Examples"
+        shown.append(row.want)
+        yield f"\n{row.name[0].upper()}{row.name[1:]}:\n"
+        yield "```yaml"
+        yield f"kind: {name}"
+        yield yaml.safe_dump({"spec": row.want}, sort_keys=False, default_flow_style=None, width=100).rstrip()
+        yield "```"
 
 
 def _fields(

@@ -156,8 +156,9 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         spec = case.want.spec
         if spec is None:
             return None
+        actual = case.seen.actual
         if spec.state is State.STOPPED:
-            return Running(Phase.STOPPED)
+            return replace(actual, phase=Phase.STOPPED) if actual is not None else Running(Phase.STOPPED)
         settled = Running(
             Phase.RUNNING,
             command=spec.command,
@@ -173,7 +174,6 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             log_files=spec.logs.keep,
             health=_check(spec.health) if spec.health is not None else None,
         )
-        actual = case.seen.actual
         if actual is not None and _rests(spec, case.seen) and settled.runs_the_same(actual):
             return replace(settled, phase=Phase.ENDED)  # it has done what it was there for
         return settled
