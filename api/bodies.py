@@ -7,7 +7,7 @@ all faults are told at once; a body that stops halfway is nothing.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
 
 from litestar import Request
 from litestar.exceptions import HTTPException, InternalServerException, SerializationException
@@ -15,6 +15,7 @@ from litestar.params import QueryParameter
 from litestar.serialization import decode_json
 
 from api.errors import Fault, Wrong, misspelt
+from api.shapes import members, required
 from reconciler.errors import Invalid
 from reconciler.runtime.bundle import DEFAULT_SET, Bundle
 
@@ -25,6 +26,17 @@ Set = Annotated[str, QueryParameter(name="set", description="With YAML: the set 
 Prune = Annotated[bool, QueryParameter(description="With YAML: it is the whole of its set.")]
 AllowPrune = Annotated[bool, QueryParameter(description="With YAML: it may remove much.")]
 Expect = Annotated[str, QueryParameter(description="With YAML: the digest of the preview agreed to.")]
+
+
+class BundleBody(TypedDict):
+    """Manifests, and the files that they refer to."""
+
+    manifests: dict[str, str]  # path -> YAML
+    files: NotRequired[dict[str, str]]  # path -> content, in base64
+    set: NotRequired[str]  # what is applied under one name can be pruned together
+    prune: NotRequired[bool]  # it is the whole of its set: what it names no more goes
+    allow_prune: NotRequired[bool]  # it may remove more than half of what is there
+    expect: NotRequired[str]  # the digest of the preview that was agreed to
 
 
 class Rest(NamedTuple):
@@ -62,22 +74,22 @@ async def bundle_of(request: Request[Any, Any, Any], beside: Rest) -> Bundle:
     )
 
 
-async def object_of(
-    request: Request[Any, Any, Any], *, known: Collection[str], needed: Collection[str] = ()
-) -> dict[str, Any]:
-    """A JSON object with these members; no body is an empty one."""
+async def object_of(request: Request[Any, Any, Any], shape: type[Any]) -> dict[str, Any]:
+    """A JSON object with the members of this typed dictionary; no body is an empty one."""
     body = await _body(request)
     if body:
         _content_type(request, {JSON})
     found = _decoded(body) if body else {}
     if not isinstance(found, dict):
         raise Wrong(Fault("", "body", "expected an object"))
+    known = members(shape)
     faults = [
         Fault(f"/{name}", name, "unknown field", misspelt(name, list(known)))
         for name in found
         if name not in known
     ]
-    faults += [Fault(f"/{name}", name, "a required field is missing") for name in needed if name not in found]
+    missing = [name for name in required(shape) if name not in found]
+    faults += [Fault(f"/{name}", name, "a required field is missing") for name in missing]
     if faults:
         raise Wrong(*faults)
     return found

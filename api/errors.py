@@ -17,7 +17,12 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
 
 from reconciler.errors import Misplaced, Problem, Rejected
 from reconciler.views import ProblemView
@@ -119,7 +124,11 @@ def trouble(error: Exception) -> Trouble:
         case ValidationException():
             return _invalid(error)
         case NotFoundException() if error.detail == HTTPStatus.NOT_FOUND.phrase:
-            return Trouble("NOT_FOUND", "there is nothing at this path", "the API begins at /api/v1/status")
+            return Trouble("NOT_FOUND", "there is nothing at this path", "all paths: /api/v1/openapi.json")
+        case MethodNotAllowedException():
+            headers = error.headers or {}
+            told = f"it takes {headers['allow']}" if "allow" in headers else ""
+            return Trouble("METHOD_NOT_ALLOWED", "this path does not take this method", told, headers=headers)
         case HTTPException() if error.status_code in CODE and error.status_code < 500:  # noqa: PLR2004
             return Trouble(CODE[error.status_code], error.detail, headers=error.headers or {})
     return Trouble("INTERNAL_SERVER_ERROR", CRASHED, "the node's log says more under this request id")

@@ -32,12 +32,14 @@ PRIVATE = {"private": True}
 """The opt of a route that only the socket serves: what it tells is for the owner."""
 INTERNAL = {"internal": True}
 """The opt of a route of the internal listener; the socket has it too, the public one has not."""
+CONFLICTS = {"conflicts": True}
+"""The opt of a route that refuses what a source declares otherwise."""
 EVERYWHERE = {"everywhere": True}
 """The opt of a route that every listener has."""
 
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: Linux' struct ucred
 _TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Door(StrEnum):
@@ -100,7 +102,7 @@ def allowed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHa
         return
     if not opt.get("everywhere") and bool(opt.get("internal")) != (door is Door.INTERNAL):
         raise NotFoundException(detail="the path is not served by this listener")
-    if connection.scope.get("method", "") not in _SAFE and not opt.get("reads"):
+    if connection.scope.get("method", "") not in SAFE and not opt.get("reads"):
         raise Refused(
             "over TCP this node is read-only",
             remedy="write through the node's Unix socket, as `holdfast` does, or change its manifests",

@@ -30,32 +30,38 @@ Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST, description="How many at
 
 
 class Pagination(TypedDict):
-    page: int
-    per_page: int
-    total_pages: int
-    total_items: int
+    """Where this page stands among all."""
+
+    page: int  # from 1 on
+    per_page: int  # how many at most
+    total_pages: int  # as things stand now
+    total_items: int  # on all pages
 
 
 class Links(TypedDict):
-    first: str | None
-    prev: str | None
-    next: str | None
-    last: str | None
+    """The way to the other pages; null at the ends."""
+
+    first: str | None  # path and query
+    prev: str | None  # path and query
+    next: str | None  # path and query
+    last: str | None  # path and query
 
 
 class Page(TypedDict, Generic[T]):
-    data: list[T]
-    pagination: Pagination
-    links: Links
+    """One numbered page."""
+
+    data: list[T]  # what is on it
+    pagination: Pagination  # its place
+    links: Links  # the way on
 
 
 class Stretch(TypedDict, Generic[T]):
     """What follows a cursor; `next` is the cursor to go on with, null at the end."""
 
-    data: list[T]
-    cursor: str | None
-    limit: int
-    next: str | None
+    data: list[T]  # in order
+    cursor: str | None  # that it follows
+    limit: int  # how many at most
+    next: str | None  # the cursor to go on with
 
 
 class Paging(NamedTuple):

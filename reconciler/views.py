@@ -10,173 +10,173 @@ from typing import Any, NotRequired, TypedDict
 
 
 class ConditionView(TypedDict):
-    type: str
+    type: str  # Ready, Reconciling or Stalled
     status: str  # "True" | "False", as Kubernetes writes it
-    reason: str
-    message: str
-    last_transition_time: str
+    reason: str  # one word for programs
+    message: str  # the same for people
+    last_transition_time: str  # since when it is so
 
 
 class CauseView(TypedDict):
     """One link of the chain from a resource that is not ready down to the root of it."""
 
-    ref: str
-    reason: str
-    message: str
-    depth: int
+    ref: str  # which resource
+    reason: str  # why it is not ready, in one word
+    message: str  # the same for people
+    depth: int  # 0 is what was asked about, 1 what it waits for
 
 
 class StatusView(TypedDict):
-    kind: str
-    namespace: str
-    name: str
-    ref: str
-    ready: bool
-    reason: str
-    message: str
-    conditions: list[ConditionView]
-    generation: int
-    observed_generation: int
-    revision: str
-    last_error: str
-    last_pass_age_s: float | None
-    waits_for: list[CauseView]
+    kind: str  # of the resource
+    namespace: str  # of the resource
+    name: str  # of the resource
+    ref: str  # `kind/name`, as commands take it
+    ready: bool  # it is as it is wanted, and does its work
+    reason: str  # of the condition Ready
+    message: str  # of the condition Ready
+    conditions: list[ConditionView]  # as Kubernetes' kstatus reads them
+    generation: int  # counts the changes of the wish
+    observed_generation: int  # the wish that this status is about
+    revision: str  # of the source, at which it was wanted last
+    last_error: str  # of the last try; empty when it went well
+    last_pass_age_s: float | None  # seconds since it was looked at; null: not yet
+    waits_for: list[CauseView]  # the chain of causes below it
 
 
 class OriginView(TypedDict):
-    source: str
-    revision: str
-    file: str
-    line: int
+    source: str  # the name of the source
+    revision: str  # of the source
+    file: str  # in the source
+    line: int  # in the file
     managed_by: str  # git | directory | api | node
 
 
 class OverrideView(TypedDict):
-    id: str
-    ref: str
-    patch: dict[str, Any]
-    author: str
-    reason: str
-    created: str
-    until: str | None
+    id: str  # of the override
+    ref: str  # what it patches
+    patch: dict[str, Any]  # the fields of the spec that it sets
+    author: str  # who said so
+    reason: str  # why, in their words
+    created: str  # when it was said
+    until: str | None  # when it ends by itself; null: never
 
 
 class ResourceView(TypedDict):
     """A resource as `get -o json` shows it."""
 
-    api_version: str
-    kind: str
-    metadata: dict[str, Any]
-    spec: dict[str, Any] | None  # None: it is being removed
-    status: StatusView
-    origin: OriginView
-    columns: dict[str, str]
-    facts: dict[str, Any]
-    overrides: list[OverrideView]
+    api_version: str  # of the manifest
+    kind: str  # of the manifest
+    metadata: dict[str, Any]  # name, namespace, labels and annotations
+    spec: dict[str, Any] | None  # null: it is being removed
+    status: StatusView  # how it stands
+    origin: OriginView  # where it is declared
+    columns: dict[str, str]  # what a list shows of this kind
+    facts: dict[str, Any]  # what is known of it just now, and never compared
+    overrides: list[OverrideView]  # the timed words of people on it
 
 
 class ChangeView(TypedDict):
-    path: list[str]
-    seen: Any
-    want: Any
-    recreates: bool
+    path: list[str]  # of the field
+    seen: Any  # what is there
+    want: Any  # what is wanted
+    recreates: bool  # it cannot be changed, only made anew
 
 
 class DifferenceView(TypedDict):
     """What `diff` says of one resource."""
 
-    ref: str
+    ref: str  # which resource
     action: str  # add | change | recreate | remove | none
-    changes: list[ChangeView]
+    changes: list[ChangeView]  # field by field
     reason: str  # why nothing can be done about it now, or why it is recreated
-    place: str
+    place: str  # `file:line:column` of its manifest
     affects: list[str]  # what else restarts, waits or goes because of it
 
 
 class PreviewView(TypedDict):
-    differences: list[DifferenceView]
-    unchanged: int
-    adds: int
-    changes: int
-    removes: int
-    warnings: list[str]
+    differences: list[DifferenceView]  # what would change
+    unchanged: int  # how many stay as they are
+    adds: int  # how many would be made
+    changes: int  # how many would be changed
+    removes: int  # how many would be removed
+    warnings: list[str]  # what speaks against it
     conflicts: list[str]  # what another source declares differently: `apply` refuses, a change there does it
     digest: str  # names exactly these changes: a saved preview applies only while it is the same
 
 
 class PlannedView(TypedDict):
-    at: str
-    generation: int
-    changes: list[dict[str, Any]]
-    steps: list[dict[str, Any]]
+    at: str  # when it was recorded, before it was done
+    generation: int  # of the wish
+    changes: list[dict[str, Any]]  # field by field, secrets masked
+    steps: list[dict[str, Any]]  # what was done about them
 
 
 class EventView(TypedDict):
-    id: int
-    timestamp: str
-    event: str
-    subject: dict[str, str] | None
-    data: dict[str, Any]
-    actor: str
-    trace_id: str
-    request_id: str
+    id: int  # grows; the place to go on from
+    timestamp: str  # when it happened
+    event: str  # its name, as in `resource.ready`
+    subject: dict[str, str] | None  # the resource that it is about: its `kind` and its ref as `id`
+    data: dict[str, Any]  # what the event tells
+    actor: str  # who asked for it; empty: the node by itself
+    trace_id: str  # of the request that led to it
+    request_id: str  # of the request that led to it
 
 
 class RevisionView(TypedDict):
-    revision: str
-    at: str
-    outcome: str
-    message: str
+    revision: str  # its name in the source
+    at: str  # when it was recorded
+    outcome: str  # applied, ready, failed, rolled-back, held or refused
+    message: str  # why
 
 
 class SourceView(TypedDict):
-    name: str
-    type: str
-    location: str
-    revision: str
-    seen_revision: str
-    fetched_at: str | None
-    applied_at: str | None
-    resources: int
-    error: str
-    held: str
-    problems: list[str]
-    signer: str
-    interval_s: float
-    branch: str
-    paths: list[str]
+    name: str  # of the source
+    type: str  # directory, git or inbox
+    location: str  # a folder or an address
+    revision: str  # in force
+    seen_revision: str  # the newest that was found
+    fetched_at: str | None  # when it was looked at last with news
+    applied_at: str | None  # when the revision in force was taken
+    resources: int  # how many it declares
+    error: str  # why it cannot be read just now
+    held: str  # why the newest revision is not in force, in one word
+    problems: list[str]  # what is wrong with it, each with its place
+    signer: str  # whose signature was verified
+    interval_s: float  # seconds from one look to the next
+    branch: str  # of the repository; empty: its own choice
+    paths: list[str]  # inside the source, later ones over earlier ones
     withheld: list[str]  # what it declares no more and stays, because the store was lost
 
 
 class OperationView(TypedDict):
-    id: str
-    kind: str
-    actor: str
-    at: str
+    id: str  # of the operation
+    kind: str  # apply, delete, reconcile, push, override …
+    actor: str  # who asked
+    at: str  # when
     state: str  # running | done | failed
-    refs: list[str]
-    message: NotRequired[str]
+    refs: list[str]  # what it is about
+    message: NotRequired[str]  # why it failed
 
 
 class KindView(TypedDict):
-    name: str
-    api_version: str
+    name: str  # of the kind
+    api_version: str  # that its manifests name
     columns: list[str]  # beside those that every kind has
     expands: bool  # it has parts
     lives: bool  # it needs a living node
 
 
 class LogLineView(TypedDict):
-    at: str
+    at: str  # when it was printed
     stream: str  # stdout | stderr
-    text: str
+    text: str  # the line
 
 
 class HealthView(TypedDict):
     status: str  # running | degraded | stalled | stopping
-    version: str
-    uptime_s: float
-    last_pass_age_s: float | None
+    version: str  # of Holdfast
+    uptime_s: float  # seconds since the node was started
+    last_pass_age_s: float | None  # seconds since the engine looked at anything; null: not yet
     last_heartbeat_age_s: float | None  # since the store was last seen to take a write
     problems: list[str]  # why it is not well, each with its place
 
@@ -184,66 +184,66 @@ class HealthView(TypedDict):
 class DaemonView(HealthView):
     """The node as a running thing."""
 
-    node_id: str
-    pid: int
-    started_at: str
-    resources: int
+    node_id: str  # its own for ever
+    pid: int  # of its process
+    started_at: str  # when
+    resources: int  # how many it takes care of
     listeners: dict[str, str]  # "public" -> "127.0.0.1:8081"
-    warnings: list[str]
+    warnings: list[str]  # what does not work while the node goes on
 
 
 class StatsView(TypedDict):
-    uptime_s: float
-    memory_bytes: int
-    cpu_s: float
-    resources: int
-    oldest_event: int
-    newest_event: int
+    uptime_s: float  # seconds since the node was started
+    memory_bytes: int  # resident
+    cpu_s: float  # seconds of a processor that it has used
+    resources: int  # how many it takes care of
+    oldest_event: int  # the id of the first event that is kept
+    newest_event: int  # the id of the last event
 
 
 class RebuiltView(TypedDict):
     """The store was lost, and nobody has confirmed yet that what nothing declares may go."""
 
-    at: str
-    reason: str
+    at: str  # when
+    reason: str  # what was wrong with it
     aside: str  # the damaged file, beside the new one
     withheld: list[str]  # what would be removed
-    remedy: str
+    remedy: str  # the command that confirms it
 
 
 class NodeView(TypedDict):
     """The whole node at a glance."""
 
-    node_id: str
+    node_id: str  # its own for ever
     status: str  # running | degraded | stalled | stopping
-    version: str
-    started_at: str
-    uptime_s: float
-    last_pass_age_s: float | None
-    resources: int
-    ready: int
-    not_ready: int
-    stalled: int
-    kinds: dict[str, dict[str, int]]
-    sources: list[SourceView]
-    rebuilt: RebuiltView | None
+    version: str  # of Holdfast
+    started_at: str  # when
+    uptime_s: float  # seconds since the node was started
+    last_pass_age_s: float | None  # seconds since the engine looked at anything; null: not yet
+    resources: int  # how many it takes care of
+    ready: int  # how many are ready
+    not_ready: int  # how many are not, and may come to be
+    stalled: int  # how many need a person
+    kinds: dict[str, dict[str, int]]  # the same three counts for each kind
+    sources: list[SourceView]  # where its wishes come from
+    rebuilt: RebuiltView | None  # null, unless the store was lost
     problems: list[str]  # why it is not well, the warnings among it
-    warnings: list[str]
+    warnings: list[str]  # what does not work while the node goes on
 
 
 class ProblemView(TypedDict):
     """RFC 9457, with the fields that the sources of this API promised."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    message: str
-    timestamp: str
-    request_id: str
-    remedy: NotRequired[str]
-    errors: NotRequired[list[dict[str, str]]]
-    invalid_params: NotRequired[list[dict[str, str]]]
-    details: NotRequired[dict[str, Any]]
+    type: str  # names the code
+    title: str  # of the status
+    status: int  # of the answer
+    detail: str  # the cause and its place
+    instance: str  # the path that was asked for
+    code: str  # in one word, for programs
+    message: str  # the same as `detail`
+    timestamp: str  # when
+    request_id: str  # under which the node's log says more
+    remedy: NotRequired[str]  # what to do about it
+    errors: NotRequired[list[dict[str, str]]]  # what is wrong in the request: `pointer`, `field`, `message`
+    invalid_params: NotRequired[list[dict[str, str]]]  # the same as `errors`
+    details: NotRequired[dict[str, Any]]  # more, by name

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from litestar import Response, post
 from litestar.di import NamedDependency, Provide
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter, SkipValidation
 
-from api.bodies import Rest, bundle_of, flag_of, object_of, rest
+from api.bodies import BundleBody, Rest, bundle_of, flag_of, object_of, rest
 from api.errors import Fault, Wrong
-from api.identity import READS
+from api.identity import CONFLICTS, READS
 from api.routes import AnyRequest, By, TheDesk
+from api.shapes import takes
 from reconciler.model import Ref
 from reconciler.runtime.desk import Selection
 from reconciler.views import OperationView, PreviewView
@@ -19,12 +21,38 @@ from reconciler.views import OperationView, PreviewView
 DryRun = Annotated[bool, QueryParameter(name="dryRun", description="Only show what would change.")]
 
 
+class ReconcileBody(TypedDict):
+    """Which resources to look at."""
+
+    refs: NotRequired[list[str]]  # such as `service/web`; none: all
+    allow_prune: NotRequired[bool]  # what the sources declare may remove much, after a lost store too
+
+
+class DeleteBody(TypedDict):
+    """Which resources nobody wants any more."""
+
+    refs: list[str]  # such as `service/web`
+    allow_prune: NotRequired[bool]  # they may be more than half of what is there
+
+
 Beside = NamedDependency[SkipValidation[Rest]]
 
 BESIDE = {"beside": Provide(rest, sync_to_thread=False)}
 
 
-@post("/api/v1/apply", status_code=202, dependencies=BESIDE, summary="Put manifests into the inbox")
+@post(
+    "/api/v1/apply",
+    status_code=202,
+    opt=CONFLICTS | takes(BundleBody, yaml=True),
+    dependencies=BESIDE,
+    responses={
+        202: ResponseSpec(OperationView, generate_examples=False, description="Asked for; the loop does it."),
+        200: ResponseSpec(
+            PreviewView, generate_examples=False, description="With `dryRun`: what it would change."
+        ),
+    },
+    summary="Put manifests into the inbox",
+)
 async def apply(
     request: AnyRequest, desk: TheDesk, by: By, beside: Beside, *, dry_run: DryRun = False
 ) -> Response[OperationView] | Response[PreviewView]:
@@ -37,7 +65,7 @@ async def apply(
 @post(
     "/api/v1/diff",
     status_code=200,
-    opt=READS,
+    opt=READS | takes(BundleBody, yaml=True),
     dependencies=BESIDE,
     summary="What applying the same would change",
 )
@@ -45,22 +73,28 @@ async def diff(request: AnyRequest, desk: TheDesk, beside: Beside) -> PreviewVie
     return await desk.diff(await bundle_of(request, beside))
 
 
-@post("/api/v1/reconcile", status_code=202, summary="Look now, and begin the tries anew")
+@post(
+    "/api/v1/reconcile",
+    status_code=202,
+    opt=takes(ReconcileBody),
+    summary="Look now, and begin the tries anew",
+)
 async def reconcile(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
-    """The body names `refs`; without a body, or with none named, all resources are meant.
-
-    `allow_prune`: what the sources among them declare now may remove much, and what was kept because the
-    store was lost.
-    """
-    given = await object_of(request, known=("refs", "allow_prune"))
+    """Without a body, or with no refs named in it, all resources are meant."""
+    given = await object_of(request, ReconcileBody)
     refs = _refs(desk, given) or desk.refs(Selection())
     return await desk.reconcile(refs, by, allow_prune=flag_of(given, "allow_prune"))
 
 
-@post("/api/v1/delete", status_code=202, summary="Take several things out of the inbox at once")
+@post(
+    "/api/v1/delete",
+    status_code=202,
+    opt=CONFLICTS | takes(DeleteBody),
+    summary="Take several things out of the inbox at once",
+)
 async def delete(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
-    """The body names `refs`, which may need one another, and may say `allow_prune`."""
-    given = await object_of(request, known=("refs", "allow_prune"), needed=("refs",))
+    """They may need one another."""
+    given = await object_of(request, DeleteBody)
     return await desk.delete(_refs(desk, given), by, allow_prune=flag_of(given, "allow_prune"))
 
 

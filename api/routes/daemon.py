@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import get, post
-from litestar.params import FromQuery
+from litestar.params import QueryParameter
 
 from api.identity import INTERNAL
 from api.routes import By, TheDesk
 from reconciler.views import DaemonView, StatsView
+
+Services = Annotated[bool, QueryParameter(description="End what the node supervises as well.")]
 
 
 @get("/status", sync_to_thread=False, opt=INTERNAL, summary="State and uptime")
@@ -36,10 +40,10 @@ async def daemon_stats(desk: TheDesk) -> StatsView:
     opt=INTERNAL,
     summary="Stop the node; services go on if not asked",
 )
-async def shutdown(desk: TheDesk, by: By, services: FromQuery[bool] = False) -> DaemonView:  # noqa: FBT002
+async def shutdown(desk: TheDesk, by: By, *, services: Services = False) -> DaemonView:
     return await desk.daemon.stop(by, services=services)
 
 
 @post("/api/v1/daemon/shutdown", status_code=202, summary="The same under the API's own path")
-async def daemon_shutdown(desk: TheDesk, by: By, services: FromQuery[bool] = False) -> DaemonView:  # noqa: FBT002
+async def daemon_shutdown(desk: TheDesk, by: By, *, services: Services = False) -> DaemonView:
     return await desk.daemon.stop(by, services=services)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
 
 from api.identity import EVERYWHERE
 from api.routes import TheDesk
@@ -15,11 +16,25 @@ def _health(desk: TheDesk) -> Response[HealthView]:
     return Response(view, status_code=503 if view["status"] == "stalled" else 200)
 
 
-@get("/health", sync_to_thread=False, opt=EVERYWHERE, summary="Liveness, with the age of the last pass")
+UNWELL = {503: ResponseSpec(HealthView, description="The engine does not work.", generate_examples=False)}
+
+
+@get(
+    "/health",
+    sync_to_thread=False,
+    opt=EVERYWHERE,
+    responses=UNWELL,
+    summary="Liveness, with the age of the last pass",
+)
 def health(desk: TheDesk) -> Response[HealthView]:
     return _health(desk)
 
 
-@get("/api/v1/daemon/health", sync_to_thread=False, summary="The same under the API's own path")
+@get(
+    "/api/v1/daemon/health",
+    sync_to_thread=False,
+    responses=UNWELL,
+    summary="The same under the API's own path",
+)
 def daemon_health(desk: TheDesk) -> Response[HealthView]:
     return _health(desk)

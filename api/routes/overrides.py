@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from litestar import delete, get, post
 
@@ -10,6 +11,7 @@ from api.bodies import object_of, text_of
 from api.errors import Fault, Wrong
 from api.pages import Page, page_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
+from api.shapes import takes
 from reconciler.quantities import parse_duration
 from reconciler.views import OverrideView
 
@@ -19,10 +21,21 @@ def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[Overrid
     return page_of(desk.overrides(), lambda view: view, request.url, paging)
 
 
-@post("/api/v1/overrides", status_code=201, summary="Patch a wish for a while")
+OverrideBody = TypedDict(  # `for` is a word of Python's own
+    "OverrideBody",
+    {
+        "ref": Annotated[str, "such as `service/web`"],
+        "patch": Annotated[dict[str, Any], 'the fields of the spec to set, such as `{"suspend": true}`'],
+        "reason": NotRequired[Annotated[str, "why, for who reads it later"]],
+        "for": NotRequired[Annotated[str, "how long it lasts, such as `2h`; none: until it is taken back"]],
+    },
+)
+
+
+@post("/api/v1/overrides", status_code=201, opt=takes(OverrideBody), summary="Patch a wish for a while")
 async def add(request: AnyRequest, desk: TheDesk, by: By) -> OverrideView:
-    """The body: `ref`, `patch` (`{"suspend": true}`), `reason`, and how long it is to last as `for`."""
-    given = await object_of(request, known=("ref", "patch", "reason", "for"), needed=("ref", "patch"))
+    """It takes the place of what was said about the same resource before."""
+    given = await object_of(request, OverrideBody)
     patch = given["patch"]
     if not isinstance(patch, dict) or not patch:
         raise Wrong(

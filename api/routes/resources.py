@@ -7,10 +7,12 @@ from typing import Annotated
 
 from litestar import Response, delete, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromQuery, QueryParameter, SkipValidation
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong
+from api.identity import CONFLICTS
 from api.pages import Limit, Page, Stretch, page_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from reconciler.runtime.desk import Selection
@@ -26,6 +28,7 @@ Cursor = Annotated[
     str | None, QueryParameter(description="What follows this one; empty: from the beginning.")
 ]
 Much = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
+AllowPrune = Annotated[bool, QueryParameter(description="It may take away more than half of what is there.")]
 Chosen = NamedDependency[SkipValidation[Selection]]
 
 
@@ -56,7 +59,17 @@ def stretch(
     }
 
 
-@get(ONE, sync_to_thread=False, summary="One resource, with its status")
+@get(
+    ONE,
+    sync_to_thread=False,
+    responses={
+        200: ResponseSpec(ResourceView, generate_examples=False, description="As it is."),
+        304: ResponseSpec(
+            None, generate_examples=False, description="As it was: `If-None-Match` still fits."
+        ),
+    },
+    summary="One resource, with its status",
+)
 def one(request: AnyRequest, desk: TheDesk, ref: TheRef) -> Response[ResourceView | None]:
     view = desk.resource(ref)
     tag = _tag(view)
@@ -76,10 +89,8 @@ def causes(desk: TheDesk, ref: TheRef) -> list[CauseView]:
     return desk.why(ref)
 
 
-@delete(ONE, status_code=202, summary="Take out of the inbox what was applied")
-async def remove(
-    desk: TheDesk, by: By, ref: TheRef, *, allow_prune: FromQuery[bool] = False
-) -> OperationView:
+@delete(ONE, status_code=202, opt=CONFLICTS, summary="Take out of the inbox what was applied")
+async def remove(desk: TheDesk, by: By, ref: TheRef, *, allow_prune: AllowPrune = False) -> OperationView:
     return await desk.delete([ref], by, allow_prune=allow_prune)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NotRequired, TypedDict
+
 from litestar import get, post
 from litestar.params import FromPath
 
 from api.bodies import object_of, text_of
 from api.pages import Limit, Page, page_of
 from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
+from api.shapes import takes
 from reconciler.views import OperationView, OverrideView, RevisionView, SourceView
 
 
@@ -41,12 +44,24 @@ async def push(desk: TheDesk, by: By, name: FromPath[str], namespace: Namespace 
     return await desk.push(source["name"], by)
 
 
-@post("/api/v1/sources/{name:str}/rollback", status_code=202, summary="Go back to a revision and stay there")
+class RollbackBody(TypedDict):
+    """Where to go back to."""
+
+    revision: NotRequired[str]  # its beginning; none: the one before the present one
+    reason: NotRequired[str]  # why, for who reads it later
+
+
+@post(
+    "/api/v1/sources/{name:str}/rollback",
+    status_code=202,
+    opt=takes(RollbackBody),
+    summary="Go back to a revision and stay there",
+)
 async def rollback(
     request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str], namespace: Namespace = "default"
 ) -> OverrideView:
-    """The body may name the `revision`, by its beginning, and a `reason`."""
-    given = await object_of(request, known=("revision", "reason"))
+    """Held there until the override on the source is taken back."""
+    given = await object_of(request, RollbackBody)
     source = desk.source(_named(name, namespace))
     return await desk.rollback(source["name"], text_of(given, "revision"), by, text_of(given, "reason"))
 

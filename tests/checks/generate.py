@@ -11,9 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from api.openapi import document
 from reconciler.runtime.plugins import find_kinds
 from reconciler.store.migrating import schema
-from tests.checks import kind_page, pages, schemas
+from tests.checks import api_page, kind_page, pages, schemas
 
 OWN = "reconciler.kinds."  # a plug-in's kinds are its own to document
 FOLDERS = (Path("schemas"), Path("docs/reference/kinds"))
@@ -23,9 +24,12 @@ def generated() -> dict[Path, str]:
     """Every generated file with its contents."""
     found = sorted(find_kinds().kinds.items())
     kinds = {name: kind for name, kind in found if type(kind).__module__.startswith(OWN)}
+    openapi = document()
     of_kinds = {name: schemas.manifest(name, kind) for name, kind in kinds.items()}
     return {
         **{Path(f"schemas/{name.lower()}.json"): schemas.text(of_kind) for name, of_kind in of_kinds.items()},
+        Path("schemas/openapi.json"): schemas.text(openapi),
+        Path("docs/reference/api.md"): api_page.page(openapi),
         Path("schemas/manifest.json"): schemas.text(schemas.any_manifest(of_kinds)),
         **{
             Path(f"docs/reference/kinds/{name.lower()}.md"): kind_page.page(name, kind, of_kinds[name])

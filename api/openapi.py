@@ -1,0 +1,184 @@
+"""The API described for programs: an OpenAPI document, made of the routes themselves.
+
+Rules: a pure function of the code; paths, parameters and shapes are what the framework reads from the
+handlers, meanings are the words that stand beside them in the code; every answer that is an error has
+the one problem document. Made when somebody asks: an idle node carries none of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.routes import HTTPRoute
+
+from api import errors, pages
+from api.app import build
+from api.examples import EXAMPLES
+from api.identity import SAFE
+from api.shapes import meanings, required
+from api.stream import Closing
+from reconciler import __version__, views
+from reconciler.settings import Api
+
+Json = dict[str, Any]
+
+ABOUT = """\
+What a node knows, and how it is asked for changes. The same paths are served over the node's Unix socket,
+where the kernel says who asks, and, for reading, over TCP on a loopback address.
+
+Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every error is a problem document
+(RFC 9457). A parameter or a member that is not known is refused with a suggestion."""
+
+BODY = "#/components/schemas/{name}"
+GENERIC = re.compile(r"(Page|Stretch)_[\w.]+\.(\w+)_")
+NOISE = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False}
+IN_PATHS = {
+    "kind": "The kind, in any spelling.",
+    "namespace": "The namespace.",
+    "name": "The name.",
+}
+SUCCESS = {"200": "As it is.", "201": "Made.", "202": "Asked for; the loop does it.", "204": "Done."}
+EVENTS, LINES = "text/event-stream", "application/x-ndjson"
+STREAMS = {
+    EVENTS: "Server-sent events: `id`, the name as `event`, and an object in JSON as `data`.",
+    LINES: "A `LogLineView` a line.",
+}
+DOORS = {
+    "everywhere": "Every listener has it.",
+    "internal": "The internal listener and the Unix socket have it.",
+    "private": "Only the Unix socket has it.",
+    "write": "Only over the Unix socket: over TCP the node is read-only.",
+}
+
+
+@lru_cache(maxsize=1)
+def encoded() -> bytes:
+    return json.dumps(document(), ensure_ascii=False).encode()
+
+
+def document() -> Json:
+    config = OpenAPIConfig(
+        title="Holdfast",
+        version=__version__,
+        description=ABOUT,
+        use_handler_docstrings=True,
+        operation_id_creator=lambda handler, _method, _path: f"{_file(handler)}_{handler.handler_name}",
+    )
+    app = build(None, Api(), Closing(), openapi=config)
+    found: Json = json.loads(GENERIC.sub(r"\1Of\2", json.dumps(app.openapi_schema.to_schema())))
+    schemas = found["components"]["schemas"]
+    bodies: list[type[Any]] = []
+    for path, method, handler in _operations(app):
+        write = method not in SAFE and not handler.opt.get("reads")
+        _finish(found["paths"][path][method.lower()], handler, write=write)
+        bodies += filter(None, [handler.opt.get("takes")])
+    schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
+    _explain(schemas, bodies)
+    found["components"]["responses"] = {"Problem": _problem("What went wrong.")}
+    return {key: found[key] for key in ("openapi", "info", "paths", "components")}
+
+
+def _operations(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
+    """All that is ours, and not the framework's own pages."""
+    for route in app.routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            if handler.fn.__module__.startswith("api.routes."):
+                yield from ((route.path_format, str(method), handler) for method in handler.http_methods)
+
+
+def _file(handler: HTTPRouteHandler) -> str:
+    return handler.fn.__module__.rpartition(".")[2]
+
+
+def _finish(operation: Json, handler: HTTPRouteHandler, *, write: bool) -> None:
+    """What the framework does not know of an operation."""
+    operation.pop("deprecated", None)
+    operation["tags"] = [_file(handler)]
+    doors = [DOORS["write"] if write else "", *(DOORS[word] for word in DOORS if handler.opt.get(word))]
+    operation["description"] = " ".join(filter(None, [operation.get("description", ""), *doors]))
+    for parameter in operation.get("parameters", ()):
+        _finish_parameter(parameter)
+    if body := handler.opt.get("takes"):
+        operation["requestBody"] = _body(body, yaml=handler.opt["yaml"])
+    answers = operation["responses"]
+    for status, answer in answers.items():
+        _finish_answer(status, answer)
+    for code in _troubles(handler, write=write):
+        status = errors.STATUS[code]
+        answers[str(status)] = _problem(f"{HTTPStatus(status).phrase}: `{code}`.")
+    answers["default"] = {"$ref": "#/components/responses/Problem"}
+
+
+def _finish_parameter(parameter: Json) -> None:
+    for word in NOISE:
+        parameter.pop(word, None)
+    if parameter["in"] == "path":
+        parameter.setdefault("description", IN_PATHS[parameter["name"]])
+    schema = parameter["schema"]
+    schema.pop("description", None)
+    choices = [one for one in schema.pop("oneOf", ()) if one != {"type": "null"}]
+    for choice in choices:  # what is not said is left out: a query has no null
+        schema |= choice
+
+
+def _finish_answer(status: str, answer: Json) -> None:
+    answer.pop("headers", None)
+    if answer["description"].startswith("Request ") or status in {"201", "204"}:
+        answer["description"] = SUCCESS[status]
+    content = answer.get("content", {})
+    if LINES in content:  # had as events too, by who accepts them
+        content[EVENTS] = {}
+    for media_type in content.keys() & STREAMS.keys():
+        content[media_type] = {"schema": {"type": "string", "description": STREAMS[media_type]}}
+
+
+def _troubles(handler: HTTPRouteHandler, *, write: bool) -> Iterator[str]:
+    """The codes that it refuses by, beside those that any request can meet."""
+    yield "INVALID_REQUEST"
+    if write or handler.opt.get("private"):
+        yield "FORBIDDEN"
+    if "{" in next(iter(handler.paths)) or handler.opt.get("names"):
+        yield "NOT_FOUND"
+    if handler.opt.get("conflicts"):
+        yield "CONFLICT"
+    if handler.opt.get("takes"):
+        yield from ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+
+
+def _problem(description: str) -> Json:
+    schema = {"$ref": BODY.format(name="ProblemView")}
+    return {"description": description, "content": {errors.CONTENT_TYPE: {"schema": schema}}}
+
+
+def _body(of: type[Any], *, yaml: bool) -> Json:
+    content: Json = {"application/json": {"schema": {"$ref": BODY.format(name=of.__name__)}}}
+    if yaml:
+        told = "Manifests as they are; what else a bundle says stands in the query."
+        content["application/yaml"] = {"schema": {"type": "string", "description": told}}
+    return {"required": bool(required(of)), "content": content}
+
+
+def _explain(schemas: Json, bodies: list[type[Any]]) -> None:
+    """Give each shape its meaning, what it needs, and an example."""
+    shapes = {of.__name__: of for of in (*vars(views).values(), *bodies) if hasattr(of, "__required_keys__")}
+    shapes |= {"Pagination": pages.Pagination, "Links": pages.Links}
+    for name, schema in schemas.items():
+        of = shapes.get(name) or (pages.Page if name.startswith("PageOf") else pages.Stretch)
+        schema["title"] = name
+        schema["description"] = " ".join((of.__doc__ or "").split()) or name
+        schema["required"] = [member for member in schema["properties"] if member in required(of)]
+        told = meanings(of)
+        for member, field in schema["properties"].items():
+            if member in told:
+                field["description"] = told[member]
+        if name in EXAMPLES:
+            schema["examples"] = [EXAMPLES[name]]

@@ -1,0 +1,20 @@
+"""The API described for programs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
+
+
+@get(
+    "/api/v1/openapi.json",
+    responses={200: ResponseSpec(dict[str, Any], generate_examples=False, description="As it is.")},
+    summary="This document: the API as OpenAPI 3.1",
+)
+async def openapi() -> Response[bytes]:
+    from api.openapi import encoded  # it describes these routes: it knows them, and not the other way round
+
+    return Response(await asyncio.to_thread(encoded), media_type="application/json")

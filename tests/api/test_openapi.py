@@ -1,0 +1,235 @@
+"""The OpenAPI document says what is so: every route is in it, and every answer is what it promises."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+from litestar.routes import HTTPRoute
+
+from api.app import build
+from api.openapi import document
+from api.stream import Closing
+from reconciler.settings import Api
+from tests.api.nodes import Running, key, running
+
+DOCUMENT: dict[str, Any] = document()
+OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    operation["operationId"]: (method, path, operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+SERVICE = """\
+apiVersion: holdfast.dev/v1
+kind: Service
+metadata: {name: web}
+spec: {command: [sh, -c, "echo hello; exec sleep 1000"]}
+"""
+WEB = {"kind": "service", "namespace": "default", "name": "web"}
+CAROL = {"kind": "key", "namespace": "default", "name": "carol"}
+BOB = {"kind": "key", "namespace": "default", "name": "bob"}
+ROOT = {"name": "root"}
+APPLIED = {"manifests": {"a.yaml": key("carol")}}
+CLASHING = {"manifests": {"a.yaml": key("bob").replace("creator", "maintainer")}}
+STOPS = ("daemon_shutdown", "daemon_daemon_shutdown")
+NO_ANSWER_HERE = {"default", "503"}  # a node that does not work: see test_health.py
+
+CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
+    ("changes_diff", {}, {"json": APPLIED}),
+    ("changes_apply", {}, {"json": APPLIED, "params": {"dryRun": "true"}}),
+    ("changes_apply", {}, {"json": APPLIED}),
+    ("changes_apply", {}, {"json": CLASHING}),
+    ("changes_apply", {}, {"content": key("carol"), "headers": {"Content-Type": "application/yaml"}}),
+    ("changes_reconcile", {}, {}),
+    ("changes_reconcile", {}, {"json": {"refs": ["key/bob"]}}),
+    ("overrides_add", {}, {"json": {"ref": "key/bob", "patch": {"suspend": True}, "for": "1h"}}),
+    ("overrides_every", {}, {}),
+    ("resources_one", BOB, {}),
+    ("overrides_end", BOB, {}),
+    ("daemon_status", {}, {}),
+    ("daemon_daemon_status", {}, {}),
+    ("daemon_stats", {}, {}),
+    ("daemon_daemon_stats", {}, {}),
+    ("description_openapi", {}, {}),
+    ("events_history", {}, {"params": {"limit": "50"}}),
+    ("graph_graph", {}, {}),
+    ("health_health", {}, {}),
+    ("health_daemon_health", {}, {}),
+    ("kinds_kinds", {}, {}),
+    ("logs_logs", WEB, {}),
+    ("logs_logs", WEB, {"headers": {"Accept": "text/event-stream"}}),
+    ("resources_pages", {}, {"params": {"per_page": "2"}}),
+    ("resources_stretch", {}, {"params": {"limit": "2"}}),
+    ("resources_stretch", {}, {}),
+    ("resources_one", WEB, {}),
+    ("resources_plans", WEB, {}),
+    ("resources_causes", WEB, {}),
+    ("sources_every", {}, {}),
+    ("sources_git", {}, {}),
+    ("sources_one", ROOT, {}),
+    ("sources_revisions", ROOT, {}),
+    ("sources_push", ROOT, {}),
+    ("sources_rollback", ROOT, {"json": {"reason": "as it was"}}),
+    ("status_node", {}, {}),
+    ("status_one", WEB, {}),
+    ("changes_delete", {}, {"json": {"refs": ["key/bob"]}}),
+    ("resources_remove", BOB, {}),
+    ("resources_remove", CAROL, {}),
+    ("changes_apply", {}, {"json": APPLIED}),
+    ("changes_delete", {}, {"json": {"refs": ["key/carol"]}}),
+]  # fmt: skip
+
+
+def strict() -> dict[str, Any]:
+    """The shapes, with nothing in them but what they name: an answer's every member is described."""
+    found: dict[str, Any] = copy.deepcopy(DOCUMENT["components"])
+    for schema in found["schemas"].values():
+        schema["additionalProperties"] = False
+    return found
+
+
+STRICT = strict()
+
+
+def conforms(value: object, schema: dict[str, Any]) -> None:
+    faults = [
+        f"{fault.json_path}: {fault.message}"
+        for fault in Draft202012Validator({**schema, "components": STRICT}).iter_errors(value)
+    ]
+    assert not faults, faults
+
+
+def promised(name: str, answer: httpx.Response) -> str:
+    """Hold an answer against what its operation says of it; the status that it is documented under."""
+    responses = OPERATIONS[name][2]["responses"]
+    status = str(answer.status_code) if str(answer.status_code) in responses else "default"
+    told = responses[status]
+    if "$ref" in told:
+        told = DOCUMENT["components"]["responses"][told["$ref"].rsplit("/", 1)[1]]
+    content = told.get("content", {})
+    if not content:
+        assert answer.content == b""
+        return status
+    media_type = answer.headers["content-type"].partition(";")[0]
+    assert media_type in content, (name, answer.status_code, media_type)
+    if media_type.endswith("json") and media_type != "application/x-ndjson":
+        conforms(answer.json(), content[media_type]["schema"])
+    return status
+
+
+def target(path: str, values: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "nothing"), path)
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[Running]:
+    manifests = "---\n".join((key("release"), key("bob"), SERVICE))
+    async with running(manifests, api__max_body_bytes=1_000_000) as found:
+        await found.ready("key/release", "key/bob", "service/web", "source/root")
+        yield found
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    for route in build(None, Api(), Closing()).routes:
+        if isinstance(route, HTTPRoute):
+            yield from ((route.path_format, method.lower()) for method in route.methods - {"OPTIONS"})
+
+
+@pytest.mark.req("CORE-10")
+def test_every_route_is_in_it_and_nothing_else() -> None:
+    described = {(path, method) for method, path, _ in OPERATIONS.values()}
+    assert described == set(routes())
+    assert len(OPERATIONS) == sum(len(methods) for methods in DOCUMENT["paths"].values())
+
+
+def test_it_is_whole() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    text = json.dumps(DOCUMENT)
+    for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', text)):
+        found: Any = DOCUMENT
+        for step in reference.split("/"):
+            found = found[step]
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    for name, (_, _, operation) in OPERATIONS.items():
+        assert operation["summary"], name
+        assert all(parameter["description"] for parameter in operation.get("parameters", ())), name
+
+
+def test_its_examples_are_what_they_are_examples_of() -> None:
+    shown = 0
+    for name, schema in STRICT["schemas"].items():
+        for example in schema.get("examples", ()):
+            conforms(example, {"$ref": f"#/components/schemas/{name}"})
+            shown += 1
+    assert shown >= 10
+
+
+REFUSALS: dict[str, dict[str, Any]] = {
+    "400": {"params": {"nonsense": "1"}},
+    "403": {},
+    "404": {},
+    "413": {"content": b"x" * 1_100_000, "headers": {"Content-Type": "application/json"}},
+    "415": {"content": b"x", "headers": {"Content-Type": "text/plain"}},
+}
+NOBODY: dict[str, Any] = {
+    "changes_reconcile": {"refs": ["key/nobody"]},
+    "changes_delete": {"refs": ["key/nobody"]},
+    "overrides_add": {"ref": "key/nobody", "patch": {"suspend": True}},
+}
+
+
+async def refused(node: Running, name: str, status: str) -> httpx.Response:
+    """Ask in the way that gets this refusal, whatever the operation is."""
+    method, path, _ = OPERATIONS[name]
+    over_tcp = node.internal if path == "/shutdown" else node.public
+    client = over_tcp if status == "403" else node.socket
+    asked = {"json": NOBODY[name]} if status == "404" and name in NOBODY else REFUSALS[status]
+    values = {"kind": "key"} if status == "404" else BOB
+    return await client.request(method.upper(), target(path, values), **asked)
+
+
+@pytest.mark.req("CORE-10", "ERR-01", "ERR-07", "ERR-11", "ERR-12", "ERR-17", "ERR-22")
+async def test_every_answer_is_what_the_document_promises(node: Running) -> None:
+    """Each operation as it is meant, and each that it refuses by every error that it documents."""
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    for name, (_, _, operation) in OPERATIONS.items():
+        for status in operation["responses"].keys() & REFUSALS.keys():
+            answer = await refused(node, name, status)
+            assert str(answer.status_code) == status, (name, status, answer.text)
+            seen[name].add(promised(name, answer))
+    async with node.socket.stream("GET", "/api/v1/events") as live:
+        seen["events_live"].add("200")
+        assert live.headers["content-type"].partition(";")[0] == "text/event-stream"
+    Path(node.source, "all.yaml").write_text("---\n".join((key("release"), key("bob"), SERVICE, key("eve"))))
+    await node.ready("key/eve")
+    for name, values, asked in CALLS:
+        method, path, _ = OPERATIONS[name]
+        answer = await node.socket.request(method.upper(), target(path, values), **asked)
+        assert answer.status_code < 500, (name, answer.text)
+        seen[name].add(promised(name, answer))
+        if name == "changes_reconcile":
+            known = await node.socket.get(f"/api/v1/operations/{answer.json()['id']}")
+            seen["operations_operation"].add(promised("operations_operation", known))
+        if tag := answer.headers.get("etag"):
+            again = await node.socket.get(target(path, values), headers={"If-None-Match": tag})
+            seen[name].add(promised(name, again))
+    for name in STOPS:
+        seen[name].add("202")  # by the next test
+    for name, (_, _, operation) in OPERATIONS.items():
+        assert seen[name] >= operation["responses"].keys() - NO_ANSWER_HERE, name
+
+
+@pytest.mark.req("DMN-05")
+@pytest.mark.parametrize("name", STOPS)
+async def test_a_stop_is_answered_as_the_document_promises(node: Running, name: str) -> None:
+    answer = await node.socket.post(OPERATIONS[name][1], params={"services": "true"})
+    assert promised(name, answer) == "202"
