@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -138,6 +137,8 @@ class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
         lower = name.lower()
         found = self._canonical.get(lower) or self._canonical.get(lower.removesuffix("s"))
         if found is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(lower, self._canonical, n=1)
             hint = (
                 f"did you mean '{self._canonical[near[0]]}'?" if near else f"known: {', '.join(sorted(self))}"

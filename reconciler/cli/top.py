@@ -11,8 +11,6 @@ import gc
 import importlib
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,8 +76,16 @@ def holdfast() -> None:
 def run(arguments: Sequence[str]) -> int:
     if sys.stdin is None:  # closed by who started us: there is nothing to read, and nobody to ask
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
-    if arguments[:1] != ["up"]:
-        gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
+    if arguments[:1] == ["up"]:
+        return _run(arguments)
+    gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
+    try:
+        return _run(arguments)
+    finally:
+        gc.freeze()  # Python would look for it at the end all the same
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         answer: Any = holdfast.main(list(arguments), prog_name="holdfast", standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -101,6 +107,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _crashed(crash: Exception, arguments: Sequence[str]) -> int:
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="holdfast-crash-", suffix=".txt", delete=False, encoding="utf-8"
     ) as report:

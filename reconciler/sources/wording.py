@@ -7,7 +7,6 @@ secret. What is shown is cut and escaped, since a name can be a megabyte long, o
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Final
 
 Path = tuple[str | int, ...]
@@ -32,6 +31,8 @@ def nearest(name: str, known: Collection[str], cutoff: float = _NEAR_ENOUGH) -> 
     """The known name that was probably meant."""
     if len(name) > LONGEST:
         return None
+    from difflib import get_close_matches
+
     spellings = {each.lower(): each for each in known}
     near = get_close_matches(name.lower(), spellings, n=1, cutoff=cutoff)
     return spellings[near[0]] if near else None

@@ -33,7 +33,7 @@ _BOUNDARY: Final = re.compile(
 )
 _PREAMBLE: Final = re.compile(r"(?>(?:[ \t]*(?:#[^\n]*)?|%[^\n]*)\n)*+")
 # Not printable in YAML, and the three that libyaml takes for the end of a line and YAML 1.2 does not.
-_UNREADABLE: Final = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNREADABLE: Final = "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _UNDECODED: Final = range(0xDC80, 0xDD00)  # what `surrogateescape` makes of a byte that is no UTF-8
 _WIDE: Final = 0x100
 
@@ -114,7 +114,7 @@ def _read(text: str, file: str, above: int, fill: Fill) -> Document | Misplaced 
 
 
 def _unreadable(text: str) -> Flaw | None:
-    bad = _UNREADABLE.search(text)
+    bad = re.search(_UNREADABLE, text)  # compiled for the first text that is not ASCII: it takes milliseconds
     if bad is None:
         return None
     mark = text.count("\n", 0, bad.start()) + 1, bad.start() - text.rfind("\n", 0, bad.start())
