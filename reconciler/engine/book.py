@@ -40,6 +40,7 @@ class Entry:
     memory: Mapping[str, JsonValue] = field(default=EMPTY)
     status: Status | None = None
     seen: Seen[Any] | None = None
+    disowned: bool = False  # the source that it was taken from is known to declare it no more
     fault: Exception | None = None  # its kind could not even say what belongs to it
     passed: float = 0.0  # when the last pass ended, on the monotonic clock
     _digest: str = ""
@@ -65,7 +66,7 @@ class Entry:
         return self.want is None and self.kept is not None and not self.kept.doomed
 
     def wish(self, want: Resource[Any] | None) -> None:
-        self.want, self._digest = want, ""
+        self.want, self._digest, self.disowned = want, "", False
 
 
 _VALUES = attrgetter(*(one.name for one in fields(Entry)))
@@ -125,7 +126,8 @@ class Book:
             return ""
         if entry.want is not None:
             return entry.want.origin.source
-        return entry.kept.source if entry.kept is not None and not entry.kept.doomed else ""
+        kept = entry.kept
+        return kept.source if kept is not None and not kept.doomed and not entry.disowned else ""
 
     def line(self, ref: Ref) -> dict[Ref, Kept]:
         """The row of a ref, and those of the wholes that it is a part of."""
@@ -158,6 +160,9 @@ class Book:
             entry.fault = None
             moved.append(entry.ref)
             self._index(entry.ref)
+        for entry in self._entries.values():
+            if entry.want is None and entry.kept is not None and entry.kept.source not in wishes.undecided:
+                entry.disowned = True
         if moved:
             self._tie_knots()
         return tuple(moved)

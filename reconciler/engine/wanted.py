@@ -1,7 +1,8 @@
 """What is wanted: the snapshots of all sources, what people have overridden, and what is to go.
 
 Rules: one decision at a time, and it is durable before it is in force; whatever ends by the clock ends by
-itself, even when the wall clock jumps; after the loss of the store nothing goes away until a person says so.
+itself, even when the wall clock jumps; after the loss of the store nothing goes away until a person says
+so when all can be told.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ class Wanted:
                     "removed yet",
                     remedy="allow it again when their drivers answer",
                 )
+            # What nobody can speak for yet would fall to whoever is read last, and count against its budget.
+            confirmed = confirmed and not wishes.undecided
             doomed = [self._book[ref] for ref in answer.removes]
             await self._decide(wishes, doomed, *([Note("rebuilt", None)] if confirmed else []))
             self._rebuilt = self._rebuilt and not confirmed

@@ -283,6 +283,39 @@ async def test_nobody_confirms_what_cannot_be_told() -> None:
 
 
 @virtual
+async def test_nobody_confirms_for_a_source_that_is_yet_to_be_read() -> None:
+    """What was found may be its own; and if not, its first revision would have to answer for all of it."""
+    house = House()
+    old = of("one", a=1, b=2, c=3, d=4, e=5)
+    await with_sources(house, root("one", "two"), old, of("two", p0=1))
+    await lose_the_store(house)
+    confirming = root("two", revision="2", allow_prune=True)
+    assert (await house.engine.submit(confirming)).removes == ()
+    answer = await house.engine.submit(of("two", p0=1))
+    assert (answer.accepted, answer.reason) == (True, "StoreRebuilt")
+    assert house.value("a") == 1
+    confirming = root("two", revision="3", allow_prune=True)
+    assert (await house.engine.submit(confirming)).removes == tuple(map(named, "abcde"))
+    await house.settled()
+    assert not any(house.value(name) for name in "abcde")
+    assert not house.engine.rebuilt
+
+
+@virtual
+async def test_a_source_that_has_taken_back_its_word_has_lost_it() -> None:
+    """Also where what it declared is kept, and also when it is broken later."""
+    house = House()
+    await house.store.commit(Note("rebuilt", True))
+    await with_sources(house, root("one", "two"), of("one", a=1), of("two"))
+    await house.engine.submit(of("one", "2"))
+    await house.engine.submit(snapshot(source="one", revision="3", problems=BROKEN))
+    await house.engine.submit(of("two", "2", a=2))
+    await house.settled()
+    assert (house.value("a"), house.reason("a")) == (2, "Converged")
+    assert house.engine.book.inventory[named("a")].source == "two"
+
+
+@virtual
 async def test_what_was_found_can_be_written_down_later() -> None:
     house = House()
     await with_sources(house, of("node", a=1))

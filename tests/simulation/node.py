@@ -39,7 +39,6 @@ class Node:
         self._make_engine = make_engine
         self.clock = VirtualClock()
         self.accepted = Accepted()
-        self.refused: set[str] = set()  # sources whose newest revision waits for a person
         self.overrides: dict[Ref, Override] = {}
         self.witness = Witness(self)
         self.faults = Faults(Random(random.random()))
@@ -155,10 +154,7 @@ class Node:
 
     def submitted(self, snapshot: Snapshot, answer: Submission, *, read_before: bool) -> None:
         self.witness.note(f"submitted {snapshot.revision}: {answer}")
-        self.refused -= {snapshot.source}
-        if not answer.accepted:
-            self.refused.add(snapshot.source)
-        else:
+        if answer.accepted:
             self.accepted.take(snapshot, read_before=read_before)
             self.witness.heard()
 

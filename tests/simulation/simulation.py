@@ -153,8 +153,6 @@ class Simulation:
             if ref in wants or ref in needed or row.annotations.get("holdfast.dev/reconcile") == "disabled":
                 continue
             broken = {name for name in reached & accepted.last.keys() if accepted.last[name].problems}
-            if reached & self.node.refused - self.node.read():
-                continue  # what it declares can be told only once a person allows it
             if witness.notes.get("rebuilt") or row.source in broken or (broken and not row.source):
                 continue
             yield f"{ref} is wanted no more, and still in the inventory: {row}"
