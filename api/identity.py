@@ -34,6 +34,8 @@ INTERNAL = {"internal": True}
 """The opt of a route of the internal listener; the socket has it too, the public one has not."""
 CONFLICTS = {"conflicts": True}
 """The opt of a route that refuses what a source declares otherwise."""
+PROVEN = {"proven": True}
+"""The opt of a route that asks for a proof of its own, and so may be called over TCP by whoever has it."""
 EVERYWHERE = {"everywhere": True}
 """The opt of a route that every listener has."""
 
@@ -102,7 +104,7 @@ def allowed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHa
         return
     if not opt.get("everywhere") and bool(opt.get("internal")) != (door is Door.INTERNAL):
         raise NotFoundException(detail="the path is not served by this listener")
-    if connection.scope.get("method", "") not in SAFE and not opt.get("reads"):
+    if connection.scope.get("method", "") not in SAFE and not (opt.get("reads") or opt.get("proven")):
         raise Refused(
             "over TCP this node is read-only",
             remedy="write through the node's Unix socket, as `holdfast` does, or change its manifests",

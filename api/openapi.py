@@ -78,7 +78,7 @@ def document() -> Json:
     schemas = found["components"]["schemas"]
     bodies: list[type[Any]] = []
     for path, method, handler in _operations(app):
-        write = method not in SAFE and not handler.opt.get("reads")
+        write = method not in SAFE and not (handler.opt.get("reads") or handler.opt.get("proven"))
         _finish(found["paths"][path][method.lower()], handler, write=write)
         bodies += filter(None, [handler.opt.get("takes")])
     schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
@@ -144,6 +144,9 @@ def _finish_answer(status: str, answer: Json) -> None:
 def _troubles(handler: HTTPRouteHandler, *, write: bool) -> Iterator[str]:
     """The codes that it refuses by, beside those that any request can meet."""
     yield "INVALID_REQUEST"
+    if handler.opt.get("proven"):
+        yield from ("UNAUTHORIZED", "PAYLOAD_TOO_LARGE")
+        return
     if write or handler.opt.get("private"):
         yield "FORBIDDEN"
     if "{" in next(iter(handler.paths)) or handler.opt.get("names"):

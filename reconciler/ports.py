@@ -455,6 +455,7 @@ class SourceConfig:
     verify: Mapping[str, JsonValue] = EMPTY  # git: {mode: ssh|openpgp, keys: [...], file: ...}
     allow_force: bool = False  # git: history may be rewritten
     auth: Mapping[str, JsonValue] = EMPTY  # git: references to secrets, never their values
+    hook: Mapping[str, JsonValue] = EMPTY  # git: whom to believe that something was pushed, by reference too
     hold: str = ""  # stay at this revision
     suspended: bool = False
     parent: str = ""  # the source that declares this one

@@ -32,6 +32,8 @@ class Api:
     """Where the HTTP API listens."""
     max_body_bytes: int = 64 * 1024 * 1024
     """The largest body of `apply` and `diff`."""
+    hook_secret_file: str = ""
+    """A file with the secret of push hooks, for sources that name none of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,11 @@ class OperationView(TypedDict):
     message: NotRequired[str]  # why it failed
 
 
+class HookView(TypedDict):
+    source: str  # that is fetched
+    fetch: str  # now | soon: hooks that come within a second are answered by one fetch
+
+
 class KindView(TypedDict):
     name: str  # of the kind
     api_version: str  # that its manifests name

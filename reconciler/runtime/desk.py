@@ -33,6 +33,7 @@ from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
 from reconciler.runtime.claims import Claims, claims
 from reconciler.runtime.daemon import Daemon
+from reconciler.runtime.hooks import Hooks
 from reconciler.sources.history import IN_FORCE
 from reconciler.sources.stored_tree import StoredTree
 from reconciler.views import (
@@ -79,6 +80,7 @@ class Desk:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.daemon = Daemon(node)
+        self.hooks = Hooks(node)
 
     # ------------------------------------------------------------------------------------------ looking
 

@@ -105,6 +105,7 @@ def _of_feed(config: SourceConfig) -> SourceConfig:
         progress_deadline_s=0.0,
         substitute=EMPTY,
         patches=(),
+        hook=EMPTY,
         hold="",
         suspended=False,
         parent="",

@@ -63,6 +63,7 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("graph_graph", {}, {}),
     ("health_health", {}, {}),
     ("health_daemon_health", {}, {}),
+    ("hooks_hook", ROOT, {"headers": {"X-Gitlab-Token": "hook"}}),
     ("kinds_kinds", {}, {}),
     ("logs_logs", WEB, {}),
     ("logs_logs", WEB, {"headers": {"Accept": "text/event-stream"}}),
@@ -130,9 +131,11 @@ def target(path: str, values: dict[str, str]) -> str:
 
 
 @pytest.fixture
-async def node() -> AsyncIterator[Running]:
+async def node(tmp_path: Path) -> AsyncIterator[Running]:
     manifests = "---\n".join((key("release"), key("bob"), SERVICE))
-    async with running(manifests, api__max_body_bytes=1_000_000) as found:
+    secret = tmp_path / "secret"
+    secret.write_text("hook")
+    async with running(manifests, api__max_body_bytes=1_000_000, api__hook_secret_file=str(secret)) as found:
         await found.ready("key/release", "key/bob", "service/web", "source/root")
         yield found
 
@@ -175,9 +178,10 @@ def test_its_examples_are_what_they_are_examples_of() -> None:
 
 REFUSALS: dict[str, dict[str, Any]] = {
     "400": {"params": {"nonsense": "1"}},
+    "401": {},
     "403": {},
     "404": {},
-    "413": {"content": b"x" * 1_100_000, "headers": {"Content-Type": "application/json"}},
+    "413": {"content": b"x" * (26 << 20), "headers": {"Content-Type": "application/json"}},
     "415": {"content": b"x", "headers": {"Content-Type": "text/plain"}},
 }
 NOBODY: dict[str, Any] = {

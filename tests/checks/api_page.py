@@ -17,7 +17,7 @@ PARTS = {
     "events": "Events",
     "graph": "The graph",
     "health": "Health",
-    "hooks": "Hooks",
+    "hooks": "Push hooks",
     "kinds": "Kinds",
     "logs": "Logs",
     "operations": "Operations",

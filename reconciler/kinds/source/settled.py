@@ -59,6 +59,7 @@ def _from_git(config: SourceConfig, git: Git) -> SourceConfig:
         on_invalid=OnInvalid.HOLD,
         verify=git.verify.model_dump(mode="json") if git.verify is not None else {},
         allow_force=git.allow_force,
+        hook=git.hook.model_dump(mode="json") if git.hook is not None else {},
         auth={
             name: value for name, value in git.auth.model_dump(mode="json", by_alias=True).items() if value
         },

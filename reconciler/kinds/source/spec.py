@@ -88,6 +88,8 @@ class Git(Part):
     """Stay at this commit, written in full."""
     auth: GitAuth = GitAuth()
     """How to log in."""
+    hook: SecretValue | None = None
+    """The secret that a forge signs its push hooks with: `POST /api/v1/hooks/NAME` then fetches at once."""
     verify: Verify | None = None
     """Whose signature a revision must bear; without it, the policy of the source that declares this one."""
     allow_force: bool = False
