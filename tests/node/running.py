@@ -37,11 +37,23 @@ class RunningNode:
         self.remote = Remote(str(data / "holdfast.sock"), timeout=10.0)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        command = [HOLDFAST, "up", str(self.place), "--data", str(self.data), "--listen", "127.0.0.1:0"]
-        environ = os.environ | {"HOLDFAST_DAEMON_LEGACY_LISTEN": ""}
+    def start(self, **settings: str) -> None:
+        """`settings` are variables of its environment."""
+        command = [HOLDFAST, "up", str(self.place), "--data", str(self.data)]
+        environ = os.environ | {"HOLDFAST_API_LISTEN": "127.0.0.1:0", "HOLDFAST_DAEMON_LEGACY_LISTEN": ""}
+        environ |= settings
         with (self.data.parent / "log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def said(self) -> str:
+        """All that it has printed."""
+        return (self.data.parent / "log").read_text()
 
     def kill(self) -> None:
         """Without a warning, as the power does it."""
@@ -68,6 +80,25 @@ class RunningNode:
             return False
         return True
 
+    def source(self, name: str = "root") -> dict[str, Any]:
+        """How a source does; empty while nobody knows."""
+        try:
+            return dict(self.ask(f"/sources/{name}"))
+        except Problem:
+            return {}
+
+    def push(self, name: str) -> None:
+        self.remote.ask("POST", f"/api/v1/sources/{name}/push")
+
+    def status(self, ref: str) -> dict[str, Any]:
+        """How a resource does; empty when there is none."""
+        kind, _, name = ref.partition("/")
+        try:
+            found = self.ask("/resources/all", {"kind": kind, "name": name})["data"]
+        except Problem:
+            return {}
+        return dict(found[0]["status"]) if found else {}
+
     def resources(self) -> dict[str, dict[str, Any]]:
         """By ref."""
         found: dict[str, dict[str, Any]] = {}
@@ -79,13 +110,21 @@ class RunningNode:
         return found
 
     def converged(self, wanted: set[str]) -> bool:
-        """Just these are there, beside the node's own sources, and all are ready."""
+        """Just these are there, beside sources, and all are ready, the sources too."""
+        return self.has(wanted) and all(one["status"]["ready"] for one in self.resources().values())
+
+    def has(self, wanted: set[str]) -> bool:
+        """Just these are there, and ready as they are declared now, however the sources do."""
         try:
             found = self.resources()
         except Problem:
             return False
-        own = {ref for ref in found if not ref.startswith("source/")}
-        return own == wanted and all(one["status"]["ready"] for one in found.values())
+        ready = {
+            ref: status["ready"] and status["generation"] == status["observed_generation"]
+            for ref, one in found.items()
+            if (status := one["status"]) and not ref.startswith("source/")
+        }
+        return ready == dict.fromkeys(wanted, True)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -1,0 +1,53 @@
+"""A real node that follows a real repository, through a `Source` that its root folder declares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.node.running import RunningNode, running_node, until
+from tests.sources.git.repository import Repository
+
+SOURCE = "apiVersion: holdfast.dev/v1\nkind: Source\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+NAME = "shop"
+
+
+def source(name: str, **spec: object) -> str:
+    return SOURCE.format(name=name, spec=json.dumps(spec))
+
+
+@dataclass(frozen=True)
+class Committed:
+    node: RunningNode
+    repository: Repository
+
+    def declare(self, git: dict[str, object] | None = None, **spec: object) -> None:
+        """How the repository is followed from now on."""
+        where = {"url": str(self.repository.folder), "branch": "main", **(git or {})}
+        Path(self.node.place, "source.yaml").write_text(source(NAME, git=where, interval="1h", **spec))
+
+    def commit(self, files: dict[str, str | bytes | None], message: str = "A change", *options: str) -> str:
+        """Commit and say so, as a hook does it."""
+        head = self.repository.commit(files, message, *options)
+        self.node.push(NAME)
+        return head
+
+    def state(self, **wanted: object) -> dict[str, object]:
+        """Wait until the source is so."""
+        until(lambda: wanted.items() <= self.node.source(NAME).items(), f"source {NAME}: {wanted}")
+        return self.node.source(NAME)
+
+
+@contextmanager
+def committed(files: dict[str, str | bytes | None], **spec: object) -> Iterator[Committed]:
+    """A node whose repository has a first commit, which is in force."""
+    with running_node() as node:
+        scene = Committed(node, Repository(node.place.parent / "repository"))
+        head = scene.repository.commit(files, "First")
+        scene.declare(**spec)
+        node.start()
+        scene.state(revision=head)
+        yield scene
