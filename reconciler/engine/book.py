@@ -61,6 +61,11 @@ class Entry:
         return self.kept.generation + moved
 
     @property
+    def judged(self) -> Status | None:
+        """Its status, unless that is about an earlier wish."""
+        return self.status if self.status is not None and self.status.generation == self.generation else None
+
+    @property
     def withdrawn(self) -> bool:
         """Nobody wants it, and nobody has decided that it goes."""
         return self.want is None and self.kept is not None and not self.kept.doomed

@@ -268,7 +268,7 @@ class Node:
         kinds: dict[str, dict[str, int]] = {}
         totals = {"ready": 0, "not_ready": 0, "stalled": 0}
         for entry in self.engine.book:
-            status = entry.status
+            status = entry.judged
             word = "ready" if status is not None and status.ready else "not_ready"
             if status is not None and status.stalled:
                 word = "stalled"

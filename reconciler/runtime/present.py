@@ -79,20 +79,21 @@ def _causes(ref: Ref, book: Book, depth: int, told: set[Ref]) -> Iterator[CauseV
     if entry is None:
         yield {"ref": str(ref), "reason": "NotDeclared", "message": "nothing declares it", "depth": depth}
         return
-    ready = entry.status.condition("Ready") if entry.status is not None else None
-    if ready is None:
+    status = entry.judged
+    ready = status.condition("Ready") if status is not None else None
+    if status is None or ready is None:
         yield {"ref": str(ref), "reason": "Pending", "message": "not looked at yet", "depth": depth}
         return
     if ready.status:
         return
     yield {"ref": str(ref), "reason": ready.reason, "message": ready.message, "depth": depth}
-    below = entry.status.waits_for if entry.status is not None else ()
-    for other in (*below, *book.parts(ref)):
+    for other in (*status.waits_for, *book.parts(ref)):
         yield from _causes(other, book, depth + 1, told)
 
 
 def of_status(entry: Entry, book: Book, monotonic: float) -> StatusView:
-    status = entry.status or Status((), entry.generation, 0, "")
+    observed = entry.status.observed_generation if entry.status is not None else 0
+    status = entry.judged or Status((), entry.generation, observed, "")
     ready = status.condition("Ready")
     return {
         "kind": entry.ref.kind,

@@ -60,6 +60,16 @@ def test_diff_names_the_field_and_exits_with_one(node: RunningNode, manifest: Pa
     assert not [words for words in processes(marker).values() if words[-2] == "extra"]
 
 
+@pytest.mark.req("CLI-08", "CORE-06")
+def test_to_wait_is_to_wait_for_what_was_just_applied(node: RunningNode, manifest: Path, marker: str) -> None:
+    for turn in ("1", "2", "3"):
+        manifest.write_text(service("turned", marker, env={"TURN": turn}))
+        assert node.command("apply", "-f", str(manifest), "--yes", "--wait").returncode == 0
+        (pid,) = (pid for pid, words in processes(marker).items() if words[-2] == "turned")
+        assert f"TURN={turn}" in Path(f"/proc/{pid}/environ").read_text().split("\0")
+    assert node.command("delete", "service/turned", "--yes").returncode == 0
+
+
 @pytest.mark.req("CLI-01")
 def test_a_saved_plan_is_applied_only_while_it_is_the_same(node: RunningNode, manifest: Path) -> None:
     plan = manifest.with_suffix(".plan")

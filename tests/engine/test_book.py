@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -219,3 +220,17 @@ specs = st.builds(thing, value=st.integers(0, 2), size=st.integers(0, 2), polish
 @given(specs, specs)
 def test_a_digest_tells_wishes_apart_by_what_is_written(one: ThingSpec, other: ThingSpec) -> None:
     assert (digest(wish(A, one)) == digest(wish(A, other))) == (one == other)
+
+
+@pytest.mark.req("CORE-06")
+def test_a_status_counts_for_the_wish_that_it_is_about() -> None:
+    ready = Status((Condition("Ready", True, "Ready", "", NOW),), 3, 3, "1")
+    it = Book(KINDS)
+    it.load(Saved(inventory={A: row(A, digest=digest(wish(A)))}, statuses={A: ready, B: ready}))
+    it.wish(wishes(wish(A)))
+    assert it[A].judged is ready
+    assert it[B].judged is None
+    it.wish(wishes(wish(A, thing(value=2))))
+    assert it[A].judged is None, "how it was before it was wished otherwise says nothing"
+    it.wish(wishes(wish(A)))
+    assert it[A].judged is ready

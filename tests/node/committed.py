@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +24,14 @@ class Committed:
     node: RunningNode
     repository: Repository
 
-    def declare(self, git: dict[str, object] | None = None, **spec: object) -> None:
+    def declare(self, git: Mapping[str, object] | None = None, /, **spec: str) -> None:
         """How the repository is followed from now on."""
         where = {"url": str(self.repository.folder), "branch": "main", **(git or {})}
         Path(self.node.place, "source.yaml").write_text(source(NAME, git=where, interval="1h", **spec))
 
-    def commit(self, files: dict[str, str | bytes | None], message: str = "A change", *options: str) -> str:
+    def commit(
+        self, files: Mapping[str, str | bytes | None], message: str = "A change", *options: str
+    ) -> str:
         """Commit and say so, as a hook does it."""
         head = self.repository.commit(files, message, *options)
         self.node.push(NAME)
@@ -42,7 +44,7 @@ class Committed:
 
 
 @contextmanager
-def committed(files: dict[str, str | bytes | None], **spec: object) -> Iterator[Committed]:
+def committed(files: Mapping[str, str | bytes | None], **spec: str) -> Iterator[Committed]:
     """A node whose repository has a first commit, which is in force."""
     with running_node() as node:
         scene = Committed(node, Repository(node.place.parent / "repository"))
