@@ -232,6 +232,7 @@ class Snapshot:
     problems: tuple[Exception, ...] = ()  # what could not be read; with any, nothing is pruned
     notices: tuple[str, ...] = ()  # what was passed over, and why: for people, no error
     allow_prune: bool = False  # this revision says by name that it may remove much
+    deleted: frozenset[Ref] = frozenset()  # a person has deleted just these: no budget asks about them again
     message: str = ""
 
 

@@ -440,8 +440,8 @@ class SourceConfig:
     """A source made concrete: the settled wish of a `Source`, and what a feed is built from."""
 
     name: str
-    type: str  # directory | git | inbox
-    location: str  # a folder, or a git URL
+    type: str  # directory | git | inbox | cluster
+    location: str  # a folder, a git URL, or namespaces
     paths: tuple[str, ...] = (".",)  # inside it, in order: later ones overlay earlier ones
     branch: str = ""
     tag: str = ""
@@ -473,6 +473,7 @@ class Fetched:
     author: str = ""
     signer: str = ""  # whose signature was verified; empty when none was asked for
     allow_prune: bool = False  # it says by name that it may remove much
+    deleted: frozenset[Ref] = frozenset()  # what a person has deleted one by one
     notices: tuple[str, ...] = ()  # what was passed over in the tree, and why: for people, no error
 
 

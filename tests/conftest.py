@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator
+from pathlib import Path
 from typing import TypeVar
 
 import hypothesis
@@ -21,8 +22,10 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 STRICT = os.environ.get("HOLDFAST_TEST_STRICT") == "1"
 REQUIREMENT = re.compile(r"[A-Z]+-\d{2}")
-# Debian keeps daemons where only root's PATH looks.
-PROGRAMS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+# Debian keeps daemons where only root's PATH looks. `.ci/kube-apiserver` builds what has no package.
+CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+ASSETS = os.environ.get("KUBEBUILDER_ASSETS") or f"{CACHE}/holdfast/kubernetes"
+PROGRAMS = os.pathsep.join([ASSETS, os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 # No deadline: how long an example takes on a shared machine, under coverage, says nothing about the code.
 hypothesis.settings.register_profile("holdfast", deadline=None, derandomize=STRICT, print_blob=True)

@@ -22,6 +22,7 @@ from reconciler.errors import Problem
 VERBS = {
     "init": "Write a first manifest and say what to do next.",
     "up": "Run the node in the foreground, on a folder or a repository.",
+    "operator": "Run the node as a Kubernetes operator: its manifests are custom resources.",
     "down": "Stop the services and the node.",
     "validate": "Check manifests without a node.",
     "diff": "Show what apply would change.",
@@ -76,7 +77,7 @@ def holdfast() -> None:
 def run(arguments: Sequence[str]) -> int:
     if sys.stdin is None:  # closed by who started us: there is nothing to read, and nobody to ask
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
-    if arguments[:1] == ["up"]:
+    if arguments[:1] in (["up"], ["operator"]):
         return _run(arguments)
     gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
     try:

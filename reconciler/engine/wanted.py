@@ -105,7 +105,11 @@ class Wanted:
         inventory = self._book.inventory
         removes = gone(inventory, wishes)
         return wishes, weigh(
-            inventory, removes, allowed=any(one.allow_prune for one in snapshots), rebuilt=self._rebuilt
+            inventory,
+            removes,
+            allowed=any(one.allow_prune for one in snapshots),
+            rebuilt=self._rebuilt,
+            deleted=frozenset().union(*(one.deleted for one in snapshots)),
         )
 
     async def forget_source(self, name: str) -> None:

@@ -216,39 +216,49 @@ def gone(inventory: Mapping[Ref, Kept], wishes: Wishes) -> tuple[Ref, ...]:
         if ref not in wishes.wants
         and not kept.doomed
         and kept.source not in wishes.undecided
-        and not _part_of_a_fault(kept, inventory, wishes.faults)
+        and not _belongs(kept.parent, inventory, wishes.faults)
     )
 
 
-def _part_of_a_fault(kept: Kept, inventory: Mapping[Ref, Kept], faults: Mapping[Ref, Exception]) -> bool:
-    """Does it belong to something whose parts could not be told just now?"""
-    parent = kept.parent
-    while parent is not None and parent not in faults:
-        whole = inventory.get(parent)
-        parent = whole.parent if whole is not None else None
-    return parent is not None
+def _belongs(ref: Ref | None, inventory: Mapping[Ref, Kept], wholes: Collection[Ref]) -> bool:
+    """Is it one of these, or a part of one of them?"""
+    while ref is not None and ref not in wholes:
+        kept = inventory.get(ref)
+        ref = kept.parent if kept is not None else None
+    return ref is not None
 
 
 def weigh(
-    inventory: Mapping[Ref, Kept], removes: Collection[Ref], *, allowed: bool, rebuilt: bool
+    inventory: Mapping[Ref, Kept],
+    removes: Collection[Ref],
+    *,
+    allowed: bool,
+    rebuilt: bool,
+    deleted: Collection[Ref] = (),
 ) -> Submission:
-    """May a revision take all this away? Half of what is there is the most that goes without a word."""
+    """May a revision take all this away? Half of what is there is the most that goes without a word.
+
+    What a person has `deleted` by its name goes in any case, its parts included, and nobody counts it.
+    """
     named = tuple(sorted(removes))
+    asked = tuple(ref for ref in named if _belongs(ref, inventory, deleted))
+    counted = len(named) - len(asked)
     total = sum(not kept.doomed for kept in inventory.values())
-    if not named or allowed:
+    if not counted or allowed:
         return Submission(accepted=True, removes=named)
     if rebuilt:
         return Submission(
             accepted=True,
             reason="StoreRebuilt",
-            message=f"the store was lost and rebuilt, so {len(named)} of {total} resources are kept until a "
+            removes=asked,
+            message=f"the store was lost and rebuilt, so {counted} of {total} resources are kept until a "
             f"person confirms: {ALLOWING}",
         )
-    if total >= BUDGET_FROM and len(named) * 2 > total:
+    if total >= BUDGET_FROM and counted * 2 > total:
         return Submission(
             accepted=False,
             reason="PruneBudget",
-            message=f"it would remove {len(named)} of {total} resources, more than half; allow it by name: "
+            message=f"it would remove {counted} of {total} resources, more than half; allow it by name: "
             f"{ALLOWING}",
             removes=named,
         )

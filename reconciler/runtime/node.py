@@ -107,7 +107,8 @@ class Node:
         self.engine = Engine(world, pace, living=living)
         memory = Memory(store, clock, settings.data / "exports")
         self._reader = Reader(self.kinds)
-        sources = Supervisor(self._feeds(keystore), Means(memory, self.engine, self._reader.snapshot))
+        self.feeds = self._feeds(keystore)
+        sources = Supervisor(self.feeds, Means(memory, self.engine, self._reader.snapshot))
         self.drivers = Drivers(keystore, processes, sources)
         uses |= _uses(self.kinds, self._ports())
         self.uses: Mapping[str, Any] = uses

@@ -157,14 +157,14 @@ def of_origin(want: Resource[Any], book: Book) -> OriginView:
 
 
 def managed_by(source: str, book: Book) -> str:
-    """Who writes it: git, a directory, the API (its inbox), or the node's own settings."""
+    """Who writes it: git, a directory, the API (its inbox), the operator (a cluster), or the node."""
     if source == NODE_SOURCE:
         return "node"
     namespace, _, name = source.rpartition("/")
     entry = book.get(Ref("Source", namespace or "default", name))
     config = entry.seen.actual if entry is not None and entry.seen is not None else None
     kind = getattr(config, "type", "")
-    return {"inbox": "api"}.get(kind, kind or "directory")
+    return {"inbox": "api", "cluster": "operator"}.get(kind, kind or "directory")
 
 
 def of_override(override: Override) -> OverrideView:

@@ -18,7 +18,7 @@ from reconciler.model import Event
 from reconciler.ports import Clock, Feed, Fetched, Revision, Store
 from reconciler.records import dataclass
 from reconciler.sources.live_tree import LiveTree
-from reconciler.sources.stored_tree import contents, recalled
+from reconciler.sources.stored_tree import FleetingTree, contents, recalled
 
 LOOK_BACK: Final = 2000  # revisions: however many were held since, the one in force is among them
 
@@ -69,11 +69,13 @@ class History:
 
     async def to_keep(self, fetched: Fetched) -> Mapping[str, bytes] | None:
         """The contents that must be recorded with a revision that is about to come into force."""
-        # A folder cannot give its past back; a repository can, and the store already has what it gave.
+        # A folder or a cluster cannot give its past back; a repository can, and the store has what it gave.
         tree = fetched.tree
-        if self.applied[:1] == (fetched.revision,) or not isinstance(tree, LiveTree):
+        if self.applied[:1] == (fetched.revision,):
             return None
-        return await asyncio.to_thread(contents, tree)
+        if isinstance(tree, FleetingTree):
+            return tree.files
+        return await asyncio.to_thread(contents, tree) if isinstance(tree, LiveTree) else None
 
     async def takes_force(self, revision: str, files: Mapping[str, bytes] | None) -> None:
         if self.applied[:1] != (revision,):  # else it was so already, whatever was found out about it since

@@ -95,6 +95,7 @@ def _laid_over(layered: Sequence[Sequence[Reading]], config: SourceConfig, fetch
         resources,
         tuple(problems),
         message=fetched.message,
+        deleted=fetched.deleted,
         notices=_told(notices),
     )
 

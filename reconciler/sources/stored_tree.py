@@ -74,6 +74,14 @@ class StoredTree:
         return folder
 
 
+class FleetingTree(StoredTree):
+    """Contents that nobody else will have once this process has ended."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        return self._files
+
+
 def recalled(revision: str, files: Mapping[str, bytes], scratch: Path, at: datetime) -> Fetched:
     """A kept revision, as if it had just been fetched."""
     kept = dict(files)

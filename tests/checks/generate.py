@@ -1,4 +1,4 @@
-"""Writes the generated files: JSON Schemas for editors, and the reference pages; `--check` only compares.
+"""Writes the generated files: schemas, manifests for a cluster, reference pages; `--check` only compares.
 
 Rules: what is generated is a pure function of the code, the same on each machine. A generated folder
 holds nothing else: a file in it that nobody generates any more is stale, and `make gen` removes it.
@@ -14,10 +14,10 @@ from pathlib import Path
 from api.openapi import document
 from reconciler.runtime.plugins import find_kinds
 from reconciler.store.migrating import schema
-from tests.checks import api_page, kind_page, pages, schemas
+from tests.checks import api_page, cluster_manifests, kind_page, pages, schemas
 
 OWN = "reconciler.kinds."  # a plug-in's kinds are its own to document
-FOLDERS = (Path("schemas"), Path("docs/reference/kinds"))
+FOLDERS = (Path("schemas"), Path("docs/reference/kinds"), cluster_manifests.FOLDER)
 
 
 def generated() -> dict[Path, str]:
@@ -35,6 +35,7 @@ def generated() -> dict[Path, str]:
             Path(f"docs/reference/kinds/{name.lower()}.md"): kind_page.page(name, kind, of_kinds[name])
             for name, kind in kinds.items()
         },
+        **cluster_manifests.manifests(kinds),
         Path("docs/reference/settings.md"): pages.settings(),
         Path("docs/reference/errors.md"): pages.errors(),
         Path("reconciler/store/schema.sql"): schema(),

@@ -174,8 +174,12 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
 def _check_place(want: Resource[SourceSpec]) -> None:
     if source_name(want.ref) == NODE_SOURCE:
         raise Refused(f"'{NODE_SOURCE}' is what the node itself declares", remedy="choose another name")
-    if want.wish.inbox is not None and want.origin.source != NODE_SOURCE:
+    if want.origin.source == NODE_SOURCE:
+        return
+    if want.wish.inbox is not None:
         raise Refused("only the node itself declares an inbox", remedy="read the folder as a `directory`")
+    if want.wish.cluster is not None:
+        raise Refused("only the node itself declares a cluster", remedy="run `holdfast operator`")
 
 
 def _facts(state: SourceState) -> Mapping[str, JsonValue]:

@@ -40,6 +40,8 @@ def settled(want: Resource[SourceSpec]) -> SourceConfig:
     for kind, folder in (("directory", spec.directory), ("inbox", spec.inbox)):
         if folder is not None:
             config = replace(config, type=kind, location=folder.path)
+    if spec.cluster is not None:
+        config = replace(config, type="cluster", location=",".join(spec.cluster.namespaces))
     if spec.on_invalid is not None:
         config = replace(config, on_invalid=spec.on_invalid)
     if spec.interval is not None:

@@ -124,6 +124,13 @@ class Folder(Part):
         return path
 
 
+class Cluster(Part):
+    """Custom resources of the cluster that the node is an operator of."""
+
+    namespaces: tuple[str, ...] = ()
+    """Where to look; empty: everywhere."""
+
+
 class Target(Part):
     """Which resources a patch is for; what is left empty matches all."""
 
@@ -155,6 +162,8 @@ class SourceSpec(Spec):
     """A folder on this machine."""
     inbox: Folder | None = None
     """The folder that `apply` and the API write to; only the node itself declares one."""
+    cluster: Cluster | None = None
+    """The custom resources of a Kubernetes cluster; only `holdfast operator` itself declares one."""
     paths: tuple[str, ...] = Field(default=(".",), min_length=1)
     """Folders or files inside it; a later one overlays the earlier ones."""
     interval: Duration | None = None
@@ -176,7 +185,7 @@ class SourceSpec(Spec):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        given = [name for name in ("git", "directory", "inbox") if getattr(self, name) is not None]
+        given = [name for name in ("git", "directory", "inbox", "cluster") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"exactly one of `git` and `directory` is needed, not {len(given) or 'none'}")
         return self

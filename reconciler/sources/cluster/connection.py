@@ -1,0 +1,47 @@
+"""Who we are to which cluster: the only import of kopf, which knows kubeconfigs and service accounts.
+
+Rules: a kubeconfig that is named by KUBECONFIG wins; then the pod's service account, then `~/.kube/config`.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import kopf
+
+from reconciler.errors import Invalid, Missing
+
+REMEDY = "run it in a pod with a service account, or name a kubeconfig by KUBECONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to reach the API server, and as whom."""
+
+    server: str
+    namespace: str  # our own in a pod, else the context's
+    headers: Mapping[str, str] = field(repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)  # None: plain HTTP
+
+
+def login() -> Login:
+    """Read the credentials anew: a service account's token changes while the pod lives."""
+    ways = [kopf.login_with_service_account, kopf.login_with_kubeconfig]
+    if os.environ.get("KUBECONFIG"):
+        ways.reverse()
+    settings = kopf.OperatorSettings()
+    try:
+        info = next(filter(None, (way(settings=settings) for way in ways)), None)
+        if info is None or not info.server:
+            raise Missing("there is no cluster to be an operator of", remedy=REMEDY)
+        tls = info.as_ssl_context() if info.server.startswith("https://") else None
+    except Missing:
+        raise
+    except Exception as error:  # a kubeconfig is a file that people write: anything may be wrong with it
+        raise Invalid(
+            f"the kubeconfig cannot be used: {type(error).__name__}: {error}", remedy=REMEDY
+        ) from error
+    return Login(info.server.rstrip("/"), info.default_namespace or "default", info.as_http_headers(), tls)
