@@ -1,24 +1,29 @@
 """`holdfast up`: the node in the foreground.
 
-Rules: SIGINT and SIGTERM end it in order, with exit status 0; what it supervises goes on, and it says so.
+Rules: SIGINT and SIGTERM end it in order, with exit status 0, and a second one ends it at once; what it
+supervises goes on, and it says so, unless it was told to stop that too. SIGHUP reads the settings anew.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli import exits
-from reconciler.cli.event_lines import line
 from reconciler.errors import Invalid
 
 if TYPE_CHECKING:
     from reconciler.runtime.node import Node
+    from reconciler.settings import Settings
+
+AT_ONCE = 130  # the exit status of who is interrupted
 
 
 @click.command()
@@ -30,40 +35,94 @@ def up(place: str | None, data: str | None, listen: str | None) -> int:
 
     Without a place it goes on with the one that it was started with last.
     """
-    from reconciler.runtime.node import open_node
+    from reconciler.cli import node_log
+    from reconciler.cli.telling import say
     from reconciler.settings import load
 
-    settings = load(data, {"api.listen": listen} if listen else None)
+    def read() -> Settings:
+        return load(data, {"api.listen": listen} if listen else None)
 
-    async def live() -> None:
-        async with open_node(settings, _root(place) if place else None, living=True) as node:
-            loop = asyncio.get_running_loop()
-            for one in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(one, node.stopping.set)
-            click.echo(f"holdfast is up, its data in {settings.data}", err=True)
-            if settings.api.enabled:
-                click.echo(f"the API listens on http://{settings.api.listen}", err=True)
-            telling = asyncio.create_task(_tell(node))
-            await node.run()
-            telling.cancel()
-
-    asyncio.run(live())
-    click.echo("stopped; the services go on: `holdfast down` stops them too", err=True)
+    root = _root(place) if place else None
+    node_log.begin(read().log)
+    if asyncio.run(_live(read, root)):
+        say("stopped, and the services with it")
+    else:
+        say("stopped; the services go on: `holdfast down` stops them too")
     return exits.OK
 
 
-async def _tell(node: Node) -> None:
-    """What happens, as it happens, and on a terminal how everything stands after it."""
-    from reconciler.ports import EventFilter
+async def _live(read: Callable[[], Settings], root: dict[str, Any] | None) -> bool:
+    """Until it is stopped; whether its services were stopped too."""
+    from reconciler.cli.telling import draw, tell
+    from reconciler.runtime.node import open_node
 
-    _, newest = await node.desk.event_ids()
-    async for event in node.desk.follow(newest, EventFilter()):
-        drawn = sys.stderr.isatty()
-        click.echo(("\r\x1b[2K" if drawn else "") + line(event), err=True)
-        if drawn:
-            now = node.desk.node()
-            stands = f"{now['ready']} of {now['resources']} ready, {now['stalled']} stalled"
-            click.echo(click.style(stands, bold=True), nl=False, err=True)
+    async with open_node(read(), root, living=True) as node:
+        signals = _Signals(node, read)
+        signals.listen()
+        drawn = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        telling = asyncio.create_task((draw if drawn else tell)(node))
+        try:
+            await node.run()
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+        return node.desk.daemon.ends_services
+
+
+class _Signals:
+    """What the node does when it is told something by a signal."""
+
+    def __init__(self, node: Node, read: Callable[[], Settings]) -> None:
+        self._node = node
+        self._read = read
+        self._loop = asyncio.get_running_loop()
+        self._working: set[asyncio.Task[None]] = set()
+        self._terminal = sys.stdin.isatty()
+
+    def listen(self) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(one, self._stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _stop(self) -> None:
+        self._node.stopping.set()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            self._loop.remove_signal_handler(one)
+            signal.signal(one, _end_at_once)
+
+    def _hang_up(self) -> None:
+        """From who wants the settings read anew; or from a terminal that goes, and then it is a stop."""
+        if self._terminal and not sys.stdin.isatty():
+            self._stop()
+        else:
+            self._begin(self._reload())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    async def _reload(self) -> None:
+        from reconciler.cli import node_log
+        from reconciler.cli.telling import say
+        from reconciler.errors import Problem
+        from reconciler.runtime.reloading import reload
+
+        told = await reload(self._node, self._read)
+        if isinstance(told, Problem):
+            say(f"error: the settings stay as they were: {told}")
+            return
+        node_log.set_level(told.settings.log)
+        say(f"settings read anew; taken over: {', '.join(told.taken) or 'nothing'}")
+        if told.waiting:
+            say(f"only a restart brings: {', '.join(told.waiting)}")
+
+
+def _end_at_once(*_: object) -> None:
+    """The store is safe at any moment, so is whatever is being done: the next start goes on."""
+    if sys.stdout.isatty():
+        os.write(sys.stdout.fileno(), b"\x1b[?25h\r\n")  # the cursor, which the live view hides
+    os._exit(AT_ONCE)
 
 
 def _root(place: str) -> dict[str, Any]:

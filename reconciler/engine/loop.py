@@ -36,6 +36,10 @@ class Engine:
         self._wanted = Wanted(world, self._book, ledger, self._moved)
         self.last_pass: float | None = None
 
+    def set_pace(self, pace: Pace) -> None:
+        """Look as often as this from now on; how many work at once stays."""
+        self._workers.pace = pace
+
     @property
     def book(self) -> Book:
         return self._book

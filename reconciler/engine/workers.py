@@ -39,7 +39,7 @@ class Workers:
     ) -> None:
         self._clock = clock
         self._random = random
-        self._pace = pace
+        self.pace = pace
         self._work = work
         self._queue = Queue(random)
         self._idle: list[asyncio.Future[None]] = []
@@ -75,7 +75,7 @@ class Workers:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._pace.workers):
+            for _ in range(self.pace.workers):
                 group.create_task(self._one())
 
     async def _one(self) -> None:
@@ -113,7 +113,7 @@ class Workers:
             return
         now = self._clock.monotonic()
         # On whole seconds: an idle node wakes once for all that have come due, not once for each.
-        due = float(ceil(now + self._pace.resync_s * self._random.uniform(0.75, 1.25)))
+        due = float(ceil(now + self.pace.resync_s * self._random.uniform(0.75, 1.25)))
         priority = Priority.RESYNC
         if passed.error is not None or passed.unfinished:
             delay = self._queue.failed(ref)

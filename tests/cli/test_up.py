@@ -1,0 +1,185 @@
+"""`holdfast up` in the foreground: what it shows, what it says at its end, what signals do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.cli.terminal import HOLDFAST, INTERRUPT, Terminal, on_a_terminal
+from tests.node.running import RunningNode, key, processes, running_node, service, until
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("setsid")]
+ENVIRON = {"HOLDFAST_DAEMON_LEGACY_LISTEN": ""}
+
+
+@pytest.fixture
+def node() -> Iterator[RunningNode]:
+    """Its folders; whatever still runs in them at the end is stopped."""
+    with running_node() as node:
+        (node.place / "release.yaml").write_text(key("release"))
+        yield node
+
+
+def words(node: RunningNode) -> tuple[str, ...]:
+    return ("up", str(node.place), "--data", str(node.data), "--listen", "127.0.0.1:0")
+
+
+@contextmanager
+def shown(node: RunningNode, *, columns: int = 100, rows: int = 30) -> Iterator[Terminal]:
+    with on_a_terminal(*words(node), environ=ENVIRON, columns=columns, rows=rows) as terminal:
+        yield terminal
+
+
+@contextmanager
+def told(node: RunningNode) -> Iterator[subprocess.Popen[str]]:
+    """The node where nobody watches: it writes lines into a pipe."""
+    with subprocess.Popen(
+        [HOLDFAST, *words(node)],
+        env=os.environ | ENVIRON,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line_with(stream: Iterator[str] | None, words: str) -> str:
+    assert stream is not None
+    return next(line for line in stream if words in line)
+
+
+@pytest.mark.req("CLI-08")
+def test_a_terminal_shows_how_everything_stands(node: RunningNode) -> None:
+    (node.place / "broken.yaml").write_text(service("broken", uuid4().hex, needs={"nowhere": "started"}))
+    with shown(node) as terminal:
+        until(lambda: "of 4 ready" in terminal.text, "the resources are counted")
+        until(
+            lambda: "service/broken  Reconciling  DependencyMissing: needs service/nowhere" in terminal.text,
+            "and the reason is shown",
+        )
+        until(lambda: "source  root at dir:" in terminal.text, "so are the sources")
+        until(lambda: "API     http://127.0.0.1:" in terminal.text, "and where it is served")
+        until(lambda: "resource.ready       key/release" in terminal.text, "and what happened last")
+
+
+@pytest.mark.req("CLI-08")
+def test_the_view_fits_a_small_window(node: RunningNode) -> None:
+    (node.place / "more.yaml").write_text("---\n".join(key(f"key-{number}") for number in range(30)))
+    with shown(node, columns=40, rows=14) as terminal:
+        until(lambda: "33 of 33 ready" in terminal.text, "all are ready")
+        until(lambda: "more: `holdfast get` list" in terminal.text, "and not all are listed")
+        assert max(map(len, terminal.text.splitlines())) <= 40
+
+
+@pytest.mark.req("CLI-08", "DMN-09")
+def test_an_interrupt_stops_the_node_and_says_that_services_go_on(node: RunningNode) -> None:
+    marker = uuid4().hex
+    (node.place / "web.yaml").write_text(service("web", marker))
+    with shown(node) as terminal:
+        until(lambda: node.answers() and node.converged({"key/release", "service/web"}), "it is up")
+        terminal.press(INTERRUPT)
+        assert terminal.process.wait(60) == 0
+        until(lambda: "stopped; the services go on: `holdfast down` stops them too" in terminal.text, "said")
+    assert processes(marker)
+    node.start()  # so that the fixture can stop the service
+
+
+@pytest.mark.req("CLI-08", "DMN-09")
+def test_after_down_nobody_is_told_that_services_go_on(node: RunningNode) -> None:
+    with shown(node) as terminal:
+        until(lambda: node.answers() and node.converged({"key/release"}), "it is up")
+        assert node.command("down").returncode == 0
+        assert terminal.process.wait(60) == 0
+        until(lambda: "stopped, and the services with it" in terminal.text, "it says how it ended")
+        assert "go on: `holdfast down`" not in terminal.text
+
+
+@pytest.mark.req("DMN-09")
+def test_a_second_interrupt_ends_it_at_once(node: RunningNode) -> None:
+    """A client that never reads its answer holds the first stop up for the whole grace."""
+    (node.data / "holdfast.toml").write_text("[daemon]\nshutdown_grace_s = 3600\n")
+    with shown(node) as terminal:
+        until(lambda: node.answers() and node.converged({"key/release"}), "it is up")
+        follower = subprocess.Popen(
+            [HOLDFAST, "events", "--follow", "--data", str(node.data)], stdout=subprocess.PIPE
+        )
+        with follower:
+            assert follower.stdout is not None
+            follower.stdout.readline()
+            follower.send_signal(signal.SIGSTOP)
+            terminal.press(INTERRUPT)
+            until(lambda: "stopping" in terminal.text, "it has heard the first")
+            terminal.press(INTERRUPT)
+            status = terminal.process.wait(30)
+            follower.kill()
+    assert status in (0, 130), "0: it was quicker than the second"
+    assert "\x1b[?25h" in terminal.raw, "the cursor is shown again"
+
+
+@pytest.mark.req("DMN-09")
+def test_a_terminal_that_goes_away_stops_the_node_in_order(node: RunningNode) -> None:
+    with shown(node) as terminal:
+        until(lambda: node.answers() and node.converged({"key/release"}), "it is up")
+        terminal.hang_up()
+        assert terminal.process.wait(60) == 0
+
+
+@pytest.mark.req("DMN-10")
+def test_a_hangup_signal_reads_the_settings_anew(node: RunningNode) -> None:
+    with told(node) as process:
+        line_with(process.stdout, "resource.ready")
+        (node.data / "holdfast.toml").write_text("[reconcile]\ninterval_s = 5\nworkers = 4\n")
+        process.send_signal(signal.SIGHUP)
+        assert (
+            line_with(process.stderr, "settings read anew")
+            .strip()
+            .endswith("taken over: reconcile.interval_s: 30.0 -> 5.0")
+        )
+        assert "only a restart brings: reconcile.workers: 32 -> 4" in line_with(process.stderr, "restart")
+        assert "needs_restart" in line_with(process.stdout, "node.reloaded")
+
+
+@pytest.mark.req("DMN-10")
+def test_settings_that_cannot_be_read_change_nothing(node: RunningNode) -> None:
+    settings = node.data / "holdfast.toml"
+    with told(node) as process:
+        line_with(process.stdout, "resource.ready")
+        settings.write_text("[reconcile]\ninterval_s = 5\nintervall_s = 6\n")
+        process.send_signal(signal.SIGHUP)
+        assert "there is no setting 'reconcile.intervall_s'" in line_with(process.stderr, "stay as they were")
+        assert any("stay as they were" in one for one in node.ask("/status")["problems"])
+        settings.write_text("[reconcile]\ninterval_s = 5\n")
+        process.send_signal(signal.SIGHUP)
+        assert "30.0 -> 5.0" in line_with(process.stderr, "settings read anew")
+        assert node.ask("/status")["problems"] == []
+
+
+@pytest.mark.req("CLI-08")
+def test_who_reads_its_lines_may_go(node: RunningNode) -> None:
+    with told(node) as process:
+        line_with(process.stdout, "resource.ready")
+        assert process.stdout is not None
+        process.stdout.close()
+        (node.place / "later.yaml").write_text(key("later"))
+        until(lambda: node.converged({"key/release", "key/later"}), "the node goes on")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.req("DMN-10")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_log_has_the_form_that_the_settings_say(node: RunningNode, form: str, tmp_path: Path) -> None:
+    (node.data / "holdfast.toml").write_text(f'[log]\nlevel = "debug"\nformat = "{form}"\n')
+    with told(node) as process:
+        said = line_with(process.stderr, "asyncio")
+        assert said.startswith("{") == (form == "json")
