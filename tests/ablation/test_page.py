@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.ablation.faults import FAULTS
 from tests.ablation.planted import Planted
 from tests.ablation.safeguards import SAFEGUARDS
 from tests.ablation.tree import ROOT
@@ -14,7 +15,7 @@ from tests.checks.tables import table
 PAGE = ROOT / "docs" / "explanation" / "testing.md"
 
 
-@pytest.mark.parametrize(("what", "planted"), [("safeguard", SAFEGUARDS)])
+@pytest.mark.parametrize(("what", "planted"), [("safeguard", SAFEGUARDS), ("fault", FAULTS)])
 def test_the_page_has_the_table(what: str, planted: Sequence[Planted]) -> None:
     rows = "\n".join(
         table((what, "the edit, below `reconciler/`", "who notices"), (one.row() for one in planted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 import pytest
@@ -131,6 +131,10 @@ def test_a_secret_that_comes_is_told_from_one_that_changes() -> None:
     )
 
 
+class Size(Enum):
+    SMALL = 1
+
+
 class Point(NamedTuple):
     x: int
 
@@ -139,6 +143,7 @@ class Point(NamedTuple):
     ("value", "as_json"),
     [
         (Colour.BLUE, "blue"),
+        (Size.SMALL, 1),
         (frozenset({"b", "a"}), ["a", "b"]),
         ({Port(2), Port(1)}, [{"number": 1, "protocol": "tcp"}, {"number": 2, "protocol": "tcp"}]),
         ((1, None, 2.5, True), [1, None, 2.5, True]),

@@ -326,6 +326,23 @@ def test_a_program_with_a_path_is_run_from_beside_the_manifest(tmp_path: Path) -
     assert Path(run.cwd).name == "apps"
 
 
+def test_whatever_is_wished_of_a_process_is_settled() -> None:
+    wish = spec(
+        command=["run", "it"],
+        env={"A": "b"},
+        cwd="/srv",
+        user="nobody",
+        restart="never",
+        stopSignal="INT",
+        stopGrace="7s",
+        logs={"maxSize": "1MiB", "keep": 2},
+        health={"tcp": {"port": 80}},
+    )
+    usual, whole = settled(spec()), settled(wish)
+    same = {name for name in Running.__dataclass_fields__ if getattr(usual, name) == getattr(whole, name)}
+    assert same == {"phase", "secrets", "inputs"}, "these follow what is seen, and have tests of their own"
+
+
 # -------------------------------------------------------------------------------------------- the group
 
 GROUP = ServiceGroup()
@@ -335,6 +352,12 @@ SHOP = Ref("ServiceGroup", "default", "shop")
 def group(**services: JsonValue) -> Resource[ServiceGroupSpec]:
     wish = ServiceGroupSpec.model_validate({"services": services})
     return Resource(SHOP, wish, Origin("root"), labels={"app": "shop"})
+
+
+def test_what_a_group_needs_all_its_services_need() -> None:
+    key = Ref("Key", "default", "release")
+    want = replace(group(db={"command": ["db"]}, web={"command": ["web"]}), needs={key: Need.READY})
+    assert [part.needs for part in GROUP.parts(want)] == [{key: Need.READY}, {key: Need.READY}]
 
 
 def test_a_group_expands_into_services_of_its_name() -> None:

@@ -70,6 +70,17 @@ def test_it_is_not_followed_before_the_policy_above_it_is_known() -> None:
 
 
 @pytest.mark.req("CORE-04")
+def test_it_stops_when_the_policy_above_it_becomes_stricter() -> None:
+    want = wanted({"directory": {"path": "/srv"}, "onInvalid": "partial"}, source="root")
+    for above, stops in ((OnInvalid.PARTIAL, False), (OnInvalid.HOLD, True)):
+        parent = SourceConfig("root", "git", "/srv/repo.git", on_invalid=above)
+        look = Look(None, replace(ABSENT, actual=parent, owner=Owner.OURS), None)
+        settled = KIND.settle(Case(want, ABSENT, {PARENT: look}))
+        assert settled is not None
+        assert settled.suspended is stops
+
+
+@pytest.mark.req("CORE-04")
 def test_only_the_node_declares_itself_and_its_inbox() -> None:
     inbox = {"inbox": {"path": "/data/inbox"}}
     settled = KIND.settle(Case(wanted(inbox), ABSENT))
