@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
@@ -117,20 +118,46 @@ class Kind(ABC, Generic[S, T, A, U]):
 
 
 class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
-    """The kinds that this node knows, by name; people may write a name in any case."""
+    """The kinds that this node knows, by name; people may write a name in any case.
 
-    def __init__(self, kinds: Mapping[str, Kind[Any, Any, Any, Any]]) -> None:
+    Those of `later` are loaded when they are first asked for; what then cannot be is none of them.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind[Any, Any, Any, Any]] = EMPTY,
+        later: Mapping[str, Callable[[], Kind[Any, Any, Any, Any]]] = EMPTY,
+    ) -> None:
         self._kinds = dict(kinds)
-        self._canonical = {name.lower(): name for name in kinds}
+        self._later = dict(later)
+        self._canonical = {name.lower(): name for name in self}
+        self.broken: dict[str, str] = {}  # what could not be loaded, and why
 
     def __getitem__(self, name: str) -> Kind[Any, Any, Any, Any]:
-        return self._kinds[name]
+        kind = self._kinds.get(name)
+        return kind if kind is not None else self._loaded(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._kinds)
+        return iter((*self._kinds, *self._later))
 
     def __len__(self) -> int:
-        return len(self._kinds)
+        return len(self._kinds) + len(self._later)
+
+    def load(self) -> None:
+        """Load all that is not loaded yet."""
+        for name in tuple(self._later):
+            with suppress(KeyError):
+                self._loaded(name)
+
+    def _loaded(self, name: str) -> Kind[Any, Any, Any, Any]:
+        load = self._later.pop(name)
+        try:
+            kind = self._kinds[name] = load()
+        except Exception as error:
+            self.broken[name] = f"{type(error).__name__}: {error}"
+            del self._canonical[name.lower()]
+            raise KeyError(name) from error
+        return kind
 
     def canonical(self, name: str) -> str:
         """The kind's own spelling of `key`, `KEY` or `keys`."""

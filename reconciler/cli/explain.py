@@ -16,7 +16,7 @@ def explain(where: Where, what: str) -> None:
         from reconciler.cli.fields import document
         from reconciler.runtime.plugins import find_kinds
 
-        click.echo(document(what, find_kinds().kinds))
+        click.echo(document(what, find_kinds()))
         return
     with where.open(reading=True, recorded=True) as door:
         status = door.resource(what)["status"]

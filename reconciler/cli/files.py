@@ -30,7 +30,7 @@ def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) ->
     from reconciler.runtime.bundle import Bundle, read_for_inbox
     from reconciler.runtime.plugins import find_kinds
 
-    kinds = find_kinds().kinds
+    kinds = find_kinds()
     manifests = dict(_manifests(named))
     texts = {shown: text for shown, (text, _) in manifests.items()}
     readings = {shown: read_for_inbox(text, shown, kinds) for shown, text in texts.items()}

@@ -16,7 +16,7 @@ def validate(files: tuple[str, ...]) -> int:
     from reconciler.runtime.bundle import checked
     from reconciler.runtime.plugins import find_kinds
 
-    kinds = find_kinds().kinds
+    kinds = find_kinds()
     try:
         resources = checked(dict(manifests(files)), kinds)
     except Rejected as rejected:

@@ -79,9 +79,13 @@ class Engine:
         entry = self._book.get(ref)
         return entry.status if entry is not None else None
 
+    async def load(self) -> None:
+        """Read what was: all that is needed to look, and to say what would be done."""
+        await self._wanted.load()
+
     async def start(self) -> None:
         """Read what was, and listen to the drivers. A kind that cannot listen is found by looking."""
-        await self._wanted.load()
+        await self.load()
         for name, kind in self._world.kinds.items():
             try:
                 kind.watch(self._world.uses[name], self._waker(name))

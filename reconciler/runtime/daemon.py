@@ -132,7 +132,9 @@ class Daemon:
 
     @property
     def warnings(self) -> list[str]:
-        broken = (f"plug-in {one.name} could not be loaded: {one.reason}" for one in self._node.broken)
+        broken = (
+            f"plug-in {name} could not be loaded: {why}" for name, why in self._node.kinds.broken.items()
+        )
         lost = self.rebuilt
         withheld = [WITHHELD.format(count=len(lost["withheld"]), **lost)] if lost is not None else []
         return [*broken, *withheld, *self._warnings.values()]

@@ -1,8 +1,8 @@
 """One node: everything wired together, started in order, stopped in reverse.
 
-Rules: the one place that knows which driver stands behind a port; owns the one TaskGroup; a service
-plug-in that crashes is reported and started again, and the node goes on. `living` false is a command
-without a node: the same engine, for as long as there is something that it can bring about.
+Rules: owns the one TaskGroup; a service plug-in that crashes is reported and started again, and the node
+goes on. `living` false is a command without a node: the same engine, for as long as there is something that
+it can bring about.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from random import Random
-from typing import Any, Final, Protocol, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
-from reconciler.drivers.keystore import Keystore
-from reconciler.drivers.processes import Processes
 from reconciler.engine.loop import Engine, Pace
 from reconciler.engine.world import World
 from reconciler.errors import Failed, Problem, Unavailable
-from reconciler.kinds.source.spec import SourceSpec
 from reconciler.model import (
     EMPTY,
     NODE_SOURCE,
@@ -34,28 +31,28 @@ from reconciler.model import (
     Resource,
     Snapshot,
 )
-from reconciler.ports import Clock, Feed, Keys, Kinds, Note, Secrets, SecretStore, SourceConfig, Sources
-from reconciler.ports import Processes as ProcessesPort
-from reconciler.records import dataclass
+from reconciler.ports import Clock, Note, SourceConfig
 from reconciler.runtime import present
 from reconciler.runtime.bundle import INBOX
 from reconciler.runtime.clock import SystemClock
 from reconciler.runtime.desk import Desk
+from reconciler.runtime.drivers import Drivers
 from reconciler.runtime.lock import Lock
-from reconciler.runtime.plugins import Broken, find_kinds, services
+from reconciler.runtime.plugins import find_kinds, services
 from reconciler.settings import Settings
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.sources.generations import CURRENT
-from reconciler.sources.history import Memory
-from reconciler.sources.inbox import Inbox, InboxFeed, ref_of
+from reconciler.sources.inbox import Inbox, ref_of
 from reconciler.sources.reader import Reader
-from reconciler.sources.supervisor import FeedFactory, Supervisor
-from reconciler.sources.uptake import Means
 from reconciler.store.comparing import open_read_only
 from reconciler.store.memory import MemoryStore
 from reconciler.store.opening import open_store
 from reconciler.store.sqlite import SqliteStore
 from reconciler.views import NodeView
+
+if TYPE_CHECKING:
+    from reconciler.sources.supervisor import Supervisor
+    from reconciler.sources.uptake import Means
 
 ROOT = "root"
 HEARTBEAT_S = 10.0
@@ -75,43 +72,25 @@ class Service(Protocol):
     async def run(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Drivers:
-    """The real things behind the ports."""
-
-    keystore: Keystore
-    processes: Processes
-    sources: Supervisor
-
-
 class Node:
     def __init__(
         self, settings: Settings, store: SqliteStore | MemoryStore, clock: Clock, *, living: bool
     ) -> None:
-        found = find_kinds()
         self.settings = settings
         self.store = store
         self.clock = clock
         self.living = living
-        self.kinds: Kinds = found.kinds
-        self.broken: tuple[Broken, ...] = found.broken
+        self.kinds = find_kinds()
         self.inbox = Inbox(settings.data / "inbox")
         self.started_at = clock.now()
         self.stopping = asyncio.Event()
         self.notes: Mapping[str, JsonValue] = {}
-        keystore = Keystore(settings.data / "keystore")
-        processes = Processes(settings.data / "processes", clock)
-        uses: dict[str, Any] = {}
+        self.drivers = Drivers(settings, clock, self._means)
+        self.uses = self.drivers.uses(self.kinds)
         pace = Pace(settings.reconcile.workers, settings.reconcile.interval_s)
-        world = World(self.kinds, uses, store, clock, Random())  # noqa: S311 - only spreads the load
+        world = World(self.kinds, self.uses, store, clock, Random())  # noqa: S311 - only spreads the load
         self.engine = Engine(world, pace, living=living)
-        memory = Memory(store, clock, settings.data / "exports")
         self._reader = Reader(self.kinds)
-        self.feeds = self._feeds(keystore)
-        sources = Supervisor(self.feeds, Means(memory, self.engine, self._reader.snapshot))
-        self.drivers = Drivers(keystore, processes, sources)
-        uses |= _uses(self.kinds, self._ports())
-        self.uses: Mapping[str, Any] = uses
         self.desk = Desk(self)
 
     @property
@@ -122,40 +101,29 @@ class Node:
     def node_id(self) -> str:
         return str(self.notes.get("node_id", ""))
 
-    def _feeds(self, keystore: Keystore) -> dict[str, FeedFactory]:
-        def git(config: SourceConfig) -> Feed:
-            from reconciler.sources.git import Access, GitFeed
+    def _means(self) -> Means:
+        from reconciler.sources.history import Memory
+        from reconciler.sources.uptake import Means
 
-            return GitFeed(config, self.settings.data, Access(keystore.secrets, keystore.keys), self.clock)
-
-        return {
-            "git": git,
-            "directory": lambda config: DirectoryFeed(config, self.clock),
-            "inbox": lambda config: InboxFeed(config, self.clock),
-        }
-
-    def _ports(self) -> dict[Any, Any]:
-        keystore = self.drivers.keystore
-        return {
-            Clock: self.clock,
-            Keys: keystore.keys,
-            Secrets: keystore.secrets,
-            SecretStore: keystore.secrets,
-            ProcessesPort: self.drivers.processes,
-            Sources: self.drivers.sources,
-        }
+        memory = Memory(self.store, self.clock, self.settings.data / "exports")
+        return Means(memory, self.engine, self._reader.snapshot)
 
     # ------------------------------------------------------------------------------------------ its life
 
     async def start(self, root: Mapping[str, JsonValue] | None = None) -> None:
         """Read what was, and declare the node's own sources. `root` is the spec of the root source."""
-        await self._recall()
+        self.kinds.load()
+        await self.drivers.open()
+        await self.engine.start()
+        self.notes = dict(self.engine.notes)
         await self._remember(root)
         await self.engine.submit(self._own_snapshot())
 
     async def look(self) -> None:
         """Read what was, and nothing else: for one who only wants to compare."""
-        await self._recall()
+        await self.drivers.look()
+        await self.engine.load()
+        self.notes = dict(self.engine.notes)
         await self.engine.submit(self._own_snapshot())
 
     async def peek(self, besides: Collection[Ref] = ()) -> Snapshot:
@@ -172,11 +140,6 @@ class Node:
         snapshot = await self.peek()
         looking = Unavailable("nothing is decided by who only looks")
         await self.engine.submit(replace(snapshot, problems=(*snapshot.problems, looking)))
-
-    async def _recall(self) -> None:
-        await self.drivers.processes.open()
-        await self.engine.start()
-        self.notes = dict(self.engine.notes)
 
     async def _remember(self, root: Mapping[str, JsonValue] | None) -> None:
         notes: dict[str, JsonValue] = {}
@@ -198,7 +161,7 @@ class Node:
         resources: dict[Ref, Resource[Any]] = {}
         for name, spec in specs.items():
             ref = Ref(SOURCE_KIND, "default", name)
-            model = SourceSpec.model_validate(spec)
+            model = self.kinds[SOURCE_KIND].spec.model_validate(spec)
             resources[ref] = Resource(ref, model, Origin(NODE_SOURCE), needs=self.kinds.needs(ref, model))
         return Snapshot(NODE_SOURCE, "", resources)
 
@@ -258,10 +221,7 @@ class Node:
         await self.engine.submit(snapshot)
 
     async def close(self) -> None:
-        await self.drivers.sources.close()
-        if self.desk.daemon.ends_services:
-            await self.drivers.processes.shutdown()
-        await self.drivers.processes.close()
+        await self.drivers.close(end_services=self.desk.daemon.ends_services)
 
     # ------------------------------------------------------------------------------------- at a glance
 
@@ -293,15 +253,6 @@ class Node:
             "problems": self.desk.daemon.problems,
             "warnings": self.desk.daemon.warnings,
         }
-
-
-def _uses(kinds: Kinds, ports: Mapping[Any, Any]) -> dict[str, Any]:
-    """For each kind the ports that its `uses` names, by their types."""
-    found: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        hints = get_type_hints(kind.uses)
-        found[name] = kind.uses(**{field.name: ports[hints[field.name]] for field in fields(kind.uses)})
-    return found
 
 
 @asynccontextmanager

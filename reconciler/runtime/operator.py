@@ -152,7 +152,7 @@ class Operator:
             return dict(await node.store.revision_files(ROOT, revision))
 
         feed = ClusterFeed(mirror, node.kinds, recall, self._clock, self._settings.data / "exports")
-        node.feeds["cluster"] = lambda _: feed
+        node.drivers.feeds["cluster"] = lambda _: feed
         upkeep = Upkeep(client, mirror, Standings(node, feed), self._clock)
         node.sources.subscribe(lambda _: upkeep.wake())
         async with asyncio.TaskGroup() as group:

@@ -1,56 +1,74 @@
 """Finds the kinds and services of this node: our own by scanning, other distributions' by entry points.
 
-Rules: adding a kind edits no other file; a plug-in that fails to load is reported and left out, and
+Rules: adding a kind edits no other file. A kind is imported when it is first asked for, so that a command
+pays for those that it meets: `kinds/names.json`, a generated file, tells which are in which folder, and a
+folder that is not in it yet is imported at once. A plug-in that fails to load is reported and left out, and
 the node goes on.
 """
 
 from __future__ import annotations
 
+import json
 import pkgutil
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
+from pathlib import Path
 from typing import Any
 
 from reconciler import kinds as own
 from reconciler.ports import Kind, Kinds
-from reconciler.records import dataclass
+
+NAMES = "names.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A plug-in that could not be loaded, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    kinds: Kinds
-    broken: tuple[Broken, ...] = ()
-
-
-def find_kinds() -> Found:
-    kinds: dict[str, Kind[Any, Any, Any, Any]] = {}
-    broken: list[Broken] = []
-    for module in pkgutil.iter_modules(own.__path__):
-        for kind in _kinds_in(import_module(f"{own.__name__}.{module.name}")):
-            kinds[kind.__name__] = kind()
-    for entry in sorted(entry_points(group="holdfast.kinds"), key=lambda e: e.name):
-        try:
-            kinds[entry.name] = entry.load()()
-        except Exception as error:  # noqa: BLE001 - somebody else's code, at its import
-            broken.append(Broken(entry.name, f"{type(error).__name__}: {error}"))
-    return Found(Kinds(kinds), tuple(broken))
+def find_kinds() -> Kinds:
+    foreign = sorted(entry_points(group="holdfast.kinds"), key=lambda entry: entry.name)
+    return Kinds(
+        later={
+            **{
+                name: partial(_own, folder, name)
+                for folder, names in own_names(_generated()).items()
+                for name in names
+            },
+            **{entry.name: partial(_foreign, entry) for entry in foreign},
+        }
+    )
 
 
-def _kinds_in(module: Any) -> Iterator[type[Kind[Any, Any, Any, Any]]]:  # noqa: ANN401 - a module has no type
+def own_names(known: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Which of our kinds are in which folder; those that are not known are imported."""
+    folders = sorted(module.name for module in pkgutil.iter_modules(own.__path__))
+    return {
+        folder: known.get(folder) or sorted(kind.__name__ for kind in _kinds_in(folder)) for folder in folders
+    }
+
+
+def _generated() -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    with suppress(FileNotFoundError):  # it is just being generated
+        names = json.loads(Path(own.__path__[0], NAMES).read_bytes())
+    return names
+
+
+def _own(folder: str, name: str) -> Kind[Any, Any, Any, Any]:
+    return next(kind for kind in _kinds_in(folder) if kind.__name__ == name)()
+
+
+def _kinds_in(folder: str) -> Iterator[type[Kind[Any, Any, Any, Any]]]:
+    module = import_module(f"{own.__name__}.{folder}")
     for value in vars(module).values():
         ours = isinstance(value, type) and value.__module__.startswith(module.__name__)
         if ours and issubclass(value, Kind) and not isabstract(value):
             yield value
+
+
+def _foreign(entry: EntryPoint) -> Kind[Any, Any, Any, Any]:
+    kind: Kind[Any, Any, Any, Any] = entry.load()()
+    return kind
 
 
 def services() -> list[EntryPoint]:

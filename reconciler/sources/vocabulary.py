@@ -62,7 +62,11 @@ class Vocabulary:
             raise Wrong(Complaint(("kind",), f"expected one of {', '.join(sorted(known))}"))
         if name not in known:
             raise Wrong(_unknown_kind(name, known))
-        return known[name]
+        full = known[name]
+        if full not in self.kinds:
+            reason = f"the kind '{name}' could not be loaded: {self.kinds.broken[full]}"
+            raise Wrong(Complaint(("kind",), reason, "mend or remove the plug-in that brings it"))
+        return full
 
     def _group(self, data: Mapping[str, JsonValue]) -> str:
         version = data.get("apiVersion")

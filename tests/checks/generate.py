@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api.openapi import document
-from reconciler.runtime.plugins import find_kinds
+from reconciler.runtime.plugins import NAMES, find_kinds, own_names
 from reconciler.store.migrating import schema
 from tests.checks import api_page, cluster_manifests, kind_page, pages, schemas
 
@@ -22,9 +22,10 @@ FOLDERS = (Path("schemas"), Path("docs/reference/kinds"), cluster_manifests.FOLD
 
 def generated() -> dict[Path, str]:
     """Every generated file with its contents."""
-    found = sorted(find_kinds().kinds.items())
+    found = sorted(find_kinds().items())
     kinds = {name: kind for name, kind in found if type(kind).__module__.startswith(OWN)}
     openapi = document()
+    of_folders = own_names({})
     of_kinds = {name: schemas.manifest(name, kind) for name, kind in kinds.items()}
     return {
         **{Path(f"schemas/{name.lower()}.json"): schemas.text(of_kind) for name, of_kind in of_kinds.items()},
@@ -36,6 +37,7 @@ def generated() -> dict[Path, str]:
             for name, kind in kinds.items()
         },
         **cluster_manifests.manifests(kinds),
+        Path(f"reconciler/kinds/{NAMES}"): schemas.text(of_folders),
         Path("docs/reference/settings.md"): pages.settings(),
         Path("docs/reference/errors.md"): pages.errors(),
         Path("reconciler/store/schema.sql"): schema(),

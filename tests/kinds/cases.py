@@ -86,7 +86,7 @@ class Example:
 
 
 def examples() -> Iterator[Example]:
-    kinds = find_kinds().kinds
+    kinds = find_kinds()
     for file in FOLDERS:
         here = [
             k for k in kinds.values() if type(k).__module__.startswith(f"reconciler.kinds.{file.parent.name}")

@@ -11,7 +11,7 @@ from reconciler.sources.overlay import Patch
 
 pytestmark = pytest.mark.req("CORE-01", "CORE-04")
 
-KINDS = find_kinds().kinds
+KINDS = find_kinds()
 KEY = "apiVersion: holdfast.dev/v1\nkind: Key\nmetadata: {name: %s}\nspec: {role: creator, generate: true}\n"
 
 

@@ -58,5 +58,5 @@ GROUP = KEY.replace("Key", "ServiceGroup")
 )
 def test_it_is_told_where_and_what_to_write(text: str, told: list[str]) -> None:
     with pytest.raises(Rejected) as rejected:
-        checked({"f.yaml": text}, find_kinds().kinds)
+        checked({"f.yaml": text}, find_kinds())
     assert [str(problem) for problem in rejected.value.problems] == [f"f.yaml:{each}" for each in told]

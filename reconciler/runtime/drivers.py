@@ -1,0 +1,114 @@
+"""The real things behind the ports, each imported and made when something first asks for it.
+
+Rules: the one place that knows which driver stands behind a port; what nobody has asked for is neither
+opened nor closed, so a command that only looks at a few kinds pays for no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from reconciler.ports import Clock, Feed, Keys, Kinds, Processes, Secrets, SecretStore, SourceConfig, Sources
+from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.drivers import keystore, processes
+    from reconciler.sources.supervisor import FeedFactory, Supervisor
+    from reconciler.sources.uptake import Means
+
+
+class Drivers:
+    """`means` is what the sources need of the node."""
+
+    def __init__(self, settings: Settings, clock: Clock, means: Callable[[], Means]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._means = means
+
+    @cached_property
+    def keystore(self) -> keystore.Keystore:
+        from reconciler.drivers.keystore import Keystore
+
+        return Keystore(self._settings.data / "keystore")
+
+    @cached_property
+    def processes(self) -> processes.Processes:
+        from reconciler.drivers.processes import Processes
+
+        return Processes(self._processes, self._clock)
+
+    @cached_property
+    def sources(self) -> Supervisor:
+        from reconciler.sources.supervisor import Supervisor
+
+        return Supervisor(self.feeds, self._means())
+
+    async def open(self) -> None:
+        await self.processes.open()
+
+    async def look(self) -> None:
+        """As `open`, where there may be something to find."""
+        if self._processes.is_dir():
+            await self.processes.open()
+
+    async def close(self, *, end_services: bool) -> None:
+        if "sources" in vars(self):
+            await self.sources.close()
+        if end_services:
+            await self.processes.shutdown()
+        if "processes" in vars(self):
+            await self.processes.close()
+
+    def uses(self, kinds: Kinds) -> Mapping[str, Any]:
+        """For each kind the ports that its `uses` names, by their types."""
+        ports: dict[Any, Callable[[], object]] = {
+            Clock: lambda: self._clock,
+            Keys: lambda: self.keystore.keys,
+            Secrets: lambda: self.keystore.secrets,
+            SecretStore: lambda: self.keystore.secrets,
+            Processes: lambda: self.processes,
+            Sources: lambda: self.sources,
+        }
+        return _Uses(kinds, ports)
+
+    @property
+    def _processes(self) -> Path:
+        return self._settings.data / "processes"
+
+    @cached_property
+    def feeds(self) -> dict[str, FeedFactory]:
+        """What follows each type of source; a service may add one before the node starts."""
+
+        def git(config: SourceConfig) -> Feed:
+            from reconciler.sources.git import Access, GitFeed
+
+            access = Access(self.keystore.secrets, self.keystore.keys)
+            return GitFeed(config, self._settings.data, access, self._clock)
+
+        def directory(config: SourceConfig) -> Feed:
+            from reconciler.sources.directory import DirectoryFeed
+
+            return DirectoryFeed(config, self._clock)
+
+        def inbox(config: SourceConfig) -> Feed:
+            from reconciler.sources.inbox import InboxFeed
+
+            return InboxFeed(config, self._clock)
+
+        return {"git": git, "directory": directory, "inbox": inbox}
+
+
+class _Uses(dict[str, Any]):
+    def __init__(self, kinds: Kinds, ports: Mapping[Any, Callable[[], object]]) -> None:
+        self._kinds = kinds
+        self._ports = ports
+
+    def __missing__(self, name: str) -> object:
+        uses = self._kinds[name].uses
+        types = get_type_hints(uses)
+        made = self[name] = uses(**{field.name: self._ports[types[field.name]]() for field in fields(uses)})
+        return made
