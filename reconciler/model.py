@@ -87,6 +87,12 @@ def source_name(ref: Ref) -> str:
     return ref.name if ref.namespace == DEFAULT_NAMESPACE else f"{ref.namespace}/{ref.name}"
 
 
+def source_ref(name: str) -> Ref:
+    """The `Source` behind a source's name."""
+    namespace, slash, own = name.rpartition("/")
+    return Ref(SOURCE_KIND, namespace if slash else DEFAULT_NAMESPACE, own)
+
+
 _OPENSSH_BLOB = b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"  # before the 32 bytes, in `AAAA…`
 
 

@@ -71,6 +71,10 @@ class Engine:
         """What would go, had the store not been lost; of this source, and of none that is known."""
         return self._wanted.withheld(source)
 
+    def clashes(self, source: str) -> tuple[str, ...]:
+        """What this source declares, and another one that was first declares differently."""
+        return self._wanted.clashes(source)
+
     def snapshot(self, source: str) -> Snapshot | None:
         """What a source declares, as it was last accepted."""
         return self._wanted.snapshot(source)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from reconciler.engine.book import Book, Entry
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
 from reconciler.engine.world import World
 from reconciler.errors import NotFound
-from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot
+from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot, source_ref
 from reconciler.ports import EndOverride, Kept, Note, Submission, Write
 
 LOOK_AT_THE_CLOCK_S = 10.0  # how late the end of an override is noticed after the wall clock has jumped
@@ -61,6 +60,10 @@ class Wanted:
             sorted(ref for ref in going if source is None or inventory[ref].source in {source, NOBODY})
         )
 
+    def clashes(self, source: str) -> tuple[str, ...]:
+        """What this source declares, and another one that was first declares differently."""
+        return tuple(str(clash) for clash in self.wishes.clashes if clash.refused.source == source)
+
     def snapshot(self, source: str) -> Snapshot | None:
         return self._snapshots.get(source)
 
@@ -96,7 +99,7 @@ class Wanted:
             self._rebuilt = self._rebuilt and not confirmed
             self._snapshots = self._with([snapshot])
             self._adopt(wishes)
-            return replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
+            return answer
 
     def weighed(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
         """What would be wanted with these, and whether it may be. Changes nothing."""
@@ -153,9 +156,13 @@ class Wanted:
         await self._ledger.decide(fates, *others)
 
     def _adopt(self, wishes: Wishes) -> None:
+        at_odds = _told(self.wishes) ^ _told(wishes)
         self._hold(wishes)
         moved = self._book.wish(wishes)
-        self._moved(moved, [entry.ref for entry in self._book if entry.want is None])
+        withdrawn = [entry.ref for entry in self._book if entry.want is None]
+        self._moved(
+            moved, [*withdrawn, *(ref for source, _ in at_odds if (ref := source_ref(source)) in self._book)]
+        )
         self._timed.set()
 
     def _hold(self, wishes: Wishes) -> None:
@@ -227,6 +234,11 @@ class Wanted:
             if ended:
                 events = (Event("override.ended", now, one.ref, {"reason": "expired"}) for one in ended)
                 await self._replace(ended, *events)
+
+
+def _told(wishes: Wishes) -> set[tuple[str, str]]:
+    """Which source is told what of its wishes that another one was first with."""
+    return {(clash.refused.source, str(clash)) for clash in wishes.clashes}
 
 
 def _recalled(ref: Ref) -> Kept:

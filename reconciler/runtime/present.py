@@ -22,6 +22,7 @@ from reconciler.model import (
     Ref,
     Resource,
     Status,
+    source_ref,
 )
 from reconciler.ports import Kind, Kinds, LogLine, Operation, Planned, Revision, SourceState
 from reconciler.runtime.claims import Clash
@@ -160,8 +161,7 @@ def managed_by(source: str, book: Book) -> str:
     """Who writes it: git, a directory, the API (its inbox), the operator (a cluster), or the node."""
     if source == NODE_SOURCE:
         return "node"
-    namespace, _, name = source.rpartition("/")
-    entry = book.get(Ref("Source", namespace or "default", name))
+    entry = book.get(source_ref(source))
     config = entry.seen.actual if entry is not None and entry.seen is not None else None
     kind = getattr(config, "type", "")
     return {"inbox": "api", "cluster": "operator"}.get(kind, kind or "directory")

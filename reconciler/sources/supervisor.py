@@ -63,8 +63,11 @@ class Supervisor:
         followed = self._followed.get(name)
         if followed is None:
             return None
-        state, withheld = followed[0].state, self._means.intake.withheld(name)
-        return replace(state, withheld=withheld) if withheld else state
+        state, intake = followed[0].state, self._means.intake
+        withheld, clashes = intake.withheld(name), intake.clashes(name)
+        if not withheld and not clashes:
+            return state
+        return replace(state, withheld=withheld, problems=(*state.problems, *clashes))
 
     def names(self) -> frozenset[str]:
         return frozenset(self._followed)

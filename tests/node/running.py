@@ -51,8 +51,7 @@ class RunningNode:
         return self._process.pid
 
     @property
-    def said(self) -> str:
-        """All that it has printed."""
+    def printed(self) -> str:
         return (self.data.parent / "log").read_text()
 
     def kill(self) -> None:

@@ -16,10 +16,8 @@ from reconciler.kinds.source.policy import inherited, weaker
 from reconciler.kinds.source.settled import settled
 from reconciler.kinds.source.spec import SourceSpec
 from reconciler.model import (
-    DEFAULT_NAMESPACE,
     EMPTY,
     NODE_SOURCE,
-    SOURCE_KIND,
     Case,
     Change,
     JsonValue,
@@ -32,6 +30,7 @@ from reconciler.model import (
     Step,
     Verdict,
     source_name,
+    source_ref,
 )
 from reconciler.ports import Clock, Kind, SourceConfig, Sources, SourceState, Wake
 
@@ -104,7 +103,7 @@ class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
         return Seen(state.config, Owner.OURS, uses.clock.now(), facts=_facts(state))
 
     async def owned(self, uses: Uses) -> frozenset[Ref]:
-        return frozenset(_ref(name) for name in uses.sources.names())
+        return frozenset(source_ref(name) for name in uses.sources.names())
 
     def settle(self, case: Case[SourceSpec, SourceConfig]) -> SourceConfig | None:
         spec = case.want.spec
@@ -144,7 +143,7 @@ class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
         return _standing(facts, config)
 
     def watch(self, uses: Uses, wake: Wake) -> None:
-        uses.sources.subscribe(lambda name: wake(_ref(name)))
+        uses.sources.subscribe(lambda name: wake(source_ref(name)))
 
 
 def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
@@ -198,7 +197,7 @@ def _facts(state: SourceState) -> Mapping[str, JsonValue]:
 
 def _parent(want: Resource[SourceSpec]) -> Ref | None:
     source = want.origin.source
-    return None if source in {"", NODE_SOURCE} else _ref(source)
+    return None if source in {"", NODE_SOURCE} else source_ref(source)
 
 
 def _above(case: Case[SourceSpec, SourceConfig]) -> SourceConfig | None:
@@ -211,9 +210,3 @@ def _above(case: Case[SourceSpec, SourceConfig]) -> SourceConfig | None:
     if not isinstance(above, SourceConfig):
         raise Unavailable(f"{parent}, which declares it, is not followed yet")
     return above
-
-
-def _ref(name: str) -> Ref:
-    """The resource behind a source's name."""
-    namespace, slash, own = name.rpartition("/")
-    return Ref(SOURCE_KIND, namespace if slash else DEFAULT_NAMESPACE, own)

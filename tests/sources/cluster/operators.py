@@ -23,16 +23,11 @@ class RunningOperator(RunningNode):
         self.options = options
         self.log = data.parent / "log"
 
-    def start(self) -> None:
+    def start(self, **settings: str) -> None:
         command = [HOLDFAST, "operator", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.options]
-        environ = {"HOLDFAST_DAEMON_LEGACY_LISTEN": "", "KUBECONFIG": str(self.kubeconfig)}
+        environ = {"HOLDFAST_DAEMON_LEGACY_LISTEN": "", "KUBECONFIG": str(self.kubeconfig)} | settings
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, env=os.environ | environ, stdout=log, stderr=log)
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
 
     def said(self, text: str) -> bool:
         return text in self.log.read_text()

@@ -105,3 +105,6 @@ async def test_two_sources_that_declare_one_ref_differently_are_told_apart(tmp_p
         assert "b.yaml:1:1 (source two)" in state.problems[0]
         assert house.inputs() == {"same": "first", "other": "here"}
         await house.until(lambda: house.reason("two") == "Incomplete")
+        write(one, "a.yaml", "")
+        await house.until(lambda: house.inputs() == {"same": "second", "other": "here"})
+        await house.until(lambda: house.reason("two") == "Applied")

@@ -1,0 +1,251 @@
+"""What people declare in folders, on a real node: moved, claimed twice, broken, knotted, paused, left be."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.node.committed import source
+from tests.node.running import RunningNode, hurt, key, processes, running_node, service, until
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-01", "TST-47")]
+
+
+def folders(node: RunningNode, *names: str) -> list[Path]:
+    """Further folders that the root names as sources."""
+    found = [node.place.parent / name for name in names]
+    for folder in found:
+        folder.mkdir()
+    declared = [source(one.name, directory={"path": str(one)}) for one in found]
+    (node.place / "sources.yaml").write_text("---\n".join(declared))
+    return found
+
+
+def with_meta(text: str, meta: str) -> str:
+    """Something more in the metadata of a manifest."""
+    return text.replace("metadata: {", f"metadata: {{{meta}, ", 1)
+
+
+@pytest.mark.req("CORE-02", "CORE-09")
+def test_a_service_moves_between_sources_and_its_process_goes_on() -> None:
+    marker = f"mark-{uuid4().hex}"
+    with running_node() as node:
+        one, two = folders(node, "one", "two")
+        (one / "web.yaml").write_text(service("web", marker))
+        (two / "other.yaml").write_text(key("other"))
+        node.start()
+        until(lambda: node.converged({"service/web", "key/other"}), "it is up")
+        before = set(processes(marker))
+        (two / "web.yaml").write_text(service("web", marker))
+        until(lambda: node.source("two").get("resources") == 2, "both declare it alike")
+        (one / "web.yaml").unlink()
+        until(lambda: node.source("one").get("resources") == 0, "only the other declares it")
+        until(lambda: _source_of(node, "service/web") == "two", "it is the other's now")
+        assert node.converged({"service/web", "key/other"})
+        assert set(processes(marker)) == before
+
+        node.kill()
+        node.start()
+        until(lambda: node.converged({"service/web", "key/other"}), "and stays so")
+        assert set(processes(marker)) == before
+
+
+def _source_of(node: RunningNode, ref: str) -> str:
+    return str(node.resources()[ref]["origin"]["source"])
+
+
+@pytest.mark.req("CORE-06", "CORE-09")
+def test_of_two_sources_that_disagree_the_first_stays_and_both_are_named() -> None:
+    with running_node() as node:
+        one, two = folders(node, "one", "two")
+        (one / "a.yaml").write_text(key("shared"))
+        node.start()
+        until(lambda: node.converged({"key/shared"}), "the first declares it")
+        (two / "b.yaml").write_text(key("shared").replace("creator", "maintainer"))
+        until(lambda: bool(node.source("two").get("problems")), "the second disagrees")
+        (problem,) = node.source("two")["problems"]
+        assert "key/shared is declared at a.yaml:1:1 (source one)" in problem
+        assert "differently, at b.yaml:1:1 (source two)" in problem
+        assert node.resources()["key/shared"]["spec"]["role"] == "creator"
+        (one / "a.yaml").unlink()
+        until(lambda: node.converged({"key/shared"}), "nobody disagrees any more")
+        assert node.resources()["key/shared"]["spec"]["role"] == "maintainer"
+
+
+@pytest.mark.req("CORE-04")
+def test_in_a_folder_what_is_broken_stays_as_it_was_and_the_rest_goes_on() -> None:
+    with running_node() as node:
+        (node.place / "a.yaml").write_text(key("a"))
+        (node.place / "b.yaml").write_text(key("b"))
+        node.start()
+        until(lambda: node.converged({"key/a", "key/b"}), "both")
+        (node.place / "a.yaml").write_text(key("a").replace("generate", "generat"))
+        (node.place / "c.yaml").write_text(key("c"))
+        until(lambda: node.has({"key/a", "key/b", "key/c"}), "the others go on")
+        (problem,) = node.source()["problems"]
+        assert problem.startswith("a.yaml:4:")
+        assert "did you mean 'generate'?" in problem
+        before = node.source()["revision"]
+        (node.place / "b.yaml").unlink()
+        until(lambda: node.source()["revision"] != before, "it is read")
+        assert node.has({"key/a", "key/b", "key/c"}), "with errors about, nothing is taken away"
+
+        node.kill()
+        node.start()
+        until(lambda: node.has({"key/a", "key/b", "key/c"}), "nor by a restart amid it")
+        (node.place / "a.yaml").write_text(key("a"))
+        until(lambda: node.converged({"key/a", "key/c"}), "mended, and what was to go is gone")
+
+
+@pytest.mark.req("CORE-06")
+def test_needs_in_a_circle_are_named_with_all_their_members() -> None:
+    with running_node() as node:
+        wishes = [
+            key(one).replace("spec: {", f"spec: {{dependsOn: [key/{other}], ")
+            for one, other in (("a", "b"), ("b", "c"), ("c", "a"))
+        ]
+        (node.place / "all.yaml").write_text("---\n".join([*wishes, key("free")]))
+        node.start()
+        until(lambda: bool(node.status("key/free").get("ready")), "the others go on")
+        members = {"key/a", "key/b", "key/c"}
+        until(
+            lambda: {node.status(ref).get("reason") for ref in members} == {"DependencyCycle"}, "all say so"
+        )
+        for ref in members:
+            assert all(member in node.status(ref)["message"] for member in members)
+        (node.place / "all.yaml").write_text("---\n".join([key("c"), *wishes[:2], key("free")]))
+        until(lambda: node.converged({"key/a", "key/b", "key/c", "key/free"}), "the circle is cut")
+
+
+@pytest.mark.req("CORE-02")
+def test_what_is_suspended_is_left_alone_until_its_time_is_over() -> None:
+    marker = f"mark-{uuid4().hex}"
+    with running_node() as node:
+        (node.place / "all.yaml").write_text(service("web", marker))
+        node.start()
+        until(lambda: node.converged({"service/web"}), "it runs")
+        told = node.command("suspend", "service/web", "--for", "6s", "--reason", "a test")
+        assert told.returncode == 0, told.stderr
+        until(lambda: node.status("service/web")["reason"] == "Suspended", "it is suspended")
+        (pid,) = processes(marker)
+        (node.place / "all.yaml").write_text(service("web", marker, env={"TURN": "2"}))
+        until(lambda: node.status("service/web")["generation"] == 2, "the change is read")
+        node.kill()
+        node.start()
+        until(lambda: node.status("service/web").get("reason") == "Suspended", "a crash does not end it")
+        assert set(processes(marker)) == {pid}
+        until(lambda: bool(set(processes(marker)) - {pid}), "its time is over, and the change is made")
+        until(lambda: node.converged({"service/web"}), "it runs as it is declared")
+        assert node.resources()["service/web"]["overrides"] == []
+        assert "override.ended" in node.command("events", "-n", "100").stdout
+
+
+@pytest.mark.req("CORE-02")
+def test_annotations_keep_hands_off() -> None:
+    marker = f"mark-{uuid4().hex}"
+    hands_off = "annotations: {holdfast.dev/reconcile: disabled}"
+    staying = "annotations: {holdfast.dev/prune: disabled}"
+    with running_node() as node:
+        (node.place / "all.yaml").write_text(
+            "---\n".join([service("left", marker), with_meta(service("stays", marker), staying), key("k")])
+        )
+        node.start()
+        until(lambda: node.converged({"service/left", "service/stays", "key/k"}), "they run")
+        pids = {words[-2]: pid for pid, words in processes(marker).items()}
+        (node.place / "all.yaml").write_text(
+            "---\n".join([with_meta(service("left", marker, env={"TURN": "2"}), hands_off), key("k")])
+        )
+        until(lambda: not node.status("service/stays"), "nobody declares it any more")
+        until(lambda: node.status("service/left")["reason"] == "Suspended", "it is left alone")
+        assert {words[-2]: pid for pid, words in processes(marker).items()} == pids
+        (node.place / "all.yaml").write_text(
+            "---\n".join([service("left", marker, env={"TURN": "2"}), service("stays", marker), key("k")])
+        )
+        until(lambda: bool(node.status("service/stays")), "it is wanted again")
+        until(lambda: pids["left"] not in processes(marker), "the change is made")
+        os.kill(pids["stays"], signal.SIGTERM)  # released, it is nobody's: a test leaves no process behind
+
+
+@pytest.mark.req("CORE-04")
+def test_a_source_that_names_sources_brings_and_takes_all_of_them() -> None:
+    with running_node() as node:
+        (above, below) = (node.place.parent / name for name in ("above", "below"))
+        above.mkdir()
+        below.mkdir()
+        named = [source("above", directory={"path": str(above)})]
+        (node.place / "all.yaml").write_text("---\n".join([*named, key("own")]))
+        (above / "all.yaml").write_text(
+            "---\n".join([source("below", directory={"path": str(below)}), key("a")])
+        )
+        (below / "all.yaml").write_text("---\n".join(key(f"b{number}") for number in range(8)))
+        everything = {"key/own", "key/a", *(f"key/b{number}" for number in range(8))}
+        node.start()
+        until(lambda: node.converged(everything), "all of them")
+        (node.place / "all.yaml").write_text(key("own"))
+        until(lambda: node.source().get("held") == "PruneBudget", "so much is asked about")
+        (problem,) = node.source()["problems"]
+        # The keys, and the sources that brought them, out of all with the inbox and the root.
+        assert "it would remove 11 of 14 resources" in problem
+        assert node.has(everything)
+        assert node.command("reconcile", "source/root", "--allow-prune").returncode == 0
+        until(lambda: node.converged({"key/own"}), "all that it brought is gone")
+        assert {one["name"] for one in node.ask("/sources")["data"]} == {"inbox", "root"}
+
+
+@pytest.mark.req("CORE-04")
+def test_links_and_renames_are_noticed_and_so_is_what_no_watch_tells() -> None:
+    with running_node() as node:
+        place = node.place
+        _swap(place, "1", key("a"))
+        (place / "all.yaml").symlink_to("..data/all.yaml")
+        node.start()
+        until(lambda: node.converged({"key/a"}), "through links, as a ConfigMap lies there")
+        _swap(place, "2", key("b"))
+        until(lambda: node.converged({"key/b"}), "the link is swapped")
+        saved = place / ".all.yaml.swp"
+        (place / "all.yaml").unlink()
+        saved.write_text(key("c"))
+        saved.rename(place / "all.yaml")
+        until(lambda: node.converged({"key/c"}), "an editor's rename")
+
+        outside = place.parent / "outside.yaml"  # no watch is on its folder
+        outside.write_text(key("d"))
+        (place / "all.yaml").unlink()
+        (place / "all.yaml").symlink_to(outside)
+        until(lambda: node.converged({"key/d"}), "a link that leads out")
+        outside.write_text(key("e"))
+        until(lambda: node.converged({"key/e"}), "the slow look finds it")
+
+
+def _swap(place: Path, version: str, text: str) -> None:
+    folder = place / f"..{version}"
+    folder.mkdir()
+    (folder / "all.yaml").write_text(text)
+    (place / "..tmp").symlink_to(folder.name)
+    (place / "..tmp").rename(place / "..data")
+
+
+@pytest.mark.req("CORE-02")
+def test_drift_is_mended_and_a_second_look_does_nothing() -> None:
+    marker = f"mark-{uuid4().hex}"
+    with running_node() as node:
+        (node.place / "all.yaml").write_text(service("web", marker))
+        node.start()
+        until(lambda: node.converged({"service/web"}), "it runs")
+        (pid,) = processes(marker)
+        hurt(pid, signal.SIGKILL)
+        until(lambda: bool(processes(marker)) and pid not in processes(marker), "it runs again")
+        until(lambda: node.converged({"service/web"}), "and is well")
+        until(lambda: node.ask("/sources/root/revisions")[0]["outcome"] == "ready", "the source is judged")
+        again = set(processes(marker))
+        newest = node.ask("/daemon/stats")["newest_event"]
+        assert node.command("reconcile", "service/web").returncode == 0
+        passed = node.status("service/web")["last_pass_age_s"]
+        until(lambda: node.status("service/web")["last_pass_age_s"] < passed, "it was looked at")
+        events = node.ask("/events/history", {"cursor": str(newest), "limit": "100"})["data"]
+        assert [one["event"] for one in events] == ["operation.reconcile"]
+        assert set(processes(marker)) == again
