@@ -9,18 +9,21 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 
 from api import errors, identity, params, routes
+from api.room import Room
 from api.stream import Closing
 from reconciler.runtime.desk import Desk
 from reconciler.settings import Api
 
 SMALL_BODY = 1024 * 1024
+BODIES_AT_ONCE = 2  # of the largest; of smaller ones more, before anybody finds no room
 LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 
 
@@ -28,12 +31,18 @@ def build(
     desk: Desk | None, limits: Api, closing: Closing, *, openapi: OpenAPIConfig | None = None
 ) -> Litestar:
     """Without a desk only to be described."""
+    rooms = {door: Room(BODIES_AT_ONCE * limits.max_body_bytes) for door in identity.Door}
+
+    def room(request: Request[Any, Any, Any]) -> Room:
+        return rooms[request.scope["state"]["door"]]
+
     return Litestar(
         [*_handlers(limits)],
         before_request=params.only_known,
         dependencies={
             "desk": Provide(lambda: desk, sync_to_thread=False),
             "by": Provide(identity.asker, sync_to_thread=False),
+            "room": Provide(room, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             **routes.PROVIDED,
         },

@@ -6,15 +6,17 @@ all faults are told at once; a body that stops halfway is nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
 
 from litestar import Request
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, InternalServerException, SerializationException
-from litestar.params import QueryParameter
+from litestar.params import QueryParameter, SkipValidation
 from litestar.serialization import decode_json
 
 from api.errors import Fault, Wrong, misspelt
+from api.room import Room, Take
 from api.shapes import members, required
 from reconciler.errors import Invalid
 from reconciler.runtime.bundle import DEFAULT_SET, Bundle
@@ -48,16 +50,28 @@ class Rest(NamedTuple):
     expect: str
 
 
+Beside = NamedDependency[SkipValidation[Rest]]
+TheRoom = NamedDependency[SkipValidation[Room]]
+
+
 def rest(
     name: Set = DEFAULT_SET, *, prune: Prune = False, allow_prune: AllowPrune = False, expect: Expect = ""
 ) -> Rest:
     return Rest(name, prune, allow_prune, expect)
 
 
-async def bundle_of(request: Request[Any, Any, Any], beside: Rest) -> Bundle:
+async def bundle_of(request: Request[Any, Any, Any], beside: Beside, room: TheRoom) -> AsyncIterator[Bundle]:
     """JSON as `Bundle` writes it, or one YAML text, with the rest of the bundle as parameters."""
     kind = _content_type(request, {JSON, *YAML})
-    body = await _body(request)
+    with room.share() as take:
+        yield _bundle(kind, await _body(request, take), beside)
+
+
+BUNDLE = {"beside": Provide(rest, sync_to_thread=False), "bundle": Provide(bundle_of)}
+TheBundle = NamedDependency[SkipValidation[Bundle]]
+
+
+def _bundle(kind: str, body: bytes, beside: Rest) -> Bundle:
     if kind == JSON:
         return Bundle.from_json(_decoded(body))
     try:
@@ -76,7 +90,7 @@ async def bundle_of(request: Request[Any, Any, Any], beside: Rest) -> Bundle:
 
 async def object_of(request: Request[Any, Any, Any], shape: type[Any]) -> dict[str, Any]:
     """A JSON object with the members of this typed dictionary; no body is an empty one."""
-    body = await _body(request)
+    body = await _body(request, _small)
     if body:
         _content_type(request, {JSON})
     found = _decoded(body) if body else {}
@@ -117,11 +131,19 @@ def _content_type(request: Request[Any, Any, Any], taken: Collection[str]) -> st
     return kind
 
 
-async def _body(request: Request[Any, Any, Any]) -> bytes:
+async def _body(request: Request[Any, Any, Any], take: Take) -> bytes:
+    pieces = []
     try:
-        return await request.body()
+        async for piece in request.stream():
+            take(len(piece))
+            pieces.append(piece)
+        return b"".join(pieces)
     except InternalServerException as error:
         raise Invalid("the request ended before its body did") from error
+
+
+def _small(count: int) -> None:
+    """What is small anyway takes none of the room."""
 
 
 def _decoded(body: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -45,6 +45,14 @@ class Gate:
             told = Trouble("FORBIDDEN", "this host is not served here", "ask for localhost or 127.0.0.1")
             await _refuse(told, scope, passed)
             return
+        if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            told = Trouble(  # what is said after it may be anything
+                "INVALID_REQUEST",
+                "a body may be sent in chunks, and in no other coding",
+                headers={"connection": "close"},
+            )
+            await _refuse(told, scope, passed)
+            return
         inner = scope.copy()
         if scope["method"] == "HEAD":  # answered as GET is, and its body left out
             inner["method"] = "GET"
@@ -84,6 +92,7 @@ class _Outgoing:
 async def _refuse(told: Trouble, scope: Any, send: _Outgoing) -> None:  # noqa: ANN401
     body = encoded(told, scope["path"], scope["state"]["request_id"])
     headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode(), value.encode()) for name, value in told.headers.items()]
     await send({"type": "http.response.start", "status": told.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -32,6 +32,7 @@ class Limits:
 
     head_s: float = 10.0  # the whole head of a request
     body_s: float = 30.0  # the next piece of its body
+    whole_body_s: float = 600.0  # all of it
     write_s: float = 60.0  # taking what is written to it
     linger_s: float = 5.0  # sending what has been refused already, so that it gets to read why
 
@@ -81,6 +82,7 @@ class Wire(HttpToolsProtocol):
         self._limits = shared.limits
         self._head_bytes = 0
         self._refused = False  # the last word is said: what still comes is not listened to
+        self._body_ends = 0.0
         self._waits_for = ""
         self._timer: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
@@ -114,6 +116,10 @@ class Wire(HttpToolsProtocol):
             self._head_bytes += len(data)
         super().data_received(data)
         self._watch(moved=True)
+
+    def on_headers_complete(self) -> None:
+        self._body_ends = self.loop.time() + self._limits.whole_body_s
+        super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -153,7 +159,8 @@ class Wire(HttpToolsProtocol):
         elif self.cycle.response_complete:
             self._wait("the rest of what was refused", limits.linger_s)
         else:
-            self._wait("the body of the request did not move", limits.body_s, anew=moved)
+            left = self._body_ends - self.loop.time()
+            self._wait("the body of the request did not come", min(limits.body_s, max(0.0, left)), anew=moved)
 
     def _wait(self, what: str, seconds: float, *, anew: bool = False) -> None:
         if what != self._waits_for or anew:

@@ -48,7 +48,7 @@ class OriginView(TypedDict):
     revision: str  # of the source
     file: str  # in the source
     line: int  # in the file
-    managed_by: str  # git | directory | api | operator | node
+    managed_by: str  # git | directory | api | operator | node | nobody
 
 
 class OverrideView(TypedDict):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from litestar import Response, post
-from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter, SkipValidation
+from litestar.params import QueryParameter
 
-from api.bodies import BundleBody, Rest, bundle_of, flag_of, object_of, rest
+from api.bodies import BUNDLE, BundleBody, TheBundle, flag_of, object_of
 from api.errors import Fault, Wrong
 from api.identity import CONFLICTS, READS
 from api.routes import AnyRequest, By, TheDesk
@@ -35,16 +34,11 @@ class DeleteBody(TypedDict):
     allow_prune: NotRequired[bool]  # they may be more than half of what is there
 
 
-Beside = NamedDependency[SkipValidation[Rest]]
-
-BESIDE = {"beside": Provide(rest, sync_to_thread=False)}
-
-
 @post(
     "/api/v1/apply",
     status_code=202,
     opt=CONFLICTS | takes(BundleBody, yaml=True),
-    dependencies=BESIDE,
+    dependencies=BUNDLE,
     responses={
         202: ResponseSpec(OperationView, generate_examples=False, description="Asked for; the loop does it."),
         200: ResponseSpec(
@@ -54,9 +48,8 @@ BESIDE = {"beside": Provide(rest, sync_to_thread=False)}
     summary="Put manifests into the inbox",
 )
 async def apply(
-    request: AnyRequest, desk: TheDesk, by: By, beside: Beside, *, dry_run: DryRun = False
+    desk: TheDesk, by: By, bundle: TheBundle, *, dry_run: DryRun = False
 ) -> Response[OperationView] | Response[PreviewView]:
-    bundle = await bundle_of(request, beside)
     if dry_run:
         return Response(await desk.rehearse(bundle), status_code=200)
     return Response(await desk.apply(bundle, by))
@@ -66,11 +59,11 @@ async def apply(
     "/api/v1/diff",
     status_code=200,
     opt=READS | takes(BundleBody, yaml=True),
-    dependencies=BESIDE,
+    dependencies=BUNDLE,
     summary="What applying the same would change",
 )
-async def diff(request: AnyRequest, desk: TheDesk, beside: Beside) -> PreviewView:
-    return await desk.diff(await bundle_of(request, beside))
+async def diff(desk: TheDesk, bundle: TheBundle) -> PreviewView:
+    return await desk.diff(bundle)
 
 
 @post(

@@ -44,6 +44,12 @@ from reconciler.views import (
     StatusView,
 )
 
+MANAGERS = {  # by what a source's spec names
+    "git": "git",
+    "directory": "directory",
+    "inbox": "api",
+    "cluster": "operator",
+}
 DEEPEST = 32  # links of a chain of causes that anybody reads
 
 
@@ -158,13 +164,14 @@ def of_origin(want: Resource[Any], book: Book) -> OriginView:
 
 
 def managed_by(source: str, book: Book) -> str:
-    """Who writes it: git, a directory, the API (its inbox), the operator (a cluster), or the node."""
+    """Who writes it: git, a directory, the API (its inbox), the operator (a cluster), the node, or nobody."""
     if source == NODE_SOURCE:
         return "node"
-    entry = book.get(source_ref(source))
-    config = entry.seen.actual if entry is not None and entry.seen is not None else None
-    kind = getattr(config, "type", "")
-    return {"inbox": "api", "cluster": "operator"}.get(kind, kind or "directory")
+    ref = source_ref(source)
+    spec = book.resource(ref).spec if ref in book else None
+    return next(
+        (word for field, word in MANAGERS.items() if getattr(spec, field, None) is not None), "nobody"
+    )
 
 
 def of_override(override: Override) -> OverrideView:

@@ -7,10 +7,12 @@ import json
 import os
 import pwd
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from tests.api.nodes import Running, key, running
+from tests.sources.git.repository import Repository
 
 YAML = {"Content-Type": "application/yaml"}
 
@@ -108,6 +110,36 @@ async def test_what_a_source_declares_is_changed_there(api: Running) -> None:
     assert timed.status_code == 201
     same = await api.socket.post("/api/v1/apply", json=bundle(key("bob", "db")))
     assert same.status_code == 202, "an override is nothing that a source declares"
+
+
+@pytest.mark.req("CORE-09")
+@pytest.mark.needs("git")
+async def test_what_git_owns_the_api_does_not_write(api: Running, tmp_path: Path) -> None:
+    """The line of the manifest is named; a timed override and a one-shot action are no writes to it."""
+    repository = Repository(tmp_path / "repository")
+    repository.commit({"keys/all.yaml": "# the keys of the shop\n" + key("first") + "---\n" + key("second")})
+    source = {"apiVersion": "holdfast.dev/v1", "kind": "Source", "metadata": {"name": "machine"}}
+    spec = {"git": {"url": str(repository.folder)}}
+    (api.source / "machine.yaml").write_text(json.dumps({**source, "spec": spec}))
+    await api.socket.post("/api/v1/apply", json=bundle(key("carol")))
+    await api.ready("key/second", "key/carol", "key/bob")
+    managers = {"key/second": "git", "key/carol": "api", "key/bob": "directory", "source/inbox": "node"}
+    every = (await api.public.get("/api/v1/resources/all")).json()["data"]
+    assert {one["status"]["ref"]: one["origin"]["managed_by"] for one in every}.items() >= managers.items()
+    other = key("second").replace("creator", "maintainer")
+    for answer in (
+        await api.socket.post("/api/v1/apply", json=bundle(other)),
+        await api.socket.delete("/api/v1/resources/key/default/second"),
+        await api.socket.post("/api/v1/delete", json={"refs": ["key/carol", "key/second"]}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+        assert "keys/all.yaml:7:1" in answer.json()["detail"]
+        assert "machine" in answer.json()["detail"]
+    assert (await api.public.get("/api/v1/status/key/carol")).status_code == 200, "all or nothing"
+    override = {"ref": "key/second", "patch": {"suspend": True}, "for": "1h"}
+    assert (await api.socket.post("/api/v1/overrides", json=override)).status_code == 201
+    asked = await api.socket.post("/api/v1/reconcile", json={"refs": ["key/second"]})
+    assert asked.status_code == 202
 
 
 async def test_a_saved_plan_is_applied_only_while_it_is_the_same(api: Running) -> None:
