@@ -2,6 +2,7 @@
 
 - name: what happens, as a sentence
 kind: Service            # where a folder holds several kinds
+source: node             # who declares it
 want: {...}              # the spec as it is written; null: wished gone
 last: {...}              # what was wanted last of something that is to go
 seen:                    # null: absent
@@ -52,6 +53,7 @@ class Row(BaseModel):
 
     name: str
     kind: str = ""
+    source: str = "example"
     want: dict[str, Any] | None
     last: dict[str, Any] | None = None
     seen: SeenRow | None = None
@@ -72,7 +74,7 @@ class Example:
         want: Resource[Any] = Resource(
             Ref(type(self.kind).__name__, "default", "example"),
             None if row.want is None else spec.model_validate(row.want),
-            Origin("example"),
+            Origin(row.source),
             last=None if row.last is None else spec.model_validate(row.last),
         )
         return Case(want, self._seen(row.seen or SeenRow()), EMPTY, row.memory)
