@@ -31,7 +31,7 @@ from tests.kinds.wishes import Drawn, common_fields, fields, wishes
 from tests.kinds.worlds import PLANTED, VALUES, AnyTree, surroundings, uses_of
 from tests.simulation.virtual_time import VirtualClock, simulate
 
-KINDS: Mapping[str, AnyKind] = dict(find_kinds().kinds)
+KINDS: Mapping[str, AnyKind] = dict(find_kinds())
 WAVES = 10
 STEADY_S = 3600.0
 WITHOUT_EFFECT = {
