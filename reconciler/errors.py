@@ -12,6 +12,7 @@
     ├── TooLarge           over a stated limit
     ├── Failed             an act was tried and did not work; trying again may help
     │   ├── Unavailable    the other side is not there just now
+    │   ├── Limited        too much was asked of it in too short a time
     │   └── TimedOut       it did not answer in time
     └── Corrupt            what we stored cannot be read any more
 
@@ -125,6 +126,12 @@ class Unavailable(Failed):
     """The other side is not there just now."""
 
     code = "SERVICE_UNAVAILABLE"
+
+
+class Limited(Failed):
+    """Too much was asked in too short a time."""
+
+    code = "RATE_LIMIT_EXCEEDED"
 
 
 class TimedOut(Failed):

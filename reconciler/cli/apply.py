@@ -15,6 +15,7 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
 from reconciler.errors import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 MANY = 10  # removals from which their number is to be typed back
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("plan", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.option("-f", "--file", "files", multiple=True, help="A file, a folder, or `-`.")
 @click.option(

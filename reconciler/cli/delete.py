@@ -8,11 +8,13 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import REF
 from reconciler.errors import Refused
 
 
-@click.command()
-@click.argument("refs", nargs=-1, required=True, metavar="KIND/NAME...")
+@click.command(cls=Verb)
+@click.argument("refs", type=REF, nargs=-1, required=True, metavar="KIND/NAME...")
 @click.option("--allow-prune", is_flag=True, help="Let this take away more than half of what is there.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @at_node

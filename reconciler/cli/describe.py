@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import REF
 
 if TYPE_CHECKING:
     from reconciler.views import PlannedView, ResourceView
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 PLANS = 5
 
 
-@click.command()
-@click.argument("ref", metavar="KIND/NAME")
+@click.command(cls=Verb)
+@click.argument("ref", type=REF, metavar="KIND/NAME")
 @at_node
 def describe(where: Where, ref: str) -> None:
     """Show all that is known of a resource: wish, status, facts, overrides, what was done lately."""

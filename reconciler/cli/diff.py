@@ -9,10 +9,11 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
 from reconciler.cli.selecting import from_files
 
 
-@click.command()
+@click.command(cls=Verb)
 @from_files
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the changes, for `holdfast apply FILE`.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)

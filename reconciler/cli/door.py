@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
+from reconciler.cli.everywhere import given
+from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Problem, Unavailable
 from reconciler.records import dataclass
 from reconciler.settings import data_folder
 
 if TYPE_CHECKING:
+    from reconciler.cli.manner import Manner
     from reconciler.cli.remote import Remote
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
         SourceView,
     )
 
+PATIENCE_S = 30.0  # with one answer, if nothing else is said
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -61,15 +66,18 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which node is meant: its folder, or an address of its API."""
+    """Which node is meant: its folder, or an address of its API; and how it is asked."""
 
     data: Path
     address: str = ""
+    timeout: float = PATIENCE_S
+    manner: Manner | None = None
 
-    def remote(self, timeout: float = 30.0) -> Remote:
+    def remote(self, timeout: float | None = None) -> Remote:
         from reconciler.cli.remote import Remote  # http.client takes as long to import as click
 
-        return Remote(self.address or str(self.data / "holdfast.sock"), timeout)
+        address = self.address or str(self.data / "holdfast.sock")
+        return Remote(address, timeout or self.timeout, self.manner)
 
     @property
     def runs(self) -> bool:
@@ -79,7 +87,7 @@ class Where:
         if not (self.data / "holdfast.sock").exists():
             return False
         try:
-            self.remote(timeout=5.0).ask("GET", "/health")
+            self.remote(timeout=min(5.0, self.timeout)).ask("GET", "/health")
         except Unavailable:
             return False
         except Problem:
@@ -106,18 +114,29 @@ class Where:
 
 
 def at_node(command: F) -> F:
-    """The options that say which node a verb is for; the verb gets a `where`."""
+    """The verb gets a `where`: which node it is for."""
 
-    def chosen(data: str | None, socket: str | None, api_url: str | None, **rest: Any) -> Any:  # noqa: ANN401
-        address = api_url or socket or os.environ.get("HOLDFAST_API_URL") or os.environ.get("HOLDFAST_SOCKET")
-        return command(where=Where(data_folder(data), address or ""), **rest)
+    @wraps(command)
+    def chosen(**rest: Any) -> Any:  # noqa: ANN401 - whatever the verb takes and gives
+        return command(where=asked_where(), **rest)
 
-    chosen.__name__, chosen.__doc__ = command.__name__, command.__doc__
-    chosen.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in (
-        click.option("--api-url", metavar="URL", help="The node's HTTP address.  [env: HOLDFAST_API_URL]"),
-        click.option("--socket", metavar="PATH", help="The node's Unix socket.  [env: HOLDFAST_SOCKET]"),
-        click.option("--data", metavar="DIR", help="The node's folder.  [env: HOLDFAST_DATA]"),
-    ):
-        chosen = option(chosen)
     return chosen  # type: ignore[return-value]
+
+
+def asked_where() -> Where:
+    """As the options say, else the environment."""
+    from reconciler.cli.manner import manner
+
+    address = given("api_url") or given("socket") or _variable("API_URL") or _variable("SOCKET")
+    timeout = given("timeout")
+    patience = seconds(timeout) if timeout else PATIENCE_S
+    how = manner(
+        key=given("api_key") or _variable("API_KEY"),
+        trace=given("trace_id") or _variable("TRACE_ID"),
+        verbose=given("verbose", default=False),
+    )
+    return Where(data_folder(given("data")), address, patience, how)
+
+
+def _variable(name: str) -> str:
+    return os.environ.get(f"HOLDFAST_{name}", "")

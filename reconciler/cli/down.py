@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
 from reconciler.errors import Unavailable
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option("--keep-services", is_flag=True, help="Stop only the node.")
 @at_node
 def down(where: Where, keep_services: bool) -> None:

@@ -9,17 +9,19 @@ import click
 
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.event_lines import line
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import REF
 from reconciler.errors import Unavailable
 
 if TYPE_CHECKING:
     from reconciler.views import EventView
 
 
-@click.command()
-@click.argument("ref", required=False, metavar="[KIND/NAME]")
+@click.command(cls=Verb)
+@click.argument("ref", type=REF, required=False, metavar="[KIND/NAME]")
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--type", "name", default="", help="Only events of this name, or such as `reconcile.*`.")
-@click.option("-n", "--number", default=20, show_default=True, help="How many of the latest.")
+@click.option("--tail", "number", default=20, show_default=True, help="How many of the latest.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @at_node
 def events(where: Where, ref: str | None, follow: bool, name: str, number: int, output: str) -> None:

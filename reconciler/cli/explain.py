@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import KIND_OR_REF
 
 
-@click.command()
-@click.argument("what", metavar="KIND/NAME|KIND.FIELD...")
+@click.command(cls=Verb)
+@click.argument("what", type=KIND_OR_REF, metavar="KIND/NAME|KIND.FIELD...")
 @at_node
 def explain(where: Where, what: str) -> None:
     """Why is it not ready? The chain of causes down to the root. Or: the documentation of a field."""

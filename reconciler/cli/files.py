@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from reconciler.errors import Invalid, NotFound, TooLarge
+from reconciler.errors import Invalid, Missing, TooLarge
 
 if TYPE_CHECKING:
     from reconciler.ports import Kinds
@@ -59,7 +59,7 @@ def _manifests(named: Sequence[str]) -> Iterator[tuple[str, tuple[str, Path | No
         elif path.exists():
             yield path.name if path.is_absolute() else str(path), (_text(path), _base(path))
         else:
-            raise NotFound(f"{name} does not exist", remedy="`-f` takes files, folders, and `-`")
+            raise Missing(f"{name} does not exist", remedy="`-f` takes files, folders, and `-`")
 
 
 def _base(path: Path) -> Path:

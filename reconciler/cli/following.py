@@ -14,22 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import exits
-from reconciler.errors import Invalid, NotFound
+from reconciler.cli.waiting_time import seconds
+from reconciler.errors import NotFound
 
 if TYPE_CHECKING:
     from reconciler.cli.door import Door
     from reconciler.views import StatusView
 
 LOOK_S = 0.2
-
-
-def seconds(text: str) -> float:
-    from reconciler.quantities import parse_duration
-
-    try:
-        return parse_duration(text).total_seconds()
-    except ValueError as error:
-        raise Invalid(str(error)) from error
 
 
 def follow(door: Door, refs: Sequence[str], timeout: str) -> int:

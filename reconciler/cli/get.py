@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb, given
+from reconciler.cli.naming import KIND_OR_REF
 from reconciler.cli.tables import table
 
 if TYPE_CHECKING:
@@ -16,14 +18,15 @@ if TYPE_CHECKING:
 FORMATS = ["table", "wide", "json", "yaml", "name"]
 
 
-@click.command()
-@click.argument("what", default="all", metavar="[KIND|KIND/NAME|all]")
-@click.option("-n", "--namespace", default="", help="Only this namespace.")
+@click.command(cls=Verb)
+@click.argument("what", type=KIND_OR_REF, default="all", metavar="[KIND|KIND/NAME|all]")
+@click.option("-A", "--all-namespaces", is_flag=True, help="All of them, as without a -n.")
 @click.option("-l", "--selector", default="", help="Only what has all of these labels: `a=b,c=d`.")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="table", show_default=True)
 @at_node
-def get(where: Where, what: str, namespace: str, selector: str, output: str) -> None:
+def get(where: Where, what: str, all_namespaces: bool, selector: str, output: str) -> None:
     """List resources: all, those of a kind, or one."""
+    namespace = "" if all_namespaces else given("namespace", "")
     with where.open(reading=True, recorded=True) as door:
         if "/" in what:
             found = [door.resource(what)]

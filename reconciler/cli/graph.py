@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
 
 Needs = Mapping[str, Sequence[str]]
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option(
-    "-o", "--output", type=click.Choice(["tree", "mermaid", "dot"]), default="tree", show_default=True
+    "-o", "--output", type=click.Choice(["tree", "mermaid", "dot", "json"]), default="tree", show_default=True
 )
 @at_node
 def graph(where: Where, output: str) -> None:
     """Who needs whom: as a tree, or for Mermaid or Graphviz."""
     with where.open(reading=True) as door:
         needs = door.graph()
-    for line in {"tree": tree, "mermaid": mermaid, "dot": dot}[output](needs):
+    for line in {"tree": tree, "mermaid": mermaid, "dot": dot, "json": as_json}[output](needs):
         click.echo(line)
 
 
@@ -52,6 +54,10 @@ def mermaid(needs: Needs) -> Iterator[str]:
     for ref, wanted in needs.items():
         for need in wanted:
             yield f"  {names[ref]} --> {names[need]}"
+
+
+def as_json(needs: Needs) -> Iterator[str]:
+    yield json.dumps(needs, indent=2, sort_keys=True)
 
 
 def dot(needs: Needs) -> Iterator[str]:

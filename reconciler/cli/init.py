@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.everywhere import Verb
 from reconciler.errors import Conflict
 
 FIRST = """\
@@ -19,7 +20,7 @@ spec:
 """
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
 def init(folder: str) -> None:
     """Write a first manifest into FOLDER and say what to do next."""

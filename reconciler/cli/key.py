@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.keystore import content, in_data, keystore, namespaced, readable
+from reconciler.cli.everywhere import Verbs
+from reconciler.cli.keystore import content, keystore, namespace, readable
 
 
-@click.group()
+@click.group(cls=Verbs)
 def key() -> None:
     """Keys: the pairs that the node holds, and those that it trusts."""
 
@@ -15,15 +16,13 @@ def key() -> None:
 @key.command()
 @click.argument("name")
 @click.option("--fingerprint", is_flag=True, help="As `ed25519:` and hex digits, instead of OpenSSH's form.")
-@namespaced
-@in_data
-def show(name: str, fingerprint: bool, namespace: str, data: str | None) -> None:
+def show(name: str, fingerprint: bool) -> None:
     """Print the public half of a key."""
     from reconciler.errors import NotFound
     from reconciler.model import Ref
 
-    ref = Ref("Key", namespace, name)
-    known = keystore(data).keys.get(ref)
+    ref = Ref("Key", namespace(), name)
+    known = keystore().keys.get(ref)
     if known is None:
         raise NotFound(
             f"{ref} is not in the keystore", remedy="`holdfast get key` lists those that are declared"
@@ -34,9 +33,7 @@ def show(name: str, fingerprint: bool, namespace: str, data: str | None) -> None
 @key.command(name="import")
 @click.argument("name")
 @click.argument("file", type=readable)
-@namespaced
-@in_data
-def import_(name: str, file: str, namespace: str, data: str | None) -> None:
+def import_(name: str, file: str) -> None:
     """Put in a private key that was made elsewhere, from FILE (`-`: standard input).
 
     It is used once a Key of this name is declared with `generate: true` and `adopt: true`.
@@ -45,7 +42,7 @@ def import_(name: str, file: str, namespace: str, data: str | None) -> None:
 
     from reconciler.model import Ref
 
-    ref = Ref("Key", namespace, name)
-    public = asyncio.run(keystore(data).keys.take(ref, content(file, "")))
+    ref = Ref("Key", namespace(), name)
+    public = asyncio.run(keystore().keys.take(ref, content(file, "")))
     click.echo(f"{ref} {public.fingerprint}")
     click.echo(f"next: declare {ref} with `generate: true` and `adopt: true`", err=True)

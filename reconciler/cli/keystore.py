@@ -7,29 +7,29 @@ line, where every user of the machine and the shell's history can read it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from reconciler.cli.everywhere import given
 
 if TYPE_CHECKING:
     from reconciler.drivers.keystore import Keystore
 
-in_data: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
-    "--data", metavar="DIR", help="The node's folder.  [default: HOLDFAST_DATA, or the XDG state folder]"
-)
 readable = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
-namespaced: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
-    "-n", "--namespace", default="default", show_default=True
-)
 
 
-def keystore(data: str | None) -> Keystore:
+def namespace() -> str:
+    """The one that is named with `-n`."""
+    return str(given("namespace", "default"))
+
+
+def keystore() -> Keystore:
     from reconciler.drivers.keystore import Keystore
     from reconciler.settings import data_folder
 
-    return Keystore(data_folder(data) / "keystore")
+    return Keystore(data_folder(given("data")) / "keystore")
 
 
 def content(file: str | None, prompt: str) -> bytes:

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import SERVICE
 from reconciler.cli.remote_door import split
 from reconciler.errors import Problem, Unavailable
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
 
-@click.command()
-@click.argument("refs", nargs=-1, required=True, metavar="SERVICE...")
+@click.command(cls=Verb)
+@click.argument("refs", type=SERVICE, nargs=-1, required=True, metavar="SERVICE...")
 @click.option("--tail", type=click.IntRange(min=0), help="Only the last lines of each.")
 @click.option("--since", default="", help="Only lines from this time on, in ISO 8601.")
 @click.option("--follow", is_flag=True, help="Go on with what is printed from now on.")
@@ -28,11 +30,10 @@ def logs(where: Where, refs: tuple[str, ...], tail: int | None, since: str, foll
         raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
     query = {"tail": "" if tail is None else str(tail), "since": since, "follow": "true" if follow else ""}
     query = {key: value for key, value in query.items() if value}
-    named = [ref if "/" in ref else f"service/{ref}" for ref in refs]
-    for ref, line in _interleaved(where, named, query):
+    for ref, line in _interleaved(where, list(refs), query):
         name = split(ref)[2]
-        colour = COLOURS[named.index(ref) % len(COLOURS)]
-        prefix = click.style(f"{name} | ", fg=colour) if len(named) > 1 else ""
+        colour = COLOURS[refs.index(ref) % len(COLOURS)]
+        prefix = click.style(f"{name} | ", fg=colour) if len(refs) > 1 else ""
         click.echo(prefix + json.loads(line)["text"])
 
 

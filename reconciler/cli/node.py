@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verbs
 from reconciler.cli.node_identity import identity
 
 UNIT = """\
@@ -29,7 +30,7 @@ WantedBy={target}
 """
 
 
-@click.group()
+@click.group(cls=Verbs)
 def node() -> None:
     """The node itself: its identity, its unit for systemd."""
 

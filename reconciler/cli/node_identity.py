@@ -8,41 +8,38 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.keystore import content, in_data, keystore, readable
+from reconciler.cli.everywhere import Verbs
+from reconciler.cli.keystore import content, keystore, readable
 
 
-@click.group(invoke_without_command=True)
-@in_data
+@click.group(cls=Verbs, invoke_without_command=True)
 @click.pass_context
-def identity(ctx: click.Context, data: str | None) -> None:
+def identity(ctx: click.Context) -> None:
     """Print whom to encrypt to; or back it up, take it in, replace it."""
     if ctx.invoked_subcommand is None:
-        click.echo(keystore(data).recipient)
+        click.echo(keystore().recipient)
 
 
 @identity.command()
-@in_data
-def export(data: str | None) -> None:
+def export() -> None:
     """Print the backup of this node, secret half and keys included."""
-    click.echo(keystore(data).export(), nl=False)
+    click.echo(keystore().export(), nl=False)
 
 
 @identity.command(name="import")
 @click.argument("file", type=readable)
-@in_data
-def import_(file: str, data: str | None) -> None:
+def import_(file: str) -> None:
     """Take in what `export` printed, from FILE (`-`: standard input). Loses nothing that is here."""
-    store = keystore(data)
+    store = keystore()
     backup = store.restore(content(file, "").decode(errors="replace"))
     click.echo(f"this node is {store.recipient}, with {len(backup.keys)} keys from the backup", err=True)
 
 
 @identity.command()
 @click.option("--lost", is_flag=True, help="The old one is lost for good: give up what only it can open.")
-@in_data
-def rotate(lost: bool, data: str | None) -> None:
+def rotate(lost: bool) -> None:
     """Make a new identity. Values that were encrypted to the old one can still be read."""
-    store = keystore(data)
+    store = keystore()
     click.echo(store.rotate(lost=lost))
     click.echo(
         "next: back it up (`holdfast node identity export`), encrypt the repository's values anew "
@@ -53,10 +50,9 @@ def rotate(lost: bool, data: str | None) -> None:
 
 @identity.command()
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@in_data
-def forget(yes: bool, data: str | None) -> None:
+def forget(yes: bool) -> None:
     """Drop the earlier identities: what is still encrypted to them cannot be read again."""
-    store = keystore(data)
+    store = keystore()
     earlier = store.earlier()
     if earlier and not yes:
         click.echo("\n".join(earlier), err=True)

@@ -14,10 +14,11 @@ from importlib.util import find_spec
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.everywhere import Verb
 from reconciler.errors import Missing
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option(
     "--data", metavar="DIR", help="Where the node keeps all its state; operators of one lease share it."
 )

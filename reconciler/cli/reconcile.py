@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import REF
 
 
-@click.command()
-@click.argument("refs", nargs=-1, metavar="[KIND/NAME...]")
+@click.command(cls=Verb)
+@click.argument("refs", type=REF, nargs=-1, metavar="[KIND/NAME...]")
 @click.option(
     "--allow-prune",
     is_flag=True,

@@ -7,14 +7,15 @@ to start it; nothing is imported here that a quick command would wait for.
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from reconciler import errors
+from reconciler.cli.manner import Manner
 from reconciler.errors import Problem, TimedOut, Unavailable
 
 BY_CODE: Mapping[str, type[Problem]] = {
@@ -27,9 +28,22 @@ BY_CODE: Mapping[str, type[Problem]] = {
         errors.Refused,
         errors.Unauthorized,
         errors.TooLarge,
+        errors.Limited,
         errors.Unavailable,
         errors.TimedOut,
     )
+}
+BY_STATUS: Mapping[int, type[Problem]] = {
+    401: errors.Unauthorized,
+    403: errors.Refused,
+    404: errors.NotFound,
+    408: errors.TimedOut,
+    409: errors.Conflict,
+    412: errors.Conflict,
+    429: errors.Limited,
+    502: errors.Unavailable,
+    503: errors.Unavailable,
+    504: errors.TimedOut,
 }
 
 
@@ -45,9 +59,16 @@ class _OverSocket(HTTPConnection):
 
 
 class Remote:
-    def __init__(self, address: str, timeout: float = 30.0) -> None:
+    def __init__(self, address: str, timeout: float = 30.0, manner: Manner | None = None) -> None:
         self._address = address
         self._timeout = timeout
+        self._manner = manner or Manner()
+
+    @property
+    def _shown(self) -> str:
+        """The address without who asks there."""
+        scheme, separator, rest = self._address.rpartition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2] if separator else rest}"
 
     def ask(
         self,
@@ -80,7 +101,7 @@ class Remote:
 
     def _broken_off(self, error: Exception) -> Unavailable:
         return Unavailable(
-            f"the node at {self._address} broke off in the midst of its answer ({error})",
+            f"the node at {self._shown} broke off in the midst of its answer ({error})",
             remedy="see with `holdfast status` whether it still runs, and ask again",
         )
 
@@ -99,11 +120,12 @@ class Remote:
         headers = {
             "Accept": "application/json, application/problem+json",
             "Connection": "close",
-            **_credentials(),
+            **self._manner.headers(),
         }
         if data is not None:
             headers["Content-Type"] = "application/json"
         target = f"{path}?{urlencode(query)}" if query else path
+        began = monotonic()
         try:
             connection.request(method, target, data, headers)
             if endless and connection.sock is not None:
@@ -111,12 +133,14 @@ class Remote:
             answer = connection.getresponse()
         except TimeoutError as error:
             connection.close()
-            raise TimedOut(f"{self._address} did not answer in {timeout or self._timeout:g} s") from error
+            raise TimedOut(f"{self._shown} did not answer in {timeout or self._timeout:g} s") from error
         except (OSError, HTTPException) as error:
             connection.close()
             raise Unavailable(
-                f"no node answers at {self._address} ({error})", remedy="start one with `holdfast up PATH`"
+                f"no node answers at {self._shown} ({error})", remedy="start one with `holdfast up PATH`"
             ) from error
+        took, name = (monotonic() - began) * 1000, answer.getheader("X-Request-ID", "")
+        self._manner.tell(f"{method} {target} at {self._shown}: {answer.status} in {took:.0f} ms, {name}")
         if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
             with answer:
                 raise _problem(answer)
@@ -130,22 +154,23 @@ class Remote:
         return kind(parts.hostname or "", parts.port, timeout=timeout)
 
 
-def _credentials() -> dict[str, str]:
-    headers = {}
-    if key := os.environ.get("HOLDFAST_API_KEY"):
-        headers["X-API-Key"] = key
-    if trace := os.environ.get("HOLDFAST_TRACE_ID"):
-        headers["traceparent"] = trace
-    return headers
-
-
 def _problem(answer: HTTPResponse) -> Problem:
     text = answer.read()
     try:
         document = json.loads(text)
     except ValueError:
         document = {}
-    kind = BY_CODE.get(str(document.get("code", "")), Problem)
-    problem = kind(str(document.get("detail") or answer.reason), remedy=str(document.get("remedy", "")))
+    if not isinstance(document, dict):
+        document = {}
+    kind = BY_CODE.get(str(document.get("code", ""))) or _by_status(answer.status)
+    detail = str(document.get("detail") or f"{answer.status} {answer.reason}")
+    problem = kind(detail, remedy=str(document.get("remedy", "")))
     problem.document = document  # type: ignore[attr-defined]
     return problem
+
+
+def _by_status(status: int) -> type[Problem]:
+    """Of an answer with no code that is known: of a proxy, or of a newer node."""
+    if known := BY_STATUS.get(status):
+        return known
+    return errors.Invalid if 400 <= status < 500 else errors.Failed  # noqa: PLR2004 - whose fault it is

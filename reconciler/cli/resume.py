@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import REF
 
 
-@click.command()
-@click.argument("ref", metavar="KIND/NAME")
+@click.command(cls=Verb)
+@click.argument("ref", type=REF, metavar="KIND/NAME")
 @at_node
 def resume(where: Where, ref: str) -> None:
     """Take back the override of a resource: a suspension, a stop, a hold."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import REVISION, SOURCE
 
 
-@click.command()
-@click.argument("source", default="root")
-@click.argument("revision", required=False, default="")
+@click.command(cls=Verb)
+@click.argument("source", type=SOURCE, default="root")
+@click.argument("revision", type=REVISION, required=False, default="")
 @click.option("--reason", default="", help="Why: it stands beside the hold.")
 @at_node
 def rollback(where: Where, source: str, revision: str, reason: str) -> None:

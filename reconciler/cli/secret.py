@@ -12,7 +12,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.keystore import content, in_data, keystore, namespaced, readable
+from reconciler.cli.everywhere import Verbs
+from reconciler.cli.keystore import content, keystore, namespace, readable
 
 BLOCK = re.compile(
     r"^(?P<indent>[ \t]*)-----BEGIN AGE ENCRYPTED FILE-----$.*?^(?P=indent)-----END AGE ENCRYPTED FILE-----$",
@@ -29,7 +30,7 @@ to_recipients = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Verbs)
 def secret() -> None:
     """Encrypt values for a Secret."""
 
@@ -39,10 +40,7 @@ def secret() -> None:
 @to_recipients
 @click.option("--name", help="Print a whole manifest of a Secret of this name.")
 @click.option("--key", default="value", show_default=True, help="The value's key in that manifest.")
-@in_data
-def encrypt(
-    file: str | None, recipients: tuple[str, ...], name: str | None, key: str, data: str | None
-) -> None:
+def encrypt(file: str | None, recipients: tuple[str, ...], name: str | None, key: str) -> None:
     """Encrypt what FILE holds, or what is typed or piped in.
 
     The newline that ends what is typed or piped in is left out; a FILE is taken as it is.
@@ -50,30 +48,27 @@ def encrypt(
     from reconciler.drivers.keystore.values import encrypted
 
     value = content(file, "Value")
-    text = encrypted(value, recipients or (keystore(data).recipient,))
+    text = encrypted(value, recipients or (keystore().recipient,))
     click.echo(text if name is None else manifest(name, key, text), nl=False)
 
 
 @secret.command()
 @click.argument("file", required=False, type=readable)
-@in_data
-def decrypt(file: str | None, data: str | None) -> None:
+def decrypt(file: str | None) -> None:
     """Print the value of one ciphertext, from FILE or standard input."""
     text = content(file or "-", "").decode(errors="replace")
-    value = keystore(data).decrypt("\n".join(line.strip() for line in text.splitlines()))
+    value = keystore().decrypt("\n".join(line.strip() for line in text.splitlines()))
     click.echo(value, nl=False)
 
 
 @secret.command()
 @click.argument("name")
 @click.argument("key")
-@namespaced
-@in_data
-def show(name: str, key: str, namespace: str, data: str | None) -> None:
+def show(name: str, key: str) -> None:
     """Print a value that the node has stored."""
     from reconciler.model import Ref
 
-    click.echo(keystore(data).secrets.resolve(Ref("Secret", namespace, name), key), nl=False)
+    click.echo(keystore().secrets.resolve(Ref("Secret", namespace(), name), key), nl=False)
 
 
 @secret.command()
@@ -81,12 +76,11 @@ def show(name: str, key: str, namespace: str, data: str | None) -> None:
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @to_recipients
-@in_data
-def reencrypt(files: tuple[Path, ...], recipients: tuple[str, ...], data: str | None) -> None:
+def reencrypt(files: tuple[Path, ...], recipients: tuple[str, ...]) -> None:
     """Encrypt all values in manifests anew, after the node's identity was rotated."""
     from reconciler.drivers.keystore.values import encrypted
 
-    store = keystore(data)
+    store = keystore()
     to = recipients or (store.recipient,)
     for file in files:
         text, count = anew(file.read_text(), lambda old: encrypted(store.decrypt(old), to), str(file))

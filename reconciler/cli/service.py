@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verbs
 
 
-@click.group()
+@click.group(cls=Verbs)
 def service() -> None:
     """Services: stop one for a while, and start it again."""
 

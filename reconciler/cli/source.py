@@ -7,11 +7,13 @@ import json
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verbs
+from reconciler.cli.naming import SOURCE
 from reconciler.cli.tables import aligned
 from reconciler.errors import NotFound
 
 
-@click.group()
+@click.group(cls=Verbs)
 def source() -> None:
     """Sources: where wishes come from."""
 
@@ -45,7 +47,7 @@ def list_(where: Where, output: str) -> None:
 
 
 @source.command()
-@click.argument("name", default="root")
+@click.argument("name", type=SOURCE, default="root")
 @at_node
 def show(where: Where, name: str) -> None:
     """Show a source: its state, its problems, and the revisions that it can be taken back to."""
@@ -75,7 +77,7 @@ def show(where: Where, name: str) -> None:
 
 
 @source.command()
-@click.argument("name", default="root")
+@click.argument("name", type=SOURCE, default="root")
 @at_node
 def push(where: Where, name: str) -> None:
     """Tell the node that something was pushed there: it fetches at once. For a repository's hook."""

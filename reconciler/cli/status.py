@@ -7,10 +7,11 @@ import json
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
 from reconciler.cli.tables import aligned
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @at_node
 def status(where: Where, output: str) -> None:

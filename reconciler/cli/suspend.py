@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.naming import REF
 
 
-@click.command()
-@click.argument("ref", metavar="KIND/NAME")
+@click.command(cls=Verb)
+@click.argument("ref", type=REF, metavar="KIND/NAME")
 @click.option("--for", "last", default="", metavar="DURATION", help="How long; until `resume` if not said.")
 @click.option("--reason", default="", help="Why: whoever finds it suspended will ask.")
 @at_node

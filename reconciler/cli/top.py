@@ -7,9 +7,12 @@ differences.
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +20,8 @@ from typing import Any
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.everywhere import Verbs
+from reconciler.cli.machine_errors import problem_of
 from reconciler.errors import Problem
 
 VERBS = {
@@ -49,9 +54,14 @@ VERBS = {
     "version": "Print the version.",
 }
 
+ASKS_FOR_JSON = re.compile(r"(^| )(-o ?|--output[= ])json( |$)").search
+LASTING = frozenset({"up", "operator"})  # the verbs that are not over in a second
 
-class Lazy(click.Group):
+
+class Lazy(Verbs):
     """Knows its verbs by name and help; imports one when it is run."""
+
+    all_shown = True
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -77,7 +87,10 @@ def holdfast() -> None:
 def run(arguments: Sequence[str]) -> int:
     if sys.stdin is None:  # closed by who started us: there is nothing to read, and nobody to ask
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
-    if arguments[:1] in (["up"], ["operator"]):
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a locale without a character shows another, and goes on
+    if LASTING & set(arguments):
         return _run(arguments)
     gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
     try:
@@ -89,6 +102,8 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     try:
         answer: Any = holdfast.main(list(arguments), prog_name="holdfast", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written is to be known now, not after the exit status
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -97,14 +112,33 @@ def _run(arguments: Sequence[str]) -> int:
     except click.Abort:
         return 130
     except Problem as problem:
-        click.echo(f"error: {problem}", err=True)
+        _show(problem, arguments)
         return exits.status_of(problem)
     except BrokenPipeError:  # who reads us has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
+    except OSError as error:
+        return _refused_by_the_machine(error, arguments)
     except Exception as crash:  # noqa: BLE001 - the last stop: whatever it is becomes a report
         return _crashed(crash, arguments)
     return answer if isinstance(answer, int) else exits.OK
+
+
+def _show(problem: Problem, arguments: Sequence[str]) -> None:
+    from reconciler.cli.problems import told
+
+    for line in told(problem, as_json=ASKS_FOR_JSON(" ".join(arguments)) is not None):
+        click.echo(line, err=True)
+
+
+def _refused_by_the_machine(error: OSError, arguments: Sequence[str]) -> int:
+    if error.errno == errno.EIO and not sys.stderr.isatty():
+        return exits.FAILED  # the terminal is gone: there is nobody to tell
+    found = problem_of(error)
+    if found is None:
+        return _crashed(error, arguments)
+    _show(found, arguments)
+    return exits.status_of(found)
 
 
 def _crashed(crash: Exception, arguments: Sequence[str]) -> int:
@@ -114,7 +148,8 @@ def _crashed(crash: Exception, arguments: Sequence[str]) -> int:
     with tempfile.NamedTemporaryFile(
         "w", prefix="holdfast-crash-", suffix=".txt", delete=False, encoding="utf-8"
     ) as report:
-        report.write(f"holdfast {' '.join(arguments[:1])}\nPython {sys.version}\n\n")
+        verb = next((word for word in arguments if word in VERBS), "")  # other words may be a key
+        report.write(f"holdfast {verb}\nPython {sys.version}\n\n")
         traceback.print_exception(crash, file=report)
     click.echo(
         f"error: holdfast itself has crashed ({type(crash).__name__})\n"

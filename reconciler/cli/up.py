@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.everywhere import Verb, given
 from reconciler.errors import Invalid
 
 if TYPE_CHECKING:
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
 AT_ONCE = 130  # the exit status of who is interrupted
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("place", required=False, metavar="[PATH|GIT-URL]")
-@click.option("--data", metavar="DIR", help="Where the node keeps all its state.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the HTTP API listens.")
-def up(place: str | None, data: str | None, listen: str | None) -> int:
+def up(place: str | None, listen: str | None) -> int:
     """Run the node in the foreground, on a folder or a git repository.
 
     Without a place it goes on with the one that it was started with last.
@@ -38,6 +38,8 @@ def up(place: str | None, data: str | None, listen: str | None) -> int:
     from reconciler.cli import node_log
     from reconciler.cli.telling import say
     from reconciler.settings import load
+
+    data = given("data")
 
     def read() -> Settings:
         return load(data, {"api.listen": listen} if listen else None)

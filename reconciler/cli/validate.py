@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.everywhere import Verb
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option("-f", "--file", "files", multiple=True, required=True, help="A file, a folder, or `-`.")
 def validate(files: tuple[str, ...]) -> int:
     """Check manifests: every error with its file, line and column. Needs no node."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from reconciler import __version__
+from reconciler.cli.everywhere import Verb
 
 
-@click.command()
+@click.command(cls=Verb)
 def version() -> None:
     """Print the version."""
     click.echo(f"holdfast {__version__}")

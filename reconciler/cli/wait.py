@@ -13,14 +13,17 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.door import Door, Where, at_node
-from reconciler.cli.following import LOOK_S, seconds
+from reconciler.cli.everywhere import Verb
+from reconciler.cli.following import LOOK_S
+from reconciler.cli.naming import KIND_OR_REF
+from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Invalid, NotFound
 
 STATES = ["Ready", "Stalled", "Gone"]
 
 
-@click.command()
-@click.argument("what", nargs=-1, required=True, metavar="KIND|KIND/NAME...")
+@click.command(cls=Verb)
+@click.argument("what", type=KIND_OR_REF, nargs=-1, required=True, metavar="KIND|KIND/NAME...")
 @click.option("--all", "every", is_flag=True, help="All of the kind; there must be one.")
 @click.option("--for", "state", type=click.Choice(STATES), default="Ready", show_default=True)
 @click.option("--timeout", default="60s", show_default=True, help="How long to wait.")

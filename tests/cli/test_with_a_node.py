@@ -143,7 +143,7 @@ def test_another_way_to_the_node_is_taken_from_flags_and_the_environment(node: R
         (("explain", "service.spec.health"), "How to tell that it does its work."),
         (("status",), "Service"),
         (("status", "-o", "json"), '"resources": '),
-        (("events", "-n", "3", "key/release"), "key/release"),
+        (("events", "--tail", "3", "key/release"), "key/release"),
         (("events", "-o", "json"), '"event": '),
         (("graph",), "service/web"),
         (("graph", "-o", "mermaid"), "graph LR"),

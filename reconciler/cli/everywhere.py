@@ -1,0 +1,103 @@
+"""The options that every verb takes, before it and after it: which node is meant, and how it is asked.
+
+Rules: what stands after the verb counts more than what stands before it, both more than the environment; a
+verb may declare an option of the same name for itself, and is then given what stood before it. A key is never
+repeated, in no message and no log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+KEPT = "holdfast.everywhere"
+
+
+def given(name: str, default: Any = None) -> Any:  # noqa: ANN401 - as the option has it
+    """What was given for one of the options, before the verb or after it."""
+    context = click.get_current_context(silent=True)
+    return default if context is None else context.meta.get(KEPT, {}).get(name, default)
+
+
+def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401
+    if value not in (None, False):
+        context.meta.setdefault(KEPT, {})[option.name] = value
+
+
+def _option(*names: str, shown: bool, help: str, **more: Any) -> click.Option:  # noqa: ANN401
+    return click.Option(
+        names, help=help, expose_value=False, is_eager=True, callback=_keep, hidden=not shown, **more
+    )
+
+
+def _options(*, shown: bool) -> Iterator[click.Option]:
+    """At the top all are shown; below, a line names them."""
+    yield _option(
+        "--data", metavar="DIR", shown=shown, help="The node's folder.  [env: HOLDFAST_DATA; else XDG's]"
+    )
+    yield _option(
+        "--socket", metavar="PATH", shown=shown, help="The node's Unix socket.  [env: HOLDFAST_SOCKET]"
+    )
+    yield _option(
+        "--api-url", metavar="URL", shown=shown, help="The node's HTTP address.  [env: HOLDFAST_API_URL]"
+    )
+    yield _option(
+        "--api-key",
+        metavar="KEY",
+        shown=shown,
+        help="Who you are to it; better in the variable, which no list of processes shows."
+        "  [env: HOLDFAST_API_KEY]",
+    )
+    yield _option("--timeout", metavar="DURATION", shown=shown, help="How long to wait, as in `30s`.")
+    yield _option(
+        "--trace-id",
+        metavar="ID",
+        shown=shown,
+        help="32 hex digits, or a `traceparent`: stands beside what comes of it.  [env: HOLDFAST_TRACE_ID]",
+    )
+    yield _option("-n", "--namespace", metavar="NAME", shown=shown, help="The namespace of what is named.")
+    yield _option("-v", "--verbose", is_flag=True, shown=shown, help="Tell on stderr what is asked of whom.")
+
+
+class _Everywhere(click.Command):
+    """Also takes the options of every verb."""
+
+    all_shown = False
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        own = super().get_params(ctx)
+        names = {name for one in own for name in one.opts}
+        return [*own, *(one for one in _options(shown=self.all_shown) if names.isdisjoint(one.opts))]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if not self.all_shown:
+            formatter.write_paragraph()
+            formatter.write_text("Options of every verb, such as --data and -n: `holdfast --help`.")
+        super().format_epilog(ctx, formatter)
+
+
+class Verb(_Everywhere):
+    """A verb; options of its own that also stand before it are given to it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        before = ctx.meta.get(KEPT, {})
+        own = {name: one for one in self.params if isinstance(one, click.Option) for name in one.opts}
+        if "output" in before and "--output" not in own:
+            raise click.UsageError(f"`{ctx.command_path}` has no -o: it has one form only", ctx)
+        for name, value in before.items():
+            if option := own.get(f"--{name.replace('_', '-')}"):
+                option.default = (value,) if option.multiple else value
+        return super().parse_args(ctx, args)
+
+
+class Verbs(_Everywhere, click.Group):
+    """A noun, with its verbs."""
+
+    command_class = Verb
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        told = "The form of what is printed, such as json: each verb's help has its own."
+        output = _option("-o", "--output", metavar="FORM", shown=self.all_shown, help=told)
+        return [*super().get_params(ctx), output]

@@ -1,0 +1,48 @@
+"""A problem as it is printed, the same whether a node answered it or this process raised it.
+
+Rules: its detail, each parameter that is wrong, and the remedy; as one line of JSON for who asked for JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.cli import exits
+from reconciler.errors import Problem
+
+TITLES = {
+    exits.INVALID: "Bad Request",
+    exits.DENIED: "Forbidden",
+    exits.NOT_FOUND: "Not Found",
+    exits.CONFLICT: "Conflict",
+    exits.UNAVAILABLE: "Service Unavailable",
+    exits.LIMITED: "Too Many Requests",
+    exits.TIMEOUT: "Timeout",
+}
+
+
+def told(problem: Problem, *, as_json: bool) -> Iterator[str]:
+    answered: dict[str, Any] = getattr(problem, "document", {})
+    params = answered.get("invalid_params", [])
+    if as_json:
+        title = answered.get("title") or TITLES.get(exits.status_of(problem), "Failed")
+        document = {"title": title, "detail": problem.message, "code": problem.code}
+        document |= {"remedy": problem.remedy} if problem.remedy else {}
+        yield json.dumps({**document, "invalid_params": params}, sort_keys=True, ensure_ascii=False)
+        return
+    yield f"error: {problem.message}"
+    yield from (f"  {_param(one)}" for one in params if _wrong(one) not in problem.message)
+    if problem.remedy:
+        yield f"  remedy: {problem.remedy}"
+
+
+def _wrong(one: dict[str, str]) -> str:
+    """`limit: is too much`; what the detail tells already is not told twice."""
+    return f"{one.get('field', '')}: {one.get('message', '')}"
+
+
+def _param(one: dict[str, str]) -> str:
+    hint = one.get("suggestion", "")
+    return f"{_wrong(one)} ({hint})" if hint else _wrong(one)
