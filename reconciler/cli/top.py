@@ -93,6 +93,7 @@ def run(arguments: Sequence[str]) -> int:
     if LASTING & set(arguments):
         return _run(arguments)
     gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # nor has it the time to look for some everywhere
     try:
         return _run(arguments)
     finally:

@@ -14,10 +14,10 @@ from reconciler import __version__
 from reconciler.model import Event
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker
-from reconciler.views import DaemonView, HealthView, RebuiltView, StatsView
 
 if TYPE_CHECKING:
     from reconciler.runtime.node import Node
+    from reconciler.views import DaemonView, HealthView, RebuiltView, StatsView
 
 LEAST_PATIENCE_S = 60.0
 BY_A_PERSON = frozenset({"Hold"})  # why a newest revision is not in force, and that is as it should be

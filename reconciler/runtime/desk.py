@@ -36,24 +36,24 @@ from reconciler.runtime.daemon import Daemon
 from reconciler.runtime.hooks import Hooks
 from reconciler.sources.history import IN_FORCE
 from reconciler.sources.stored_tree import StoredTree
-from reconciler.views import (
-    CauseView,
-    EventView,
-    KindView,
-    LogLineView,
-    NodeView,
-    OperationView,
-    OverrideView,
-    PlannedView,
-    PreviewView,
-    ResourceView,
-    RevisionView,
-    SourceView,
-    StatusView,
-)
 
 if TYPE_CHECKING:
     from reconciler.runtime.node import Node
+    from reconciler.views import (
+        CauseView,
+        EventView,
+        KindView,
+        LogLineView,
+        NodeView,
+        OperationView,
+        OverrideView,
+        PlannedView,
+        PreviewView,
+        ResourceView,
+        RevisionView,
+        SourceView,
+        StatusView,
+    )
 
 
 @dataclass(frozen=True, slots=True)

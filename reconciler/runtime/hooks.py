@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from reconciler.errors import NotFound, Problem, Unauthorized
 from reconciler.model import DEFAULT_NAMESPACE, Ref
 from reconciler.runtime.asker import Asker
-from reconciler.views import HookView
 
 if TYPE_CHECKING:
     from reconciler.runtime.node import Node
+    from reconciler.views import HookView
 
 APART_S = 1.0
 LONGEST_SECRET = 4096

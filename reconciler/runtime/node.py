@@ -48,11 +48,11 @@ from reconciler.store.comparing import open_read_only
 from reconciler.store.memory import MemoryStore
 from reconciler.store.opening import open_store
 from reconciler.store.sqlite import SqliteStore
-from reconciler.views import NodeView
 
 if TYPE_CHECKING:
     from reconciler.sources.supervisor import Supervisor
     from reconciler.sources.uptake import Means
+    from reconciler.views import NodeView
 
 ROOT = "root"
 HEARTBEAT_S = 10.0

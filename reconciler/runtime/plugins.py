@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
@@ -26,7 +27,7 @@ NAMES = "names.json"
 
 
 def find_kinds() -> Kinds:
-    foreign = sorted(entry_points(group="holdfast.kinds"), key=lambda entry: entry.name)
+    foreign = _entries("holdfast.kinds", *sys.path)
     return Kinds(
         later={
             **{
@@ -73,4 +74,10 @@ def _foreign(entry: EntryPoint) -> Kind[Any, Any, Any, Any]:
 
 def services() -> list[EntryPoint]:
     """What the runtime starts beside the engine: the API, later the operator."""
-    return sorted(entry_points(group="holdfast.services"), key=lambda entry: entry.name)
+    return _entries("holdfast.services", *sys.path)
+
+
+@cache
+def _entries(group: str, *_: str) -> list[EntryPoint]:
+    """Sought once for as long as modules are found in the same folders: all distributions are looked at."""
+    return sorted(entry_points(group=group), key=lambda entry: entry.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.engine.book import Book, Entry
 from reconciler.engine.diff import plain
@@ -26,23 +26,25 @@ from reconciler.model import (
 )
 from reconciler.ports import Kind, Kinds, LogLine, Operation, Planned, Revision, SourceState
 from reconciler.runtime.claims import Clash
-from reconciler.views import (
-    CauseView,
-    ConditionView,
-    DifferenceView,
-    EventView,
-    KindView,
-    LogLineView,
-    OperationView,
-    OriginView,
-    OverrideView,
-    PlannedView,
-    PreviewView,
-    ResourceView,
-    RevisionView,
-    SourceView,
-    StatusView,
-)
+
+if TYPE_CHECKING:
+    from reconciler.views import (
+        CauseView,
+        ConditionView,
+        DifferenceView,
+        EventView,
+        KindView,
+        LogLineView,
+        OperationView,
+        OriginView,
+        OverrideView,
+        PlannedView,
+        PreviewView,
+        ResourceView,
+        RevisionView,
+        SourceView,
+        StatusView,
+    )
 
 MANAGERS = {  # by what a source's spec names
     "git": "git",
