@@ -128,7 +128,7 @@ def trouble(error: Exception) -> Trouble:
             return Trouble("NOT_FOUND", "there is nothing at this path", "all paths: /api/v1/openapi.json")
         case MethodNotAllowedException():
             headers = error.headers or {}
-            told = f"it takes {headers['allow']}" if "allow" in headers else ""
+            told = f"it takes {headers['allow'].replace('GET', 'GET, HEAD')}" if "allow" in headers else ""
             return Trouble("METHOD_NOT_ALLOWED", "this path does not take this method", told, headers=headers)
         case HTTPException() if error.status_code in CODE and error.status_code < 500:  # noqa: PLR2004
             return Trouble(CODE[error.status_code], error.detail, headers=error.headers or {})

@@ -81,12 +81,20 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"] = [*message.get("headers", ()), *self._own]
+            message["headers"] = [*map(_whole_allow, message.get("headers", ())), *self._own]
             await self._send(message)
             if not self._whole:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif self._whole:
             await self._send(message)
+
+
+def _whole_allow(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Who answers GET answers HEAD too, which the framework does not know of."""
+    name, value = header
+    if name.lower() == b"allow" and b"GET" in value and b"HEAD" not in value:
+        return name, value.replace(b"GET", b"GET, HEAD")
+    return header
 
 
 async def _refuse(told: Trouble, scope: Any, send: _Outgoing) -> None:  # noqa: ANN401

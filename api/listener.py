@@ -69,6 +69,8 @@ class Listener:
         await self._shared.none_within(grace_s)
         for connection in list(self._shared.connections):
             connection.transport.abort()
+        if self._shared.tasks:  # they notice that nobody listens any more, and end by themselves
+            await asyncio.wait(self._shared.tasks, timeout=CUT_OFF_S)
         for task in list(self._shared.tasks):
             task.cancel()
         await asyncio.gather(*self._shared.tasks, return_exceptions=True)

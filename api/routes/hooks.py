@@ -35,4 +35,4 @@ async def hook(
         raise Invalid("the request ended before its body did") from error
     if not proof.holds(request.headers):
         raise unproven()
-    return await desk.hooks.fetch(source, by._replace(actor=f"hook {by.actor}"))
+    return await desk.hooks.fetch(source, by._replace(actor="hook"))

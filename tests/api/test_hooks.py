@@ -96,7 +96,7 @@ async def test_each_forge_proves_itself_in_its_own_way(told: Told, forge: str) -
     answer = await told.hook(FORGES[forge])
     assert (answer.status_code, answer.json()) == (202, {"source": "root", "fetch": "now"})
     (operation,) = await told.api.node.store.operations(10)
-    assert (operation.kind, operation.actor) == ("push", "hook anonymous")
+    assert (operation.kind, operation.actor) == ("push", "hook")
 
 
 async def test_a_stranger_is_refused_and_learns_nothing(told: Told) -> None:
