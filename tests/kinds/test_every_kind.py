@@ -236,7 +236,7 @@ def test_every_field_is_drawn_and_every_field_counts(name: str) -> None:
     varied: set[str] = set()
     counts: set[str] = set()
 
-    @settings(many, max_examples=300, phases=[Phase.generate], derandomize=True)
+    @settings(many, max_examples=800, phases=[Phase.generate], derandomize=True)
     @given(one=drawn(name), other=drawn(name))
     def draw(one: Drawn, other: Drawn) -> None:
         seen.update(field for field, value in one.wish.items() if value is not None)
