@@ -344,3 +344,27 @@ def test_after_the_loss_of_the_store_all_goes_on_but_removing() -> None:
     assert "1 of 10 resources are kept until a person confirms" in answer.message
     assert weigh(inventory, sorted(inventory)[:1], allowed=True, rebuilt=True).removes
     assert weigh(inventory, (), allowed=False, rebuilt=True).reason == "Accepted"
+
+
+@pytest.mark.req("CORE-07")
+def test_what_was_deleted_by_its_name_goes_with_its_parts_and_counts_for_no_budget() -> None:
+    whole, part, others = kept("c"), kept("c-x", parent=ref_of("c")), [kept(f"n{n}") for n in range(6)]
+    inventory = rows(whole, part, *others)
+    gone = [one.ref for one in (whole, part, *others[:3])]
+    counted = weigh(inventory, gone, allowed=False, rebuilt=False)
+    assert not counted.accepted
+    assert "it would remove 5 of 8" in counted.message
+    deleted = weigh(inventory, gone, allowed=False, rebuilt=False, deleted={whole.ref})
+    assert deleted.accepted
+    assert deleted.removes == tuple(sorted(gone))
+    most = [one.ref for one in (whole, part, *others[:5])]
+    refused = weigh(inventory, most, allowed=False, rebuilt=False, deleted={whole.ref})
+    assert "it would remove 5 of 8" in refused.message
+
+
+@pytest.mark.req("CORE-07")
+def test_after_the_loss_of_the_store_what_was_deleted_by_its_name_goes_all_the_same() -> None:
+    inventory = inventory_of(10)
+    first, second = sorted(inventory)[:2]
+    answer = weigh(inventory, [first, second], allowed=False, rebuilt=True, deleted={first})
+    assert (answer.accepted, answer.reason, answer.removes) == (True, "StoreRebuilt", (first,))

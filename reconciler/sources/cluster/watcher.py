@@ -20,7 +20,7 @@ from reconciler.sources.cluster.objects import CustomResource, collection, plura
 RETRY_S: Final = 0.5
 LONGEST_S: Final = 30.0
 RELIST_S: Final = 600.0
-PAGE: Final = "500"
+PAGE: Final = 500
 
 
 def part(kind: str, namespace: str) -> str:
@@ -29,10 +29,13 @@ def part(kind: str, namespace: str) -> str:
 
 
 class Watcher:
-    def __init__(self, client: Client, mirror: Mirror, clock: Clock, scope: tuple[str, str]) -> None:
+    def __init__(
+        self, client: Client, mirror: Mirror, clock: Clock, scope: tuple[str, str], page: int = PAGE
+    ) -> None:
         self._kind, namespace = scope
         self._part = part(*scope)
         self._clock = clock
+        self._page = page
         self._client = client
         self._mirror = mirror
         self._path = collection(self._kind, namespace)
@@ -75,7 +78,9 @@ class Watcher:
         found: list[CustomResource] = []
         more = ""
         while True:
-            page = await self._client.get(self._path, limit=PAGE, **({"continue": more} if more else EMPTY))
+            page = await self._client.get(
+                self._path, limit=str(self._page), **({"continue": more} if more else EMPTY)
+            )
             found += [read(self._kind, raw) for raw in page["items"]]
             more = page["metadata"].get("continue", "")
             if not more:

@@ -80,6 +80,16 @@ def test_it_stops_when_the_policy_above_it_becomes_stricter() -> None:
         assert settled.suspended is stops
 
 
+@pytest.mark.req("CORE-07")
+def test_only_the_operator_itself_declares_a_cluster() -> None:
+    cluster = {"cluster": {"namespaces": ["shop", "blog"]}}
+    settled = KIND.settle(Case(wanted(cluster), ABSENT))
+    assert settled is not None
+    assert (settled.type, settled.location, settled.on_invalid) == ("cluster", "shop,blog", OnInvalid.PARTIAL)
+    with pytest.raises(Refused, match="only the node itself declares a cluster"):
+        KIND.settle(Case(wanted(cluster, source="root"), ABSENT))
+
+
 @pytest.mark.req("CORE-04")
 def test_only_the_node_declares_itself_and_its_inbox() -> None:
     inbox = {"inbox": {"path": "/data/inbox"}}
