@@ -1,14 +1,19 @@
-"""Replays one seed and prints its diary: `python -m tests.simulation SEED`."""
+"""Replays one seed and prints its diary: `python -m tests.simulation SEED [own]`.
+
+With `own`, the node's own kinds take part.
+"""
 
 from __future__ import annotations
 
 import sys
 
+from tests.simulation.own_kinds import OwnSimulation
 from tests.simulation.simulation import Simulation
 
 
 def main(arguments: list[str]) -> int:
-    simulation = Simulation(int(arguments[0]))
+    world = OwnSimulation if arguments[1:] == ["own"] else Simulation
+    simulation = world(int(arguments[0]))
     try:
         diary = simulation.run()
     except BaseException:

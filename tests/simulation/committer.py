@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.errors import Misplaced, Place
 from reconciler.model import NODE_SOURCE, DeletionPolicy, Origin, Ref, Resource, Snapshot, Spec
+from reconciler.ports import Kinds
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
 from tests.simulation.kinds import KINDS
@@ -40,9 +41,9 @@ class Repo:
             allow_prune=self.allow_prune,
         )
 
-    def declare(self, ref: Ref, spec: Spec, annotations: dict[str, str]) -> None:
+    def declare(self, ref: Ref, spec: Spec, annotations: dict[str, str], kinds: Kinds = KINDS) -> None:
         origin = Origin(self.name, f"{self.name}@{self.revision}", f"{ref.name}.yaml")
-        needs = KINDS.needs(ref, spec)
+        needs = kinds.needs(ref, spec)
         self.documents[ref] = Resource(ref, spec, origin, annotations=annotations, needs=needs)
 
 

@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import ClassVar
 
 from reconciler.engine.loop import Engine, Pace
 from reconciler.engine.world import World
 from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import NODE_SOURCE, Override, Ref, Snapshot
-from reconciler.ports import Note, Submission
+from reconciler.ports import Kinds, Note, Submission
 from reconciler.store.memory import MemoryStore
 from tests.simulation.committer import Committer
 from tests.simulation.durable import Door
@@ -34,6 +35,8 @@ POLL_S = 20.0
 
 
 class Node:
+    kinds: ClassVar[Kinds] = KINDS
+
     def __init__(self, random: Random, make_engine: MakeEngine = Engine) -> None:
         self._random = random
         self._make_engine = make_engine
@@ -44,9 +47,17 @@ class Node:
         self.faults = Faults(Random(random.random()))
         self.outside = Outside(Random(random.random()), self.witness)
         self.witness.bodies = self.outside.bodies
-        self.committer = Committer(Random(random.random()))
+        self.committer = self._committer(Random(random.random()))
         self.store = MemoryStore()
         self.life: Life | None = None
+
+    def _committer(self, random: Random) -> Committer:
+        return Committer(random)
+
+    @property
+    def uses(self) -> Mapping[str, object]:
+        """What kinds use that are not the simulation's own."""
+        return {}
 
     def wants(self) -> Wants:
         return self.wants_by(self.accepted)
@@ -224,12 +235,13 @@ class Life:
         store = Door(node.store, node.faults, node.witness)
         uses = Uses(node.outside, node.faults, node.clock, node.witness)
         world = World(
-            KINDS,
+            node.kinds,
             {
                 "Thing": uses,
                 "Plain": uses,
                 "Crowd": uses,
                 "Source": FeedUses(self, node.faults, node.clock, node.witness),
+                **node.uses,
             },
             store,  # type: ignore[arg-type]  # the engine commits and loads, and reads nothing else
             node.clock,

@@ -48,9 +48,15 @@ class Simulation:
     def __init__(self, seed: int, make_engine: MakeEngine = Engine) -> None:
         self._seed = seed
         random = Random(seed)
-        self.node = Node(random, make_engine)
-        self._fate = Fate(Random(random.random()), self.node)
+        self.node = self._node(random, make_engine)
+        self._fate = self._deals(Random(random.random()))
         self._random = random
+
+    def _node(self, random: Random, make_engine: MakeEngine) -> Node:
+        return Node(random, make_engine)
+
+    def _deals(self, random: Random) -> Fate:
+        return Fate(random, self.node)
 
     def run(self) -> Diary:
         simulate(self._live, self._seed)
@@ -97,7 +103,7 @@ class Simulation:
         """What is not as it should be."""
         node = self.node
         wants = node.wants()
-        lost = unmanaged(node.accepted) | in_doubt(wants)
+        lost = self._lost(wants)
         fine = self._fine(wants, lost)
         bodies, statuses = node.outside.bodies, node.witness.statuses
         for ref, options in wants.items():
@@ -117,6 +123,10 @@ class Simulation:
             if ref not in fine and not same and status.ready:
                 yield f"{ref} is said to be ready and is {bodies.get(ref)}, not {options[0].spec}"
         yield from self._leftovers(wants)
+
+    def _lost(self, wants: Wants) -> frozenset[Ref]:
+        """What nobody can say for certain."""
+        return unmanaged(self.node.accepted) | in_doubt(wants)
 
     def _fine(self, wants: Wants, lost: frozenset[Ref]) -> set[Ref]:
         """What nothing stands in the way of."""

@@ -13,12 +13,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.own_kinds import OwnSimulation
 from tests.simulation.simulation import Simulation
 
 ROOT = Path(__file__).parents[2]
 SEEDS = int(os.environ.get("HOLDFAST_SEEDS", "100"))
 AT_ONCE = 25
-REPLAY = ".venv/bin/python -m tests.simulation {}"
+REPLAY = ".venv/bin/python -m tests.simulation {} {}"
+
+
+def _live(world: type[Simulation], first: int, end: int) -> None:
+    own = "own" if world is OwnSimulation else ""
+    for seed in range(first, end):
+        try:
+            diary = world(seed).run()
+        except Exception as wrong:
+            raise AssertionError(f"seed {seed}: {wrong}\n  replay: {REPLAY.format(seed, own)}") from wrong
+        assert diary.lines
 
 
 @pytest.mark.random
@@ -26,12 +37,15 @@ REPLAY = ".venv/bin/python -m tests.simulation {}"
 @pytest.mark.req("CORE-02", "TST-47")
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 def test_every_history_ends_in_what_is_wanted(first: int) -> None:
-    for seed in range(first, min(first + AT_ONCE, SEEDS)):
-        try:
-            diary = Simulation(seed).run()
-        except Exception as wrong:
-            raise AssertionError(f"seed {seed}: {wrong}\n  replay: {REPLAY.format(seed)}") from wrong
-        assert diary.lines
+    _live(Simulation, first, min(first + AT_ONCE, SEEDS))
+
+
+@pytest.mark.random
+@pytest.mark.timeout(120)
+@pytest.mark.req("CORE-02", "CORE-08", "TST-47")
+@pytest.mark.parametrize("first", range(0, SEEDS // 4, AT_ONCE))
+def test_so_does_every_history_of_the_nodes_own_kinds(first: int) -> None:
+    _live(OwnSimulation, first, min(first + AT_ONCE, SEEDS // 4))
 
 
 @pytest.mark.req("TST-47")

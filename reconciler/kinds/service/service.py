@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from reconciler.errors import Failed, Invalid
 from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for
@@ -34,6 +34,7 @@ from reconciler.model import (
 )
 from reconciler.ports import (
     Check,
+    Clock,
     CommandCheck,
     HealthState,
     HttpCheck,
@@ -66,6 +67,7 @@ PHASES = {
 class Uses:
     processes: Processes
     secrets: Secrets
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
     ) -> Seen[Running]:
         processes = await uses.processes.fresh() if fresh else uses.processes.processes()
         process = processes.get(_id(want.ref))
-        now = datetime.now(UTC)
+        now = uses.clock.now()
         inputs = _inputs(want)
         if process is None:
             wished = want.spec is not None and want.spec.state is State.STOPPED

@@ -274,7 +274,7 @@ def test_files_beside_the_manifest_are_named_and_found(tmp_path: Path) -> None:
 
 async def test_it_lives_with_the_driver() -> None:
     processes = FakeProcesses(SystemClock())
-    uses = Uses(processes, Vault())
+    uses = Uses(processes, Vault(), SystemClock())
     woken: list[Ref | None] = []
     KIND.watch(uses, woken.append)
     wish = spec(env={"PASSWORD": {"secret": "shop", "key": "password"}}, health={"command": ["true"]})
