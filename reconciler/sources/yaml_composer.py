@@ -224,7 +224,7 @@ class Composer:
             raise self._flaw(event, "a key that is an alias", "write it out")
         value, size = self._anchors.get(event.anchor, (_AWAITED, 0))
         if value is _AWAITED:
-            raise self._flaw(event, f"no anchor '&{shown(event.anchor)}' stands before this alias")
+            raise self._flaw(event, "this alias has no anchor before it", "quote a text that begins with *")
         if value is _OPEN:
             raise self._flaw(event, f"the alias '*{shown(event.anchor)}' holds itself")
         self._repeat(size, event)
@@ -237,7 +237,7 @@ class Composer:
 
     def _check_tag(self, event: _Event, name: str) -> None:
         if event.tag != f"tag:yaml.org,2002:{name}":
-            raise self._flaw(event, f"the tag '{shown(event.tag)}' is not allowed", "remove it")
+            raise self._flaw(event, "a tag is not allowed", "remove it; quote a text with ! before it")
 
     _ACTS: ClassVar[Mapping[type, Callable[[Composer, _Event], None]]] = {
         ScalarEvent: _scalar,

@@ -17,7 +17,7 @@ from reconciler.store.faults import in_our_words, on_opening
 from reconciler.store.lane import Lane
 from reconciler.store.looking import check_access, check_version, compare, look_through
 from reconciler.store.migrating import migrate, migrations
-from reconciler.store.rebuilding import finish, make, rebuild, traces
+from reconciler.store.rebuilding import finish, leave_a_trace, make, rebuild, traces
 from reconciler.store.sqlite import SqliteStore
 
 WAL_KEPT_BYTES = 16 * 1024 * 1024
@@ -64,6 +64,7 @@ def _enter(path: Path, clock: Clock, found: list[reading.Found]) -> sqlite3.Conn
         connection.execute(queries.TAKE["notes"], ("",))  # may it be written at all? a damaged head says no
         connection.execute("ROLLBACK")
         found.append(reading.found(connection))
+        leave_a_trace(path)
     except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.Error | UnicodeDecodeError):

@@ -89,9 +89,22 @@ def _aside(path: Path, now: datetime) -> Path:
     return path.with_name(f"{stem}-{count}" if count else stem)
 
 
+def leave_a_trace(path: Path) -> None:
+    """By another name, which whoever deletes the store and all that is named after it does not delete too."""
+    mark = _mark(path)
+    if not mark.exists():
+        mark.touch(mode=0o600)
+        _sync(path.parent)
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(f".{path.name}-was-here")
+
+
 def traces(path: Path) -> list[Path]:
     """What shows that a store was here before."""
-    return [*with_sidecars(path), *path.parent.glob(f"{path.name}.corrupt-*")]
+    marks = [mark] if (mark := _mark(path)).exists() else []
+    return [*marks, *with_sidecars(path), *path.parent.glob(f"{path.name}.corrupt-*")]
 
 
 def with_sidecars(path: Path) -> list[Path]:

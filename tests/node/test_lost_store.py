@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,12 +19,24 @@ def declare(node: RunningNode, *documents: str) -> None:
     Path(node.place, "all.yaml").write_text("---\n".join(documents))
 
 
-def tear(data: Path) -> None:
+def overwritten(store: Path) -> None:
     """As a failing disk does it: the middle of the file is not what was written."""
-    store = data / "holdfast.db"
     whole = bytearray(store.read_bytes())
     whole[100 : len(whole) // 2] = b"\xa5" * (len(whole) // 2 - 100)
     store.write_bytes(whole)
+
+
+def truncated(store: Path) -> None:
+    os.truncate(store, store.stat().st_size // 3)
+
+
+def emptied(store: Path) -> None:
+    os.truncate(store, 0)
+
+
+def deleted(store: Path) -> None:
+    for file in store.parent.glob("holdfast.db*"):
+        file.unlink()
 
 
 def withheld(node: RunningNode) -> list[str] | None:
@@ -33,7 +47,8 @@ def withheld(node: RunningNode) -> list[str] | None:
     return None if rebuilt is None else list(rebuilt["withheld"])
 
 
-def test_a_person_confirms_what_goes_after_the_loss_of_the_store() -> None:
+@pytest.mark.parametrize("hurt", [overwritten, truncated, emptied, deleted])
+def test_a_person_confirms_what_goes_after_the_loss_of_the_store(hurt: Callable[[Path], None]) -> None:
     marker = f"mark-{uuid4().hex}"
     kept, old = [key("kept"), service("web", marker)], [key("old"), service("gone", marker)]
     with running_node() as node:
@@ -43,12 +58,14 @@ def test_a_person_confirms_what_goes_after_the_loss_of_the_store() -> None:
         before = processes(marker)
         assert node.stop() == 0
 
-        tear(node.data)
+        hurt(node.data / "holdfast.db")
         declare(node, *kept)
         node.start()
         until(lambda: withheld(node) == ["key/old", "service/gone"], "what would go is named")
         assert processes(marker) == before, "nothing was ended, and nothing doubled"
         _is_told(node)
+        aside = node.data / node.ask("/status")["rebuilt"]["aside"]
+        assert aside.exists() != (hurt is deleted), "what there was is kept"
 
         assert node.stop() == 0
         node.start()
@@ -80,9 +97,7 @@ def _is_told(node: RunningNode) -> None:
     told = node.remote.ask("GET", "/health")
     assert told["status"] == "degraded"
     assert any("--allow-prune" in problem for problem in told["problems"])
-    rebuilt = node.ask("/status")["rebuilt"]
-    assert (node.data / rebuilt["aside"]).exists()
-    assert rebuilt["remedy"] == "holdfast reconcile --allow-prune"
+    assert node.ask("/status")["rebuilt"]["remedy"] == "holdfast reconcile --allow-prune"
 
 
 def test_a_folder_may_be_allowed_to_remove_more_than_half() -> None:

@@ -10,6 +10,8 @@ from reconciler.ports import Write
 from reconciler.store import open_store
 from tests.store.records import FixedClock
 
+TRACE = ".holdfast.db-was-here"
+
 
 def contents(folder: Path) -> dict[str, tuple[str, int, int]]:
     """Each file's digest, mode and time of change."""

@@ -17,7 +17,7 @@ from reconciler.ports import Note
 from reconciler.store import open_store
 from reconciler.store.rebuilding import make, salvaged
 from reconciler.store.rows import sealed
-from tests.store.folders import contents, left_by_a_kill, stored
+from tests.store.folders import TRACE, contents, left_by_a_kill, stored
 from tests.store.records import NOW, WEB, FixedClock, event, kept, one_of_each, planned
 
 NOBODY = 65534
@@ -30,7 +30,7 @@ async def test_a_new_store_is_one_file_for_its_owner_only(path: Path) -> None:
     store = await open_store(path, FixedClock())
     assert (await store.load()).notes == {}
     await store.close()
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert {file.name for file in path.parent.iterdir()} == {path.name, TRACE}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -171,8 +171,18 @@ async def test_the_log_beside_a_damaged_store_goes_with_it(path: Path) -> None:
     aside = (await store.load()).notes["rebuilt"]["aside"]
     await store.close()
     after = {name.removeprefix(aside): it[0] for name, it in contents(path.parent).items() if aside in name}
-    assert set(before) == set(after) == {"", "-wal", "-shm"}
+    assert set(before) - {TRACE} == set(after) == {"", "-wal", "-shm"}
     assert {end: after[end] for end in ("", "-wal")} == {end: before[end] for end in ("", "-wal")}
+
+
+@pytest.mark.req("CORE-27")
+async def test_a_store_that_somebody_has_deleted_is_missed(path: Path) -> None:
+    await stored(path, kept())
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    store = await open_store(path, FixedClock())
+    assert "is gone, though a store was here" in (await store.load()).notes["rebuilt"]["reason"]
+    await store.close()
 
 
 async def test_damage_twice_keeps_both(path: Path) -> None:
@@ -229,7 +239,7 @@ async def test_a_making_that_was_cut_short_is_begun_anew(path: Path) -> None:
     store = await open_store(path, FixedClock())
     assert (await store.load()).notes == {}
     await store.close()
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert {file.name for file in path.parent.iterdir()} == {path.name, TRACE}
 
 
 async def test_damaged_history_is_shown_as_such_and_hides_nothing_else(path: Path) -> None:

@@ -13,7 +13,7 @@ from reconciler.ports import Note
 from reconciler.settings import Retention
 from reconciler.store import open_read_only, open_store
 from reconciler.store.rows import sealed
-from tests.store.folders import contents, left_by_a_kill, stored
+from tests.store.folders import TRACE, contents, left_by_a_kill, stored
 from tests.store.records import DB, NOW, WEB, FixedClock, event, kept, one_of_each
 
 
@@ -40,7 +40,7 @@ async def test_a_store_that_was_closed_is_read_as_it_lies(path: Path) -> None:
 async def test_what_a_killed_node_left_in_its_log_is_read_and_left_there(path: Path) -> None:
     await left_by_a_kill(path, kept(), event(), Note("n", 1))
     before = contents(path.parent)
-    assert set(before) == {path.name, f"{path.name}-wal", f"{path.name}-shm"}
+    assert set(before) == {TRACE, path.name, f"{path.name}-wal", f"{path.name}-shm"}
     store = await open_read_only(path)
     saved = await store.load()
     assert (set(saved.inventory), saved.notes) == ({WEB}, {"n": 1})
