@@ -14,7 +14,7 @@ from api.identity import CONFLICTS, READS
 from api.routes import AnyRequest, By, TheDesk
 from api.shapes import takes
 from reconciler.model import Ref
-from reconciler.runtime.desk import Selection
+from reconciler.runtime.window import Selection
 from reconciler.views import OperationView, PreviewView
 
 DryRun = Annotated[bool, QueryParameter(name="dryRun", description="Only show what would change.")]

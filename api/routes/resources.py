@@ -15,7 +15,7 @@ from api.errors import Fault, Wrong
 from api.identity import CONFLICTS
 from api.pages import Limit, Page, Stretch, page_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
-from reconciler.runtime.desk import Selection
+from reconciler.runtime.window import Selection
 from reconciler.views import CauseView, OperationView, PlannedView, ResourceView
 
 ONE = "/api/v1/resources/{kind:str}/{namespace:str}/{name:str}"

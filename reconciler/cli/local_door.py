@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconciler.ports import EventFilter
 from reconciler.quantities import parse_duration
 from reconciler.runtime.asker import Asker
-from reconciler.runtime.desk import Desk, Selection
+from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import Node, open_node, read_node
+from reconciler.runtime.window import Selection
 from reconciler.settings import load
 
 if TYPE_CHECKING:

@@ -1,0 +1,166 @@
+"""What one may see of a node: every view that the API and the command line show.
+
+Rules: nothing is changed by looking; every answer is a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reconciler.engine.book import Entry
+from reconciler.engine.graph import order
+from reconciler.errors import NotFound
+from reconciler.model import EMPTY, Ref
+from reconciler.ports import EventFilter
+from reconciler.records import dataclass
+from reconciler.runtime import present
+
+if TYPE_CHECKING:
+    from reconciler.runtime.node import Node
+    from reconciler.views import (
+        CauseView,
+        EventView,
+        KindView,
+        LogLineView,
+        NodeView,
+        OperationView,
+        OverrideView,
+        PlannedView,
+        ResourceView,
+        RevisionView,
+        SourceView,
+        StatusView,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which resources are meant; a field left empty takes all."""
+
+    kind: str = ""
+    namespace: str = ""
+    names: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default=EMPTY)
+
+
+class Window:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def node(self) -> NodeView:
+        return self._node.overview()
+
+    def statuses(self, selection: Selection) -> list[StatusView]:
+        book, now = self._node.engine.book, self._node.clock.monotonic()
+        return [present.of_status(entry, book, now) for entry in self._selected(selection)]
+
+    def resources(self, selection: Selection) -> list[ResourceView]:
+        return [self._view(entry) for entry in self._selected(selection)]
+
+    def refs(self, selection: Selection) -> list[Ref]:
+        """Which they are, in order: for who shows them in pieces."""
+        return [entry.ref for entry in self._selected(selection)]
+
+    def resource(self, ref: Ref) -> ResourceView:
+        return self._view(self._entry(ref))
+
+    def status(self, ref: Ref) -> StatusView:
+        return present.of_status(self._entry(ref), self._node.engine.book, self._node.clock.monotonic())
+
+    def ref(self, text: str) -> Ref:
+        """`kind/name` in any spelling of the kind."""
+        return self._node.kinds.ref(text)
+
+    def kind(self, text: str) -> str:
+        """The kind's own spelling."""
+        return self._node.kinds.canonical(text)
+
+    def kinds(self) -> list[KindView]:
+        return [present.of_kind(name, kind) for name, kind in sorted(self._node.kinds.items())]
+
+    def why(self, ref: Ref) -> list[CauseView]:
+        """The chain of causes from a resource down to the root; empty when it is ready."""
+        self._entry(ref)
+        return present.causes(ref, self._node.engine.book)
+
+    def graph(self) -> dict[str, list[str]]:
+        """Every ref with those that it needs, its parts among them, in an order in which they can be made."""
+        book = self._node.engine.book
+        needs = {ref: (*wanted, *book.parts(ref)) for ref, wanted in book.needs().items()}
+        return {str(ref): [str(need) for need in needs[ref]] for ref in order(needs)}
+
+    def sources(self) -> list[SourceView]:
+        sources = self._node.sources
+        found = ((name, sources.state(name)) for name in sorted(sources.names()))
+        return [present.of_source(name, state) for name, state in found if state is not None]
+
+    def source(self, name: str) -> SourceView:
+        state = self._node.sources.state(name)
+        if state is None:
+            raise NotFound(f"there is no source {name}", remedy="`holdfast source ls` lists them")
+        return present.of_source(name, state)
+
+    async def plans(self, ref: Ref, limit: int = 20) -> list[PlannedView]:
+        return [present.of_planned(planned) for planned in await self._node.store.plans(ref, limit)]
+
+    async def revisions(self, source: str, limit: int = 20) -> list[RevisionView]:
+        return [present.of_revision(one) for one in await self._node.store.revisions(source, limit)]
+
+    async def events(self, after: int, limit: int, only: EventFilter) -> list[EventView]:
+        return [present.of_event(event) for event in await self._node.store.events(after, limit, only)]
+
+    async def event_ids(self) -> tuple[int, int]:
+        return await self._node.store.event_ids()
+
+    async def follow(self, after: int, only: EventFilter) -> AsyncIterator[EventView]:
+        async for event in self._node.store.follow(after, only):
+            yield present.of_event(event)
+
+    async def logs(
+        self, ref: Ref, *, tail: int | None, follow: bool, since: datetime | None
+    ) -> AsyncIterator[LogLineView]:
+        """What it prints."""
+        self._entry(ref)
+        uses = self._node.uses[ref.kind]
+        lines = self._node.kinds[ref.kind].log(ref, uses, tail=tail, follow=follow, since=since)
+        async for line in lines:
+            yield present.of_log_line(line)
+
+    async def operation(self, name: str) -> OperationView:
+        operation = await self._node.store.operation(name)
+        if operation is None:
+            raise NotFound(f"there is no operation {name}")
+        return present.of_operation(operation)
+
+    def overrides(self) -> list[OverrideView]:
+        return [present.of_override(override) for override in self._node.engine.overrides]
+
+    # ------------------------------------------------------------------------------------------- inside
+
+    def _entry(self, ref: Ref) -> Entry:
+        entry = self._node.engine.book.get(ref)
+        if entry is None:
+            raise NotFound(f"{ref} does not exist", remedy="`holdfast get` lists what does")
+        return entry
+
+    def _view(self, entry: Entry) -> ResourceView:
+        node = self._node
+        return present.of_resource(
+            entry, node.engine.book, node.kinds, node.engine.overrides, node.clock.monotonic()
+        )
+
+    def _selected(self, selection: Selection) -> list[Entry]:
+        kind = self._node.kinds.canonical(selection.kind) if selection.kind else ""
+        book = self._node.engine.book
+        found = [
+            entry
+            for entry in book
+            if (not kind or entry.ref.kind == kind)
+            and (not selection.namespace or entry.ref.namespace == selection.namespace)
+            and (not selection.names or entry.ref.name in selection.names)
+            and selection.labels.items() <= book.resource(entry.ref).labels.items()
+        ]
+        return sorted(found, key=lambda entry: entry.ref)
