@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from reconciler.engine.told import told
 from reconciler.model import Need, Ref, Resource, Status, Step
 from reconciler.ports import Drop, EndOverride, Judged, Kept, Note, Planned, Remembered, Write
-from tests.simulation.oracle import Wants, is_left, is_off, needs_of
+from tests.simulation.first_words import FirstWords
+from tests.simulation.known import Known, Submitting
+from tests.simulation.oracle import is_left, is_off, needs_of
 from tests.simulation.outside import Body
 
 BUDGET_FROM = 5
@@ -36,60 +38,12 @@ class Pass:
     later: list[tuple[Ref, Status]] = field(default_factory=list)  # judged since it began
 
 
-class Submitting(Protocol):
-    """A submission that is under way: what may be doomed because of it."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def allowed(self) -> bool: ...
-    def reached(self) -> frozenset[str]:
-        """The sources that would count."""
-        ...
-
-    def wanted(self) -> frozenset[Ref]:
-        """What would be wanted by those that were read."""
-        ...
-
-
-class Known(Protocol):
-    """What the oracle believes."""
-
-    def wants(self) -> Wants: ...
-    def protected(self) -> frozenset[Ref]:
-        """What must not be removed now."""
-        ...
-
-    def wanted_aloud(self) -> frozenset[Ref]:
-        """By the sources that were read in the life of this process, in what could be read of them."""
-        ...
-
-    def voices(self) -> frozenset[tuple[str, Ref]]:
-        """Which source declares what, as far as it counts, and for all that anybody knows."""
-        ...
-
-    def read(self) -> frozenset[str]:
-        """Those sources."""
-        ...
-
-    def reached(self) -> frozenset[str]:
-        """The sources that count."""
-        ...
-
-    def unread(self) -> frozenset[str]:
-        """Those that were declared to this process, and were not read by it."""
-        ...
-
-
 class Witness:
     def __init__(self, known: Known) -> None:
         self._known = known
         self.log: list[str] = []
         self.rows: dict[Ref, Kept] = {}
-        self._voices = frozenset[tuple[str, Ref]]()
-        self.holders: dict[
-            Ref, str
-        ] = {}  # the source that had the first word on a ref, and never took it back
+        self._words = FirstWords()
         self.answered: dict[Ref, Kept] = {}  # rows, as far as commits were answered
         self.inventory: set[Ref] = set()  # as the process counts it: what it has handed over as well
         self.memory: dict[Ref, dict[str, Any]] = {}
@@ -125,9 +79,9 @@ class Witness:
 
     def store_lost(self) -> None:
         self._durable = {"rebuilt": True}
+        self._words = FirstWords()
         for kept in (
             self.rows,
-            self.holders,
             self.memory,
             self.statuses,
             self.believed,
@@ -306,7 +260,9 @@ class Witness:
         for write in writes:
             match write:
                 case Kept(ref=ref):
-                    self._hold(self.rows.get(ref), write)
+                    if holder := self._words.broken_by(write):
+                        self.fail(f"{ref} is taken from {holder}, which declares it, by {write.source}")
+                    self._words.spoken(self.rows.get(ref), write)
                     self.rows[ref] = write
                     self.released.pop(ref, None)
                 case Remembered(ref=ref, memory=memory):
@@ -324,20 +280,9 @@ class Witness:
                 case _:
                     pass
 
-    def _hold(self, before: Kept | None, row: Kept) -> None:
-        """Of two that declare one ref, the first stays in force; what was only spared is free to take."""
-        holder = self.holders.get(row.ref, row.source)
-        if holder != row.source and row.parent is None and not row.doomed:
-            self.fail(f"{row.ref} is taken from {holder}, which declares it, by {row.source}")
-        if row.doomed or row.parent is not None:
-            self.holders.pop(row.ref, None)
-        elif (row.source, row.ref) in self._voices and not (before is not None and before.doomed):
-            self.holders[row.ref] = row.source
-
     def heard(self) -> None:
-        """Whoever declares a ref no more has no word on it."""
-        self._voices = self._known.voices()
-        self.holders = {r: source for r, source in self.holders.items() if (source, r) in self._voices}
+        """What is declared has changed."""
+        self._words.hear(self._known.voices())
 
     def acknowledged(self, writes: Sequence[Write]) -> None:
         judged = [(write.ref, write.status) for write in writes if isinstance(write, Judged)]
@@ -357,7 +302,7 @@ class Witness:
             self.released[ref] = body.uid
         self.memory.pop(ref, None)
         self.statuses.pop(ref, None)
-        self.holders.pop(ref, None)
+        self._words.forget(ref)
 
 
 def _meets(status: Status | None, how: Need) -> bool:
