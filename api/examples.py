@@ -58,6 +58,7 @@ PREVIEW: views.PreviewView = {
             "reason": "",
             "place": "services/web.yaml:3:1",
             "affects": ["service/proxy"],
+            "wish": {},
         }
     ],
     "unchanged": 11,

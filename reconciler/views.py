@@ -91,6 +91,7 @@ class DifferenceView(TypedDict):
     reason: str  # why nothing can be done about it now, or why it is recreated
     place: str  # `file:line:column` of its manifest
     affects: list[str]  # what else restarts, waits or goes because of it
+    wish: dict[str, Any]  # of what is added: its spec, as it was written
 
 
 class PreviewView(TypedDict):

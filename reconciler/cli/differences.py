@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from reconciler.views import ChangeView, DifferenceView, PreviewView
+    from reconciler.views import DifferenceView, PreviewView
 
 MARKS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red"), "recreate": ("-/+", "red")}
 LONGEST = 120
@@ -47,22 +47,15 @@ def _difference(one: DifferenceView) -> Iterator[str]:
             forces = "  (forces the recreate)" if change["recreates"] else ""
             path, seen, want = ".".join(change["path"]), _short(change["seen"]), _short(change["want"])
             yield f"    {path}: {seen} -> {want}{forces}"
-        elif one["action"] == "add":
-            yield from _whole(change)
+    for name, value in one["wish"].items():
+        yield f"    {name}: {_short(value)}"
     if one["reason"]:
         yield f"    {one['reason']}"
     if one["affects"]:
         yield f"    affects {', '.join(one['affects'])}"
 
 
-def _whole(change: ChangeView) -> Iterator[str]:
-    want = change["want"]
-    if isinstance(want, dict):
-        for name, value in want.items():
-            if value not in (None, "", [], {}):
-                yield f"    {name}: {_short(value)}"
-
-
 def _short(value: Any) -> str:  # noqa: ANN401 - JSON
-    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    plain = isinstance(value, str) and value and value.isprintable()
+    text = str(value) if plain else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from reconciler.cli.door import Where, at_node
 from reconciler.cli.event_lines import line
 from reconciler.cli.everywhere import Verb
 from reconciler.cli.naming import REF
+from reconciler.cli.waiting_time import moment
 from reconciler.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 @click.argument("ref", type=REF, required=False, metavar="[KIND/NAME]")
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--type", "name", default="", help="Only events of this name, or such as `reconcile.*`.")
+@click.option("--since", default="", metavar="TIME", help="Only from then on: `10m` ago, or in ISO 8601.")
 @click.option("--tail", "number", default=20, show_default=True, help="How many of the latest.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @at_node
-def events(where: Where, ref: str | None, follow: bool, name: str, number: int, output: str) -> None:
+def events(
+    where: Where, ref: str | None, follow: bool, name: str, since: str, number: int, output: str
+) -> None:
     """Read the log of events, or follow it."""
-    query = {"subject": ref or "", "type": name}
+    query = {"subject": ref or "", "type": name, "since": moment(since)}
     query = {key: value for key, value in query.items() if value}
     with where.open(reading=True) as door:
         found = door.events(query, number)
@@ -38,9 +43,22 @@ def events(where: Where, ref: str | None, follow: bool, name: str, number: int, 
     if not living:
         raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
     last = str(found[-1]["id"]) if found else "0"
-    for text in where.remote().lines("/api/v1/events", {**query, "last_event_id": last}):
-        if text.startswith("data: "):
-            _show(json.loads(text.removeprefix("data: ")), output)
+    for event in _following(where, {**query, "last_event_id": last}):
+        _show(event, output)
+
+
+def _following(where: Where, query: Mapping[str, str]) -> Iterator[EventView]:
+    """Each event as it comes. It ends only with the node, and that is said."""
+    kind = ""
+    for text in where.remote().lines("/api/v1/events", query):
+        field, _, value = text.partition(": ")
+        if field == "event":
+            kind = value
+        elif field == "data" and kind == "stream.reset":
+            click.echo("some events between are kept no more", err=True)
+        elif field == "data" and kind != "stream.end":
+            yield json.loads(value)
+    raise Unavailable("the node has stopped", remedy="`holdfast up` starts it, and then follow again")
 
 
 def _show(event: EventView, output: str) -> None:

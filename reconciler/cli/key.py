@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.everywhere import Verbs
+from reconciler.cli.door import Where, at_node
+from reconciler.cli.everywhere import Verbs, given
+from reconciler.cli.get import FORMATS
+from reconciler.cli.get import show as show_all
 from reconciler.cli.keystore import content, keystore, namespace, readable
+from reconciler.cli.naming import KEY
 
 
 @click.group(cls=Verbs)
@@ -13,8 +17,19 @@ def key() -> None:
     """Keys: the pairs that the node holds, and those that it trusts."""
 
 
+@key.command(name="ls")
+@click.option("-l", "--selector", default="", help="Only what has all of these labels: `a=b,c=d`.")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="table", show_default=True)
+@at_node
+def list_(where: Where, selector: str, output: str) -> None:
+    """List the keys that are declared, with their fingerprints."""
+    query = {"kind": "key", "labels": selector, "namespace": given("namespace", "")}
+    with where.open(reading=True, recorded=True) as door:
+        show_all(door.resources({name: value for name, value in query.items() if value}), output)
+
+
 @key.command()
-@click.argument("name")
+@click.argument("name", type=KEY)
 @click.option("--fingerprint", is_flag=True, help="As `ed25519:` and hex digits, instead of OpenSSH's form.")
 def show(name: str, fingerprint: bool) -> None:
     """Print the public half of a key."""

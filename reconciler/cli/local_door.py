@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,7 +90,10 @@ class LocalDoor:
     def events(self, query: Mapping[str, str], number: int) -> list[EventView]:
         subject = self._whole.ref(query["subject"]) if "subject" in query else None
         names = (query["type"],) if "type" in query else ()
-        every = self._wait(self._desk.events(0, EVERY, EventFilter(names, subject)))
+        since = datetime.fromisoformat(query["since"]) if "since" in query else None
+        if since is not None and since.tzinfo is None:
+            since = since.replace(tzinfo=UTC)
+        every = self._wait(self._desk.events(0, EVERY, EventFilter(names, subject, since=since)))
         return every[-number:]
 
     def diff(self, bundle: Bundle) -> PreviewView:

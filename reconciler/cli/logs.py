@@ -13,6 +13,7 @@ from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb
 from reconciler.cli.naming import SERVICE
 from reconciler.cli.remote_door import split
+from reconciler.cli.waiting_time import moment
 from reconciler.errors import Problem, Unavailable
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
@@ -21,20 +22,34 @@ COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 @click.command(cls=Verb)
 @click.argument("refs", type=SERVICE, nargs=-1, required=True, metavar="SERVICE...")
 @click.option("--tail", type=click.IntRange(min=0), help="Only the last lines of each.")
-@click.option("--since", default="", help="Only lines from this time on, in ISO 8601.")
+@click.option(
+    "--since", default="", metavar="TIME", help="Only lines from then on: `10m` ago, or in ISO 8601."
+)
 @click.option("--follow", is_flag=True, help="Go on with what is printed from now on.")
 @at_node
 def logs(where: Where, refs: tuple[str, ...], tail: int | None, since: str, follow: bool) -> None:
     """Read the output of services, or follow it. `web.db` is short for `service/web.db`."""
     if not where.runs:
         raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
-    query = {"tail": "" if tail is None else str(tail), "since": since, "follow": "true" if follow else ""}
+    query = {
+        "tail": "" if tail is None else str(tail),
+        "since": moment(since),
+        "follow": "true" if follow else "",
+    }
     query = {key: value for key, value in query.items() if value}
     for ref, line in _interleaved(where, list(refs), query):
         name = split(ref)[2]
         colour = COLOURS[refs.index(ref) % len(COLOURS)]
         prefix = click.style(f"{name} | ", fg=colour) if len(refs) > 1 else ""
         click.echo(prefix + json.loads(line)["text"])
+    if follow:
+        _still_there(where)
+
+
+def _still_there(where: Where) -> None:
+    """A service may have ended for good; that the node has is no good end of following it."""
+    if not where.runs or where.remote().ask("GET", "/api/v1/daemon/status")["status"] == "stopping":
+        raise Unavailable("the node has stopped", remedy="`holdfast up` starts it, and then follow again")
 
 
 def _interleaved(where: Where, refs: list[str], query: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ import click
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs
 from reconciler.cli.node_identity import identity
+from reconciler.cli.status import status
 
 UNIT = """\
 [Unit]
@@ -36,6 +37,7 @@ def node() -> None:
 
 
 node.add_command(identity)
+node.add_command(status)
 
 
 @node.command()

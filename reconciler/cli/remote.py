@@ -96,6 +96,8 @@ class Remote:
                     if not line.endswith(b"\n"):
                         raise self._broken_off(EOFError("half a line"))
                     yield line.decode("utf-8", "replace").rstrip("\r\n")
+                if answer.chunked and answer.chunk_left is not None:
+                    raise self._broken_off(EOFError("its end is missing"))
             except (OSError, HTTPException) as error:
                 raise self._broken_off(error) from error
 

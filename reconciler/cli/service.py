@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
+from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs
+from reconciler.cli.following import follow, wait_for
+from reconciler.cli.logs import logs
+from reconciler.cli.naming import SERVICE
+from reconciler.cli.waiting_time import seconds
+from reconciler.errors import Conflict, Unavailable
+
+SPARE_S = 30.0  # a stop that nobody took back ends so long after its time
 
 
 @click.group(cls=Verbs)
 def service() -> None:
-    """Services: stop one for a while, and start it again."""
+    """Services: stop one for a while, start it again, read its output."""
+
+
+service.add_command(logs)
 
 
 @service.command()
-@click.argument("name")
+@click.argument("name", type=SERVICE)
 @click.option("--for", "last", default="", metavar="DURATION", help="How long; until `start` if not said.")
 @click.option("--reason", default="", help="Why: whoever finds it stopped will ask.")
 @at_node
 def stop(where: Where, name: str, last: str, reason: str) -> None:
     """Stop a service: a timed override of its manifest, with author and reason."""
     with where.open() as door:
-        override = door.override(f"service/{name}", {"state": "stopped"}, reason, last)
+        override = door.override(name, {"state": "stopped"}, reason, last)
     until = f"until {override['until']}" if override["until"] else f"until `holdfast service start {name}`"
-    click.echo(f"{override['ref']} is stopped {until}", err=True)
+    why = f" ({override['reason']})" if override["reason"] else ""
+    click.echo(f"{override['ref']} is stopped by {override['author']} {until}{why}", err=True)
 
 
 @service.command()
-@click.argument("name")
+@click.argument("name", type=SERVICE)
 @at_node
 def start(where: Where, name: str) -> None:
     """Take back a stop: the service goes by its manifest again."""
     with where.open() as door:
-        door.end_override(f"service/{name}")
-    click.echo(f"service/{name} goes by its manifest again, from {datetime.now(UTC):%H:%M:%S} on", err=True)
+        door.end_override(name)
+    click.echo(f"{name} goes by its manifest again", err=True)
+
+
+@service.command()
+@click.argument("name", type=SERVICE)
+@click.option("--reason", default="restart", show_default=True, help="Why: it stands beside the stop.")
+@click.option("--timeout", default="60s", show_default=True, help="How long to wait for its end.")
+@at_node
+def restart(where: Where, name: str, reason: str, timeout: str) -> int:
+    """Stop a service and start it again. Should this command die between, it starts again by itself."""
+    if not where.runs:
+        raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
+    with where.open() as door:
+        before = door.resource(name)
+        if before["overrides"]:
+            one = before["overrides"][0]
+            raise Conflict(
+                f"{name} is overridden by {one['author']} ({one['reason'] or 'no reason given'})",
+                remedy="a restart would take that back; `holdfast resume` does so, and says it",
+            )
+        door.override(name, {"state": "stopped"}, reason, f"{seconds(timeout) + SPARE_S:g}s")
+        try:
+            stopped = wait_for(door, [name], lambda one: one["reason"] == "Stopped", seconds(timeout))
+        finally:
+            door.end_override(name)
+        if any(one["reason"] != "Stopped" for one in stopped):
+            click.echo(f"{name} did not stop in {timeout}", err=True)
+            return exits.TIMEOUT
+        return follow(door, [name], timeout)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,9 @@ from reconciler.cli.everywhere import Verbs
 from reconciler.cli.naming import SOURCE
 from reconciler.cli.tables import aligned
 from reconciler.errors import NotFound
+
+if TYPE_CHECKING:
+    from reconciler.views import RevisionView
 
 
 @click.group(cls=Verbs)
@@ -72,8 +77,31 @@ def show(where: Where, name: str) -> None:
                 click.echo(f"{key}: {found[key]}")
         for problem in found["problems"]:
             click.echo(f"! {problem}")
+    for line in _lines(revisions):
+        click.echo(line)
+
+
+@source.command()
+@click.argument("name", type=SOURCE, default="root")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@at_node
+def history(where: Where, name: str, output: str) -> None:
+    """List the revisions that are kept, and what became of each: `rollback` goes back to one."""
+    with where.open(reading=True) as door:
+        revisions = door.revisions(name)
+        known = bool(revisions) or any(one["name"] == name for one in door.sources())
+    if not known:
+        raise NotFound(f"there is no source '{name}'", remedy="`holdfast source ls` lists them")
+    if output == "json":
+        click.echo(json.dumps(revisions, indent=2, sort_keys=True))
+        return
+    for line in _lines(revisions):
+        click.echo(line)
+
+
+def _lines(revisions: Sequence[RevisionView]) -> Iterator[str]:
     for one in revisions:
-        click.echo(f"{one['at']}  {one['outcome']:<11}  {one['revision'][:24]}  {one['message']}".rstrip())
+        yield f"{one['at']}  {one['outcome']:<11}  {one['revision'][:24]}  {one['message']}".rstrip()
 
 
 @source.command()

@@ -68,7 +68,10 @@ def _differences(
 
 
 def _masked(value: object) -> JsonValue:
-    return None if value is None else MASK
+    """Nothing hides in what is empty by its kind; an empty text may be the secret itself."""
+    if value is None or (isinstance(value, (Mapping, tuple, list)) and not value):
+        return plain(value)
+    return MASK
 
 
 def plain(value: object) -> JsonValue:

@@ -17,7 +17,7 @@ from reconciler.engine.graph import dependents
 from reconciler.engine.told import described
 from reconciler.engine.world import World
 from reconciler.errors import Place, Problem
-from reconciler.model import Case, Change, Ref
+from reconciler.model import Case, Change, Ref, Spec
 from reconciler.ports import Submission
 from reconciler.records import dataclass
 
@@ -30,6 +30,7 @@ class Difference:
     reason: str = ""  # why nothing can be done about it now
     place: Place | None = None
     affects: tuple[Ref, ...] = ()
+    wish: Spec | None = None  # of what is to be added
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ async def preview(
         affects: tuple[Ref, ...] = ()
         if action in {"recreate", "remove"}:
             affects = tuple(r for r in dependents(ref, needs) if r not in submission.removes)
-        found.append(Difference(ref, action, changes, reason, book.resource(ref).origin.place, affects))
+        want = book.resource(ref)
+        wish = want.spec if action == "add" else None
+        found.append(Difference(ref, action, changes, reason, want.origin.place, affects, wish))
     return Preview(tuple(found), submission)
 
 

@@ -212,6 +212,7 @@ def _of_difference(one: Difference) -> DifferenceView:
         "reason": one.reason,
         "place": str(one.place) if one.place is not None else "",
         "affects": [str(ref) for ref in one.affects],
+        "wish": written(one.wish) if one.wish is not None else {},
     }
 
 

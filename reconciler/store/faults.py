@@ -88,7 +88,7 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> Problem:
 def no_files(source: str, revision: str) -> NotFound:
     return NotFound(
         f"the contents of revision {revision} of source {source} are not kept",
-        remedy="`holdfast source revisions` lists what is; take them from the source itself",
+        remedy="`holdfast source history NAME` lists what is; take them from the source itself",
     )
 
 

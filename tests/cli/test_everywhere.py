@@ -13,14 +13,8 @@ from tests.cli.shell import Answering, answering, run
 KEY = "planted-key-7f3a"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 ENDS = "400:2 401:4 403:4 404:5 408:9 409:6 412:6 413:2 422:2 429:8 500:3 502:7 503:7 504:9"
-NODE: dict[str, object] = {
-    "kinds": {},
-    "sources": [],
-    "problems": [],
-    "rebuilt": None,
-    "last_pass_age_s": 1.0,
-}
-NODE |= {"node_id": "0123456789", "status": "running", "uptime_s": 5.0}
+NODE: dict[str, object] = {"kinds": {}, "sources": [], "problems": [], "rebuilt": None}
+NODE |= {"last_pass_age_s": 1.0, "node_id": "0123456789", "status": "running", "uptime_s": 5.0}
 
 
 @pytest.fixture

@@ -151,6 +151,18 @@ def test_another_way_to_the_node_is_taken_from_flags_and_the_environment(node: R
         (("source", "ls"), "root"),
         (("source", "ls", "-o", "json"), '"type": "directory"'),
         (("source", "show"), "directory"),
+        (("source", "history"), "ready"),
+        (("source", "history", "root", "-o", "json"), '"outcome": '),
+        (("key", "ls"), "ed25519:"),
+        (("key", "ls", "-o", "name"), "key/release"),
+        (("key", "ls", "-l", "team=none"), "nothing is declared"),
+        (("-n", "none", "get", "-A", "key"), "key/release"),
+        (("-n", "none", "get"), "nothing is declared"),
+        (("node", "status"), "Service"),
+        (("graph", "-o", "json"), '"service/web": ['),
+        (("service", "logs", "web"), ""),
+        (("events", "--since", "1h", "--type", "resource.*"), "resource.ready"),
+        (("events", "--since", "2020-01-01"), "resource.ready"),
         (("node", "install", "--print"), "KillMode=process"),
         (("completion", "bash"), "_holdfast_completion"),
         (("version",), "holdfast "),
@@ -175,6 +187,32 @@ def test_a_persons_word_lasts_until_it_is_taken_back(node: RunningNode, marker: 
     assert "Suspended" in node.command("get", "key/release").stdout
     assert node.command("resume", "key/release").returncode == 0
     assert node.command("resume", "key/release").returncode == 5
+
+
+@pytest.mark.req("CLI-07")
+def test_a_service_is_restarted_by_hand_unless_a_person_has_spoken(node: RunningNode, marker: str) -> None:
+    before = set(processes(marker))
+    told = node.command("service", "restart", "web")
+    assert told.returncode == 0, told.stderr
+    assert processes(marker)
+    assert not before & set(processes(marker))
+    assert node.command("service", "stop", "web", "--reason", "hands off").returncode == 0
+    refused = node.command("service", "restart", "service/web")
+    assert refused.returncode == 6
+    assert "(hands off)" in refused.stderr
+    assert node.command("service", "start", "web").returncode == 0
+
+
+@pytest.mark.req("CLI-07", "CLI-08")
+def test_an_addition_shows_what_was_written_and_no_more(node: RunningNode, manifest: Path) -> None:
+    manifest.write_text(
+        "apiVersion: holdfast.dev/v1\nkind: Service\nmetadata: {name: napper}\n"
+        'spec: {command: [sleep, "9"], env: {MODE: "a\\nb"}}\n'
+    )
+    told = node.command("diff", "-f", str(manifest))
+    assert told.stdout.startswith(
+        '+ service/napper\n    command: ["sleep", "9"]\n    env: {"MODE": "a\\nb"}\n\nPlan: 1 to add'
+    )
 
 
 @pytest.mark.req("CLI-08")
