@@ -104,8 +104,8 @@ class Wanted:
     def weighed(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
         """What would be wanted with these, and whether it may be. Changes nothing."""
         candidate = self._with(snapshots)
-        wishes = self._merge(candidate, self.overrides)
         inventory = self._book.inventory
+        wishes = self._merge(candidate, self.overrides, inventory)
         removes = gone(inventory, wishes)
         return wishes, weigh(
             inventory,
@@ -137,11 +137,16 @@ class Wanted:
         before = self._snapshots
         return {**before, **{one.source: complete(one, before.get(one.source)) for one in snapshots}}
 
-    def _merge(self, snapshots: Mapping[str, Snapshot], overrides: Sequence[Override]) -> Wishes:
+    def _merge(
+        self,
+        snapshots: Mapping[str, Snapshot],
+        overrides: Sequence[Override],
+        inventory: Mapping[Ref, Kept] | None = None,
+    ) -> Wishes:
         now = self._world.clock.now()
         standing = [one for one in overrides if one.in_force(now)]
-        book = self._book
-        return merge(snapshots, standing, self._world.kinds, book.inventory, book.source)
+        held = self._book.inventory if inventory is None else inventory
+        return merge(snapshots, standing, self._world.kinds, held, self._book.source)
 
     async def _decide(self, wishes: Wishes, doomed: Sequence[Entry] = (), *others: Write) -> None:
         """Make durable what these wishes mean for the inventory, and what is in doubt about it."""
@@ -156,7 +161,7 @@ class Wanted:
         await self._ledger.decide(fates, *others)
 
     def _adopt(self, wishes: Wishes) -> None:
-        at_odds = _told(self.wishes) ^ _told(wishes)
+        at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process
         self._hold(wishes)
         moved = self._book.wish(wishes)
         withdrawn = [entry.ref for entry in self._book if entry.want is None]
