@@ -281,7 +281,7 @@ class Book:
             self._parts.setdefault(parent, {})[ref] = None
 
     def _tie_knots(self) -> None:
-        with_needs = {ref: tuple(needs) for ref in self._entries if (needs := self._needs(ref))}
+        with_needs = {ref: tuple(needs) for ref in self._looks if (needs := self._needs(ref))}
         self._knots = {ref: knot for knot in cycles(with_needs) for ref in knot} if with_needs else {}
 
 

@@ -114,6 +114,8 @@ def _undecided(
 ) -> frozenset[str]:
     """Those that are not read yet, or broken, or declared by one of those."""
     names = [name for name in reached if name not in snapshots or snapshots[name].problems]
+    if not names:
+        return frozenset()
     sources = [
         (source_name(ref), kept.source)
         for ref, kept in inventory.items()
@@ -121,7 +123,7 @@ def _undecided(
     ]
     for name in names:
         names.extend(child for child, by in sources if by == name and child not in names)
-    return frozenset([*names, *([NOBODY] if names else [])])
+    return frozenset([*names, NOBODY])
 
 
 def _declared(
@@ -133,13 +135,14 @@ def _declared(
     reached = [NODE_SOURCE]
     for name in reached:
         snapshot = snapshots.get(name)
-        for ref, resource in snapshot.resources.items() if snapshot is not None else ():
-            if ref in wants:
-                rivals.setdefault(ref, []).append(resource)
-                continue
-            wants[ref] = resource
-            if ref.kind == SOURCE_KIND:
-                reached.append(source_name(ref))
+        if snapshot is None:
+            continue
+        found = snapshot.resources
+        doubled = wants.keys() & found.keys()
+        for ref in sorted(doubled):
+            rivals.setdefault(ref, []).append(found[ref])
+        wants |= {ref: one for ref, one in found.items() if ref not in doubled} if doubled else found
+        reached += [source_name(ref) for ref in found if ref.kind == SOURCE_KIND and ref not in doubled]
     return wants, rivals, frozenset(reached)
 
 
@@ -161,7 +164,8 @@ def _expand(
 ) -> Mapping[Ref, Exception]:
     """Put the parts of every whole beside it; a part that is declared on its own as well is a clash."""
     faults: dict[Ref, Exception] = {}
-    wholes = [want for ref, want in wants.items() if kinds[ref.kind].expands]
+    expanding = {kind for kind in {ref.kind for ref in wants} if kinds[kind].expands}
+    wholes = [want for ref, want in wants.items() if ref.kind in expanding] if expanding else []
     for whole in wholes:
         try:
             parts = kinds[whole.ref.kind].parts(whole)
@@ -243,9 +247,9 @@ def weigh(
     named = tuple(sorted(removes))
     asked = tuple(ref for ref in named if _belongs(ref, inventory, deleted))
     counted = len(named) - len(asked)
-    total = sum(not kept.doomed for kept in inventory.values())
     if not counted or allowed:
         return Submission(accepted=True, removes=named)
+    total = sum(not kept.doomed for kept in inventory.values())
     if rebuilt:
         return Submission(
             accepted=True,

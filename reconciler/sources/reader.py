@@ -9,7 +9,7 @@ nothing to change is an error: it was meant for something.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from reconciler.errors import Conflict, Failed, Invalid, Misplaced, Place, Problem
@@ -28,7 +28,8 @@ class _Shelf:
     """What was read of one source."""
 
     recipe: tuple[object, ...] = ()  # what else than the files has made it
-    readings: Mapping[str, tuple[str, Reading]] = field(default_factory=dict)  # by file, with its digest
+    readings: Mapping[str, Reading] = EMPTY  # by file
+    digests: Mapping[str, str] = EMPTY  # of the files, as they were when they were read
     names: frozenset[str] = frozenset()  # of all files, and how they lie over one another
     layered: Sequence[Sequence[str]] = ()
 
@@ -53,15 +54,14 @@ class Reader:
         layered, names = shelf.layered, shelf.names
         if fetched.paths.keys() != names:
             layered, names = layers(fetched.paths, config.paths), frozenset(fetched.paths)
-        readings: dict[str, tuple[str, Reading]] = {}
-        for file in (file for files in layered for file in files):
-            digest = fetched.paths[file]
-            known = shelf.readings.get(file)
-            if known is None or known[0] != digest:
-                known = digest, self._read(file, fetched.tree, settings.get(file, others))
-            readings[file] = known
-        self._shelves[config.name] = _Shelf(recipe, readings, names, layered)
-        return _laid_over([[readings[file][1] for file in files] for files in layered], config, fetched)
+        before, now = shelf.digests, fetched.paths
+        moved = [file for files in layered for file in files if before.get(file) != now[file]]
+        readings = dict(shelf.readings)
+        if names is not shelf.names:
+            readings = {file: one for file, one in readings.items() if file in now}
+        readings |= {file: self._read(file, fetched.tree, settings.get(file, others)) for file in moved}
+        self._shelves[config.name] = _Shelf(recipe, readings, now, names, layered)
+        return _laid_over([[readings[file] for file in files] for files in layered], config, fetched)
 
     def _read(self, file: str, tree: Tree, setting: Setting) -> Reading:
         try:
@@ -80,8 +80,9 @@ def _laid_over(layered: Sequence[Sequence[Reading]], config: SourceConfig, fetch
     for readings in layered:
         layer: dict[Ref, Resource[Any]] = {}
         for reading in readings:
-            problems += reading.problems
-            notices += reading.notices
+            if reading.problems or reading.notices:
+                problems += reading.problems
+                notices += reading.notices
             for resource in reading.resources:
                 first = layer.setdefault(resource.ref, resource)
                 if first is not resource:
