@@ -195,9 +195,11 @@ class Node:
     async def _beat(self) -> None:
         """A store that takes no writes is told by the age of the last one; the node goes on without."""
         while True:
-            with suppress(Problem):
+            try:
                 await self.store.commit(Note("heartbeat", present.stamp(self.clock.now())))
                 self.desk.daemon.has_written()
+            except Problem as problem:
+                log.warning("the heartbeat is not written: %s", problem.message)
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _retain(self) -> None:
