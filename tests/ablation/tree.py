@@ -42,11 +42,12 @@ def copy(folder: Path) -> Path:
 
 
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A module of the copy, in a process of its own."""
+    """A module of the copy, in a process of its own; strictly, so that properties try the same each time."""
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=tree,
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
+        env={**unmeasured, "HOLDFAST_TEST_STRICT": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -158,8 +158,10 @@ class Witness:
             self.fail(f"{ref} is removed while {sorted(unread)} may want it, and nobody has read them")
         wants = self._known.wants()
         for other, row in begun.rows.items():
-            now = self.rows.get(other)
-            if ref not in row.needs or now is None or ref not in now.needs or other not in self.bodies:
+            now, body = self.rows.get(other), self.bodies.get(other)
+            if body is None or not self._ours(other, body):  # of ours there is nothing that needs it
+                continue
+            if ref not in row.needs or now is None or ref not in now.needs:
                 continue
             if other in wants and any(ref not in needs_of(want) for want in wants[other]):
                 continue
