@@ -16,17 +16,13 @@ from pathlib import Path
 from tests import bench
 from tests.bench.row import NEAR, Row
 
-NO_GROUPS = frozenset({"row", "holdfast", "__main__"})
+NO_GROUPS = frozenset({"row", "holdfast", "neighbours", "__main__"})
 OUT = Path("build/bench.json")
 
 
 def groups(chosen: list[str]) -> Iterator[str]:
     names = sorted(module.name for module in pkgutil.iter_modules(bench.__path__))
-    yield from (
-        name
-        for name in names
-        if name not in {"row", "holdfast", "__main__"} and (not chosen or name in chosen)
-    )
+    yield from (name for name in names if name not in NO_GROUPS and (not chosen or name in chosen))
 
 
 def measured(name: str) -> list[Row]:
