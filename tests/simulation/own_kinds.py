@@ -171,11 +171,12 @@ class OwnSimulation(Simulation):
         yield from super().missing()
         node, wants = self.node, self.node.wants()
         fine = self._fine(wants, self._lost(wants))
-        for ref in sorted(fine & {ref_of(name) for name in (*KEYS, *SECRETS, *SERVICES)}):
+        statuses = node.witness.statuses
+        for ref in sorted(statuses.keys() & fine & {ref_of(name) for name in (*KEYS, *SECRETS, *SERVICES)}):
             if not any(self._as_wanted(want) for want in wants[ref]):
                 yield f"{ref} is not as it is wanted: {wants[ref][0].spec}"
-            elif not node.witness.statuses[ref].ready:
-                yield f"{ref} is as wanted, and not ready: {node.witness.statuses[ref].conditions}"
+            elif not statuses[ref].ready:
+                yield f"{ref} is as wanted, and not ready: {statuses[ref].conditions}"
         there = node.keys.refs() | node.secrets.refs() | set(map(_service, node.processes._table))
         for ref in sorted(there - node.witness.rows.keys()):
             yield f"{ref} was made and is lost"
