@@ -9,14 +9,14 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.selecting import from_files
 
 
 @click.command(cls=Verb)
 @from_files
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the changes, for `holdfast apply FILE`.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_as("text", "json")
 @at_node
 def diff(
     where: Where,

@@ -10,7 +10,7 @@ import click
 
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.event_lines import line
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.naming import REF
 from reconciler.cli.waiting_time import moment
 from reconciler.errors import Unavailable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--type", "name", default="", help="Only events of this name, or such as `reconcile.*`.")
 @click.option("--since", default="", metavar="TIME", help="Only from then on: `10m` ago, or in ISO 8601.")
 @click.option("--tail", "number", default=20, show_default=True, help="How many of the latest.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_as("table", "json")
 @at_node
 def events(
     where: Where, ref: str | None, follow: bool, name: str, since: str, number: int, output: str

@@ -7,11 +7,12 @@ repeated, in no message and no log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import click
 
+F = TypeVar("F", bound=Callable[..., Any])
 KEPT = "holdfast.everywhere"
 
 
@@ -59,6 +60,14 @@ def _options(*, shown: bool) -> Iterator[click.Option]:
     )
     yield _option("-n", "--namespace", metavar="NAME", shown=shown, help="The namespace of what is named.")
     yield _option("-v", "--verbose", is_flag=True, shown=shown, help="Tell on stderr what is asked of whom.")
+
+
+def output_as(*forms: str) -> Callable[[F], F]:
+    """`-o` of a verb that has several forms; the first is the one without it."""
+    told = "The form of what is printed."
+    return click.option(
+        "-o", "--output", type=click.Choice(forms), default=forms[0], show_default=True, help=told
+    )
 
 
 class _Everywhere(click.Command):

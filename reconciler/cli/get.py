@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb, given
+from reconciler.cli.everywhere import Verb, given, output_as
 from reconciler.cli.naming import KIND_OR_REF
 from reconciler.cli.tables import table
 
@@ -22,7 +22,7 @@ FORMATS = ["table", "wide", "json", "yaml", "name"]
 @click.argument("what", type=KIND_OR_REF, default="all", metavar="[KIND|KIND/NAME|all]")
 @click.option("-A", "--all-namespaces", is_flag=True, help="All of them, as without a -n.")
 @click.option("-l", "--selector", default="", help="Only what has all of these labels: `a=b,c=d`.")
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="table", show_default=True)
+@output_as(*FORMATS)
 @at_node
 def get(where: Where, what: str, all_namespaces: bool, selector: str, output: str) -> None:
     """List resources: all, those of a kind, or one."""

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 
 Needs = Mapping[str, Sequence[str]]
 
 
 @click.command(cls=Verb)
-@click.option(
-    "-o", "--output", type=click.Choice(["tree", "mermaid", "dot", "json"]), default="tree", show_default=True
-)
+@output_as("tree", "mermaid", "dot", "json")
 @at_node
 def graph(where: Where, output: str) -> None:
     """Who needs whom: as a tree, or for Mermaid or Graphviz."""

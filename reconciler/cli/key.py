@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verbs, given
+from reconciler.cli.everywhere import Verbs, given, output_as
 from reconciler.cli.get import FORMATS
 from reconciler.cli.get import show as show_all
 from reconciler.cli.keystore import content, keystore, namespace, readable
@@ -19,7 +19,7 @@ def key() -> None:
 
 @key.command(name="ls")
 @click.option("-l", "--selector", default="", help="Only what has all of these labels: `a=b,c=d`.")
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="table", show_default=True)
+@output_as(*FORMATS)
 @at_node
 def list_(where: Where, selector: str, output: str) -> None:
     """List the keys that are declared, with their fingerprints."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verbs
+from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.naming import SOURCE
 from reconciler.cli.tables import aligned
 from reconciler.errors import NotFound
@@ -24,7 +24,7 @@ def source() -> None:
 
 
 @source.command(name="ls")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_as("table", "json")
 @at_node
 def list_(where: Where, output: str) -> None:
     """List the sources, with the revision in force and what holds up a newer one."""
@@ -83,7 +83,7 @@ def show(where: Where, name: str) -> None:
 
 @source.command()
 @click.argument("name", type=SOURCE, default="root")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_as("table", "json")
 @at_node
 def history(where: Where, name: str, output: str) -> None:
     """List the revisions that are kept, and what became of each: `rollback` goes back to one."""

@@ -7,12 +7,12 @@ import json
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.tables import aligned
 
 
 @click.command(cls=Verb)
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_as("table", "json")
 @at_node
 def status(where: Where, output: str) -> None:
     """The node at a glance: how much of what is wished is so, and where its wishes come from."""

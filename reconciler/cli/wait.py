@@ -25,7 +25,9 @@ STATES = ["Ready", "Stalled", "Gone"]
 @click.command(cls=Verb)
 @click.argument("what", type=KIND_OR_REF, nargs=-1, required=True, metavar="KIND|KIND/NAME...")
 @click.option("--all", "every", is_flag=True, help="All of the kind; there must be one.")
-@click.option("--for", "state", type=click.Choice(STATES), default="Ready", show_default=True)
+@click.option(
+    "--for", "state", type=click.Choice(STATES), default="Ready", show_default=True, help="What to wait for."
+)
 @click.option("--timeout", default="60s", show_default=True, help="How long to wait.")
 @at_node
 def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from api.openapi import document
 from reconciler.runtime.plugins import NAMES, find_kinds, own_names
 from reconciler.store.migrating import schema
-from tests.checks import api_page, cluster_manifests, kind_page, pages, schemas
+from tests.checks import api_page, cli_page, cluster_manifests, kind_page, pages, schemas
 
 OWN = "reconciler.kinds."  # a plug-in's kinds are its own to document
 FOLDERS = (Path("schemas"), Path("docs/reference/kinds"), cluster_manifests.FOLDER)
@@ -40,6 +40,7 @@ def generated() -> dict[Path, str]:
         Path(f"reconciler/kinds/{NAMES}"): schemas.text(of_folders),
         Path("docs/reference/settings.md"): pages.settings(),
         Path("docs/reference/errors.md"): pages.errors(),
+        Path("docs/reference/cli.md"): cli_page.page(),
         Path("reconciler/store/schema.sql"): schema(),
     }
 
