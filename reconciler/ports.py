@@ -524,6 +524,10 @@ class Feed(Protocol):
         """Free what only other revisions than these need, such as folders that were exported."""
         ...
 
+    async def discard(self) -> None:
+        """Remove what was kept on disk for it: nobody follows it any more. It is closed already."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -110,7 +110,12 @@ def _kept(around: Surroundings) -> Shut | None:
     """Why something that is to go has to stay for now."""
     if around.unread:
         unread = ", ".join(around.unread)
-        return Shut(Gate.UNREAD, f"goes when it is known that no other source wants it: {unread} not read")
+        remedy = (
+            "mend or remove that source, or `holdfast reconcile source/NAME --allow-prune` goes without it"
+        )
+        return Shut(
+            Gate.UNREAD, f"goes when it is known that no other source wants it: {unread} not read; {remedy}"
+        )
     if around.dependents:
         names = ", ".join(str(ref) for ref in around.dependents)
         return Shut(Gate.NEEDED, f"still needed by {names}", tuple(around.dependents))

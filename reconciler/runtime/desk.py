@@ -33,6 +33,7 @@ from reconciler.runtime.daemon import Daemon
 from reconciler.runtime.hooks import Hooks
 from reconciler.runtime.window import Window
 from reconciler.sources.history import IN_FORCE
+from reconciler.sources.homes import exports
 from reconciler.sources.stored_tree import StoredTree
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Desk(Window):
     # ------------------------------------------------------------------------------------------- inside
 
     def _unpacked(self, bundle: Bundle) -> Unpacked:
-        tree = StoredTree(bundle.files, EMPTY, self._node.settings.data / "exports")
+        tree = StoredTree(bundle.files, EMPTY, exports(self._node.settings.data))
         return unpack(bundle, self._node.kinds, tree)
 
     async def _appliable(self, bundle: Bundle) -> _Appliable:

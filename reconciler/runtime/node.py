@@ -30,6 +30,7 @@ from reconciler.model import (
     Ref,
     Resource,
     Snapshot,
+    source_name,
 )
 from reconciler.ports import Clock, Note, SourceConfig
 from reconciler.runtime import present
@@ -42,6 +43,7 @@ from reconciler.runtime.plugins import find_kinds, services
 from reconciler.settings import Settings
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.sources.generations import CURRENT
+from reconciler.sources.homes import exports, sweep
 from reconciler.sources.inbox import Inbox, ref_of
 from reconciler.sources.reader import Reader
 from reconciler.store.comparing import open_read_only
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 ROOT = "root"
 HEARTBEAT_S = 10.0
+BEGINNING_S = 10.0  # until the node follows its own sources
 RETENTION_S = 3600.0
 RESTART_S = 1.0  # before a crashed service plug-in is started again; each time twice as long
 LONGEST_RESTART_S = 60.0
@@ -105,7 +108,7 @@ class Node:
         from reconciler.sources.history import Memory
         from reconciler.sources.uptake import Means
 
-        memory = Memory(self.store, self.clock, self.settings.data / "exports")
+        memory = Memory(self.store, self.clock, exports(self.settings.data))
         return Means(memory, self.engine, self._reader.snapshot)
 
     # ------------------------------------------------------------------------------------------ its life
@@ -116,6 +119,7 @@ class Node:
         await self.drivers.open()
         await self.engine.start()
         self.notes = dict(self.engine.notes)
+        await self._sweep()
         await self._remember(root)
         await self.engine.submit(self._own_snapshot())
 
@@ -140,6 +144,12 @@ class Node:
         snapshot = await self.peek()
         looking = Unavailable("nothing is decided by who only looks")
         await self.engine.submit(replace(snapshot, problems=(*snapshot.problems, looking)))
+
+    async def _sweep(self) -> None:
+        """Remove what a killed node has left that nobody will ask for again."""
+        if not self.engine.rebuilt:  # else nobody knows which sources there were
+            followed = {source_name(entry.ref) for entry in self.engine.book if entry.ref.kind == SOURCE_KIND}
+            await asyncio.to_thread(sweep, self.settings.data, followed)
 
     async def _remember(self, root: Mapping[str, JsonValue] | None) -> None:
         notes: dict[str, JsonValue] = {}
@@ -215,12 +225,23 @@ class Node:
         Where no source follows the inbox, `snapshot` is taken as what it holds now.
         """
         if self.living:
+            await self._until_the_inbox_is_followed()
             state = await self.sources.read(INBOX)
             trouble = state.error or (state.held and f"{state.held}: {'; '.join(state.problems)}")
             if trouble:
                 raise Failed(f"the inbox was written, but is not in force: {trouble}")
             return
         await self.engine.submit(snapshot)
+
+    async def _until_the_inbox_is_followed(self) -> None:
+        """Right after the start the engine has not come to it yet."""
+        try:
+            async with asyncio.timeout(BEGINNING_S):
+                await self.sources.until_followed(INBOX)
+        except TimeoutError:
+            raise Unavailable(
+                "the inbox was written, and is not read yet", remedy="`holdfast get source` says why"
+            ) from None
 
     async def close(self) -> None:
         await self.drivers.close(end_services=self.desk.daemon.ends_services)

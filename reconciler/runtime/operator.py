@@ -31,6 +31,7 @@ from reconciler.sources.cluster.mirror import Mirror
 from reconciler.sources.cluster.objects import CustomResource
 from reconciler.sources.cluster.upkeep import Upkeep
 from reconciler.sources.cluster.watcher import Watcher, part
+from reconciler.sources.homes import exports
 
 LOCK_S = 0.5  # how often to ask for the data folder that the leader before is still closing
 
@@ -151,7 +152,7 @@ class Operator:
         async def recall(revision: str) -> dict[str, bytes]:
             return dict(await node.store.revision_files(ROOT, revision))
 
-        feed = ClusterFeed(mirror, node.kinds, recall, self._clock, self._settings.data / "exports")
+        feed = ClusterFeed(mirror, node.kinds, recall, self._clock, exports(self._settings.data))
         node.drivers.feeds["cluster"] = lambda _: feed
         upkeep = Upkeep(client, mirror, Standings(node, feed), self._clock)
         node.sources.subscribe(lambda _: upkeep.wake())

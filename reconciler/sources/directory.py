@@ -81,12 +81,15 @@ class DirectoryFeed:
         if fetched.revision != revision:
             raise NotFound(
                 f"{self._location} is at {fetched.revision}, and {revision} was not kept",
-                remedy="`holdfast source history` lists the revisions that can be gone back to",
+                remedy="`holdfast source history NAME` lists the revisions that can be gone back to",
             )
         return fetched
 
     async def collect(self, keep: Collection[str]) -> None:
         """Nothing is exported."""
+
+    async def discard(self) -> None:
+        """Nothing is kept."""
 
     async def close(self) -> None:
         await asyncio.to_thread(self._watch.close)

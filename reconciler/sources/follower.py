@@ -71,6 +71,10 @@ class Follower:
         self._ended = True
         self._awake.set()
 
+    async def discard(self) -> None:
+        """After its end: it is followed no more, by nobody."""
+        await self._feed.discard()
+
     async def run(self) -> None:
         try:
             while not self._ended:
@@ -118,6 +122,8 @@ class Follower:
             # The feed itself knows when to ask again: it is the one who knows what it asks.
             self._tell(error=str(error), held=REFUSED if isinstance(error, Refused) else "")
             await self._uptake.restore(self._feed)
+            if allowed:
+                await self._uptake.go_without(error)
             return False
         self._patient = True
         settled = await self._uptake.consider(latest, self._feed, allowed=allowed)
@@ -127,7 +133,7 @@ class Follower:
 
     async def _latest(self) -> Fetched:
         """The newest revision; if that takes long, what was in force before is so again meanwhile."""
-        if self._patient:
+        if self._patient or not self._uptake.revision:
             return await self._feed.latest(self._uptake.revision)
         try:
             async with asyncio.timeout(self._grace_s):

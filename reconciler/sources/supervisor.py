@@ -27,6 +27,7 @@ class Supervisor:
         self._means = means
         self._followed: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
         self._closed = False
+        self._awaited: list[asyncio.Future[None]] = []  # by those who wait for a source to be followed
         self._subscribers: list[Callable[[str], None]] = []
 
     async def configure(self, config: SourceConfig) -> None:
@@ -38,6 +39,8 @@ class Supervisor:
             follower = Follower(config, self._feed(config), self._means, self._told)
             task = asyncio.create_task(follower.run(), name=f"source {config.name}")
             self._followed[config.name] = follower, task
+            while self._awaited:
+                _answer(self._awaited.pop())
             self._told(follower.state)
         elif followed[0].state.config != config:
             same = _of_feed(config) == _of_feed(followed[0].state.config)
@@ -48,6 +51,7 @@ class Supervisor:
         if followed is None:
             return
         await _end(followed)
+        await followed[0].discard()
         await self._means.intake.forget_source(name)
         for subscriber in self._subscribers:
             subscriber(name)
@@ -71,6 +75,12 @@ class Supervisor:
 
     def names(self) -> frozenset[str]:
         return frozenset(self._followed)
+
+    async def until_followed(self, name: str) -> None:
+        while name not in self._followed:
+            arrived = asyncio.get_running_loop().create_future()
+            self._awaited.append(arrived)
+            await arrived
 
     def poke(self, name: str, *, allow_prune: bool = False) -> None:
         self._follower(name).poke(allow_prune=allow_prune)
@@ -113,6 +123,11 @@ def _of_feed(config: SourceConfig) -> SourceConfig:
         suspended=False,
         parent="",
     )
+
+
+def _answer(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 async def _end(followed: tuple[Follower, asyncio.Task[None]]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from reconciler.errors import Conflict
+from reconciler.errors import Conflict, Problem
 from reconciler.model import EMPTY, Ref, Snapshot, Status
 from reconciler.ports import Feed, Fetched, OnInvalid, SourceConfig, Submission
 from reconciler.records import dataclass
@@ -118,6 +118,11 @@ class Uptake:
         if self._force is None and self._history.applied:
             fetched, snapshot = await self._replay(feed)
             await self._submit(fetched, snapshot)
+
+    async def go_without(self, why: Problem) -> None:
+        """It cannot be read, and a person has said that the removals of others are not to wait for it."""
+        if self._force is None:
+            await self._means.intake.submit(Snapshot(self.config.name, "", EMPTY, (why,)))
 
     async def _wanted(self, latest: Fetched, feed: Feed) -> tuple[Fetched, str]:
         """The revision that should be in force, and why it is not the newest."""

@@ -141,7 +141,7 @@ def test_what_is_suspended_is_left_alone_until_its_time_is_over() -> None:
         until(lambda: bool(set(processes(marker)) - {pid}), "its time is over, and the change is made")
         until(lambda: node.converged({"service/web"}), "it runs as it is declared")
         assert node.resources()["service/web"]["overrides"] == []
-        assert "override.ended" in node.command("events", "-n", "100").stdout
+        assert "override.ended" in node.command("events", "--tail", "100").stdout
 
 
 @pytest.mark.req("CORE-02")

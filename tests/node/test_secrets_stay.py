@@ -94,7 +94,7 @@ def _questions(file: str, ref: str = "service/web") -> list[list[str]]:
         ["status", "-o", "json"],
     ]
     asked += [
-        ["events", "-n", "1000", "-o", "json"],
+        ["events", "--tail", "1000", "-o", "json"],
         ["graph"],
         ["source", "show"],
         ["source", "ls", "-o", "json"],

@@ -81,6 +81,9 @@ class ClusterFeed:
     async def collect(self, keep: Collection[str]) -> None:
         self._generations = {one: known for one, known in self._generations.items() if one in keep}
 
+    async def discard(self) -> None:
+        """Nothing is kept."""
+
     async def close(self) -> None:
         """The mirror goes on: it is not the feed's."""
 

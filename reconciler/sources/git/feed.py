@@ -9,10 +9,11 @@ is asked less and less often, with jitter.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
+import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -33,6 +34,7 @@ from reconciler.sources.git.ssh import OpenSsh
 from reconciler.sources.git.threads import in_thread
 from reconciler.sources.git.transport import Patience, Transport, cleaned
 from reconciler.sources.git.tree import GitTree
+from reconciler.sources.homes import mirrors
 
 MAX_MESSAGE: Final = 4096
 MAX_NEW_COMMITS: Final = 10_000  # whose messages are read for the trailer
@@ -55,8 +57,7 @@ class GitFeed:
             self._auth = Auth.read(config.auth)
             self._verify = Verify.read(config.verify)
         self._namespace = config.name.rpartition("/")[0] or DEFAULT_NAMESPACE
-        # A source's own, though another may have the same address: what one may read is not for the other.
-        self._home = data / "git" / hashlib.sha256(config.name.encode()).hexdigest()[:32]
+        self._home = mirrors(data, config.name)
         self._exports = Exports(self._home / "exports")
         transport = OpenSsh if self._address.way is Way.SSH else Libgit2
         self._transport: Transport = transport(self._address, patience)
@@ -85,6 +86,11 @@ class GitFeed:
     async def collect(self, keep: Collection[str]) -> None:
         async with self._turn:
             await in_thread(self._collect, await self._opened(), keep)
+
+    async def discard(self) -> None:
+        async with self._turn:
+            self._mirror = None
+            await in_thread(partial(shutil.rmtree, self._home, ignore_errors=True))
 
     async def close(self) -> None:
         self._transport.stop()
@@ -117,7 +123,7 @@ class GitFeed:
         if not commit:
             raise NotFound(
                 f"commit {cleaned(revision, 40)} is not in the repository",
-                remedy="`holdfast source history` lists the revisions that can be gone back to",
+                remedy="`holdfast source history NAME` lists the revisions that can be gone back to",
             )
         return await in_thread(self._given, mirror, self._trust(), commit)
 

@@ -1,5 +1,7 @@
 """The program that fetches with libgit2: a request on standard input, one answer on standard output.
 
+Until then it says now and then how many bytes have come.
+
 It is a process of its own because libgit2 blocks, and because a server that answers more than it was
 asked crashes it. Rules: it imports nothing of Holdfast, so that it starts quickly; it ends when its
 standard input does, since then nobody waits any more. Credentials go to the host that was named and to
@@ -44,6 +46,7 @@ class Watcher(pygit2.RemoteCallbacks):
         self._request = request
         self._asked = False
         self._told_at = 0.0
+        self._received = 0
 
     def credentials(
         self, url: str, username_from_url: str | None, allowed_types: CredentialType
@@ -61,6 +64,7 @@ class Watcher(pygit2.RemoteCallbacks):
         self._live()
 
     def transfer_progress(self, stats: TransferProgress) -> None:
+        self._received = stats.received_bytes
         self._live()
         if stats.received_bytes > self._request["most"]:
             raise Ended(TOO_LARGE)
@@ -68,7 +72,7 @@ class Watcher(pygit2.RemoteCallbacks):
     def _live(self) -> None:
         if time.monotonic() >= self._told_at + SIGN_OF_LIFE_S:
             self._told_at = time.monotonic()
-            say("")
+            say(str(self._received))
 
 
 def say(line: str) -> None:

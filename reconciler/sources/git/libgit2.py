@@ -51,7 +51,8 @@ class Libgit2:
         }
         # Without the folder of the program in its path: what is in there are parts of a package.
         argv = (sys.executable, "-P", fetcher.__file__)
-        status, said = await self._program.run(argv, os.environ, request=json.dumps(request).encode() + b"\n")
+        asked = json.dumps(request).encode() + b"\n"
+        status, said = await self._program.run(argv, os.environ, request=asked, watch=_received)
         if status < 0:
             raise Unavailable(
                 f"{self._address.url} answered what libgit2 does not survive (signal {-status})",
@@ -86,6 +87,11 @@ class Libgit2:
             case fetcher.TOO_LARGE:
                 return too_large(url, self._patience.pack)
         return _explained(cleaned(said), self._address)
+
+
+def _received(said: bytes) -> int:
+    """How many bytes have come, as the fetcher tells now and then."""
+    return max((int(line) for line in said.split() if line.isdigit()), default=0)
 
 
 def _answer(said: str) -> dict[str, Any]:

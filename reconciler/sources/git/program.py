@@ -1,6 +1,7 @@
 """Run a program that fetches: listened to, bounded in time, and killed with all its children.
 
-Rules: a program that says nothing is not there; it has `Patience.answer` between two signs of life. Who
+Rules: a program that says nothing is not there; it has `Patience.answer` between two signs of life. One
+that fetches hardly anything is given up, and one that gets further goes on for as long as it takes. Who
 stops waiting kills it. Never two at once.
 """
 
@@ -35,9 +36,11 @@ class Program:
         env: Mapping[str, str],
         *,
         request: bytes = b"",
-        watch: Callable[[], None] = lambda: None,
+        watch: Callable[[bytes], int] = lambda _: 0,
     ) -> tuple[int, str]:
-        """How it ended, and the last of what it wrote. `watch` is called at each sign of life, and may raise.
+        """How it ended, and the last of what it wrote.
+
+        `watch` is called with each piece that it says: it tells how many bytes have come, and may raise.
 
         With a `request` its standard input stays open for as long as we live.
         """
@@ -54,8 +57,8 @@ class Program:
             try:
                 if process.stdin is not None:
                     process.stdin.write(request)
-                async with asyncio.timeout(self._patience.whole):
-                    said = await self._listen(process, watch)
+                async with asyncio.timeout(self._patience.whole) as limit:
+                    said = await self._listen(process, watch, limit)
                     status = await process.wait()
             except TimeoutError:
                 raise TimedOut(
@@ -77,16 +80,20 @@ class Program:
         if self._stopped:
             raise Unavailable(f"fetching {self._url} was ended")
 
-    async def _listen(self, process: asyncio.subprocess.Process, watch: Callable[[], None]) -> str:
+    async def _listen(
+        self, process: asyncio.subprocess.Process, watch: Callable[[bytes], int], limit: asyncio.Timeout
+    ) -> str:
         output = cast("asyncio.StreamReader", process.stdout)
-        said = b""
+        began = asyncio.get_running_loop().time()
+        said, came = b"", 0
         while True:
             async with asyncio.timeout(self._patience.answer):
                 more = await output.read(KEPT_OUTPUT)
             if not more:
                 return said.decode("utf-8", "replace")
             said = (said + more)[-KEPT_OUTPUT:]
-            watch()
+            came = max(came, watch(more))
+            limit.reschedule(began + self._patience.whole + came / self._patience.slowest)
 
     def _kill(self) -> None:
         if self._running is not None and self._running.returncode is None:

@@ -103,9 +103,11 @@ class OpenSsh:
         self._program.stop()
 
     async def _git(self, config: Path, mirror: Path, *command: str) -> tuple[int, str]:
-        def watch() -> None:
-            if _incoming(mirror) > self._patience.pack:
+        def watch(_: bytes) -> int:
+            received = _incoming(mirror)
+            if received > self._patience.pack:
                 raise too_large(self._address.url, self._patience.pack)
+            return received
 
         settings = [part for setting in CONFIG for part in ("-c", setting)]
         argv = ["git", f"--git-dir={mirror}", *settings, *command]

@@ -26,7 +26,8 @@ class Patience:
     connect: float = 10
     silence: float = 30  # between two pieces of an answer
     answer: float = 120  # until the first object arrives
-    whole: float = 1800
+    whole: float = 1800  # for a fetch, and more for what has come already:
+    slowest: float = 1 << 10  # bytes a second; a large repository on a slow line comes to its end
     pack: int = 4 << 30  # in one fetch
 
 

@@ -1,7 +1,6 @@
 """The files around a manifest at one commit: read from git's objects, exported only when asked.
 
-Rules: a revision's content never changes, so nothing here can be stale. `differs_from` tells what moved
-between two revisions without looking at the rest.
+Rules: a revision's content never changes, so nothing here can be stale.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Final
 
 from reconciler.errors import Refused
 from reconciler.sources.git.exports import Exports
-from reconciler.sources.git.objects import FOLDER, SUBMODULE, Entry, Objects, differences, find
+from reconciler.sources.git.objects import FOLDER, SUBMODULE, Entry, Objects, find
 from reconciler.sources.listing import clean
 
 MAX_FILE: Final = 64 << 20
@@ -40,11 +39,6 @@ class GitTree:
         if self._find(path).mode == FOLDER:
             return str(self._exports.folder(self._objects, self._find(path).id))
         return str(self._exports.folder(self._objects, self._find(dirname(path)).id) / basename(path))
-
-    def differs_from(self, other: GitTree) -> frozenset[str]:
-        """The paths of all files that are not the same in both."""
-        pair = (Entry(FOLDER, other.id), Entry(FOLDER, self.id))
-        return frozenset(path for path, _, _ in differences(self._objects, *pair, "", hidden=True))
 
     def _find(self, path: str) -> Entry:
         entry = find(self._objects, self.id, clean(path))

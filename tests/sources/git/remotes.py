@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class GitServer:
     certificate: Path | None = None  # with its key, in one file: speak https
     redirect: str = ""
     status: int = 0  # answer every request with this instead
+    pace: int = 0  # bytes a second of an answer's body, as on a slow line; 0: all at once
     url: str = ""
     seen: list[tuple[str, str]] = field(default_factory=list)  # (path, authorization)
 
@@ -70,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Httpd
 
     def handle(self) -> None:
-        with suppress(ssl.SSLError, ConnectionResetError):  # a client that does not trust us goes away
+        with suppress(ssl.SSLError, ConnectionError):  # a client that does not trust us goes away
             super().handle()
 
     def log_message(self, *_: object) -> None:
@@ -101,7 +103,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        for piece in self.pieces(body):
+            self.wfile.write(piece)
+
+    def pieces(self, body: bytes) -> Iterator[bytes]:
+        pace = self.server.git.pace
+        if not pace:
+            yield body
+            return
+        size = max(1, pace // 20)
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
+            time.sleep(size / pace)
 
     def body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "") != "chunked":

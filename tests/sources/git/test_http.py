@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,20 @@ async def test_a_server_that_sends_too_much_is_given_up(repository: Repository, 
             await follow.latest()
         fetched = await feed(location=f"{server.url}/.git").latest()
         assert len(fetched.paths) == 300
+
+
+async def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(
+    repository: Repository, feed: FeedMaker
+) -> None:
+    repository.commit({f"{n}": random.randbytes(5000) for n in range(200)})
+    with serve(GitServer(repository.folder, pace=200_000)) as server:
+        hasty = replace(PATIENCE, whole=3, slowest=1e9)
+        with pytest.raises(TimedOut, match="does not come to an end"):
+            await feed(hasty, location=f"{server.url}/.git").latest()
+        began = time.monotonic()
+        fetched = await feed(replace(hasty, slowest=10_000), location=f"{server.url}/.git").latest()
+        assert len(fetched.paths) == 200
+        assert time.monotonic() - began > hasty.whole
 
 
 def packet(content: bytes) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
+from reconciler.sources.homes import mirrors
 from reconciler.store.memory import MemoryStore
+from tests.sources.git.remotes import GitServer, serve
 from tests.sources.git.repository import Repository
 from tests.sources.supervisor.house import opened
 from tests.sources.supervisor.test_rolls_back import judged
@@ -30,6 +33,50 @@ async def test_a_push_hook_takes_the_commit_into_force(tmp_path: Path) -> None:
         await house.until(lambda: house.reason("root") == "Applied")
         with pytest.raises(Exception, match="not kept"):
             await house.store.revision_files("root", first)
+
+
+@pytest.mark.req("CORE-04")
+async def test_a_slow_first_fetch_is_not_begun_anew_and_leaves_nothing_when_its_source_goes(
+    tmp_path: Path,
+) -> None:
+    repository = Repository(tmp_path / "repository")
+    head = repository.commit({"a.yaml": "one: first", "b": random.randbytes(60_000)})
+    with serve(GitServer(repository.folder, pace=60_000)) as server:
+        async with opened(MemoryStore(), tmp_path / "data", grace_s=0.1) as house:
+            followed = {"git": {"url": f"{server.url}/.git", "branch": "main"}, "interval": "1h"}
+            await house.declare(root=followed)
+            await house.state("root", revision=head)
+            assert sum(path.endswith("/git-upload-pack") for path, _ in server.seen) == 1
+            mirror = mirrors(tmp_path / "data", "root")
+            assert mirror.is_dir()
+            await house.declare()
+            await house.until(lambda: not house.supervisor.names())
+            await house.until(lambda: not mirror.exists())
+
+
+@pytest.mark.req("CORE-04")
+async def test_what_nobody_can_read_holds_up_removals_until_a_person_says_otherwise(tmp_path: Path) -> None:
+    repository, store = Repository(tmp_path / "repository"), MemoryStore()
+    repository.commit({"a.yaml": "one: first\ntwo: second"})
+    lost = {"git": {"url": str(tmp_path / "lost")}, "interval": "1h"}
+    async with opened(store, tmp_path / "data") as house:
+        await house.declare(root=spec(repository), lost=lost)
+        await house.until(lambda: house.inputs() == {"one": "first", "two": "second"})
+        repository.commit({"a.yaml": "two: second"})
+        await house.read("root")
+
+        def why() -> str:
+            status = house.status("Probe", "one")
+            ready = status.condition("Ready") if status is not None else None
+            return f"{ready.reason}: {ready.message}" if ready is not None else ""
+
+        await house.until(lambda: why().startswith("WaitsForSource"))
+        assert "lost not read" in why()
+        assert "`holdfast reconcile source/NAME --allow-prune`" in why()
+        house.supervisor.poke("lost", allow_prune=True)
+        await house.until(lambda: house.status("Probe", "one") is None)
+        assert house.inputs() == {"two": "second"}
+        assert house.reason("lost") == "FetchFailed"
 
 
 @pytest.mark.req("CORE-04", "TST-47")
