@@ -24,7 +24,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 
-from reconciler.errors import Misplaced, Problem, Rejected
+from reconciler.errors import Misplaced, Problem, Rejected, Unavailable
 from reconciler.views import ProblemView
 
 STATUS: Mapping[str, int] = {
@@ -53,6 +53,7 @@ CODE: Mapping[int, str] = {status: code for code, status in reversed(tuple(STATU
 """The code of what the framework refuses: the first of its status in the table."""
 
 CONTENT_TYPE = "application/problem+json"
+AGAIN_S = "1"  # when to come back to what is there again soon
 CRASHED = "Holdfast could not answer because of a fault of its own"
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,8 @@ def trouble(error: Exception) -> Trouble:
             )
         case Misplaced():
             return Trouble(error.code, error.message, error.remedy, [_misplaced(error)])
+        case Unavailable():
+            return Trouble(error.code, error.message, error.remedy, headers={"retry-after": AGAIN_S})
         case Problem():
             return Trouble(error.code, error.message, error.remedy)
         case ValidationException():

@@ -17,7 +17,7 @@ import click
 
 from reconciler.cli.everywhere import given
 from reconciler.cli.waiting_time import seconds
-from reconciler.errors import Problem, Unavailable
+from reconciler.errors import Unavailable
 from reconciler.records import dataclass
 from reconciler.settings import data_folder
 
@@ -87,11 +87,10 @@ class Where:
         if not (self.data / "holdfast.sock").exists():
             return False
         try:
-            self.remote(timeout=min(5.0, self.timeout)).ask("GET", "/health")
+            # Not its health: a node that is not well is there all the same.
+            self.remote(timeout=min(5.0, self.timeout)).ask("GET", "/status")
         except Unavailable:
             return False
-        except Problem:
-            return True  # it says itself that it is not well
         return True
 
     @contextmanager

@@ -118,6 +118,7 @@ async def test_strangers_take_no_room_from_the_owner() -> None:
         async with asyncio.timeout(20):
             (refused,), _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
         assert problem(refused.result())["code"] == "SERVICE_UNAVAILABLE"
+        assert b"\r\nretry-after: 1\r\n" in refused.result()
         fits = {"manifests": {"a.yaml": key("carol"), "b.yaml": "# " + "x" * 80_000 + "\n" + key("dave")}}
         assert (await api.socket.post("/api/v1/diff", json=fits)).json()["adds"] == 2
         for _, writer in links:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +59,25 @@ async def test_it_is_not_green_when_the_engine_is_dead() -> None:
             told = (await client.get(path)).json()
             assert told["status"] == "stalled"
             assert told["last_pass_age_s"] >= 100
+
+
+@pytest.mark.req("CLI-07")
+async def test_a_person_sees_that_the_engine_is_dead() -> None:
+    """The command asks the node, which is there, instead of taking it for gone."""
+    clock = Ahead()
+    async with running(clock=clock) as api:
+        await api.ready("key/release")
+        (engine,) = (task for task in asyncio.all_tasks() if task.get_name() == "engine")
+        engine.cancel()
+        clock.ahead = 100.0
+        command = [str(Path(sys.executable).with_name("holdfast")), "status", "--data"]
+        asked = await asyncio.create_subprocess_exec(
+            *command, str(api.node.settings.data), stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await asked.communicate()
+        assert asked.returncode == 0
+        assert b" stalled, up for" in said
+        assert b"! the engine does not work" in said
 
 
 async def test_a_node_that_never_began_to_work_is_not_green_either() -> None:

@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_read_whole_is_not_taken_for_a_smaller_one(tmp_p
 
 @contextmanager
 def node_that_breaks_off(folder: Path) -> Iterator[None]:
-    """Answers that it is well, and every other question with half of an answer."""
+    """Answers that it is there, and every other question with half of an answer."""
     folder.mkdir()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(str(folder / "holdfast.sock"))
@@ -89,7 +89,7 @@ def node_that_breaks_off(folder: Path) -> Iterator[None]:
                 return
             with connection:
                 asked = connection.recv(65536)
-                body, length = (b"{}", 2) if b" /health " in asked else (b'{"half":', 100)
+                body, length = (b"{}", 2) if b" /status " in asked else (b'{"half":', 100)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + body)
 
     answering = threading.Thread(target=serve)
