@@ -63,11 +63,16 @@ class RunningNode:
     def stop(self) -> int:
         assert self._process is not None
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """For its end; what it exits with."""
+        assert self._process is not None
         return self._process.wait(timeout=PATIENCE_S)
 
     def ended(self) -> bool:
-        assert self._process is not None
-        return self._process.poll() is not None
+        """It does not run: not any more, or not yet."""
+        return self._process is None or self._process.poll() is not None
 
     def ask(self, path: str, query: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
         return self.remote.ask("GET", f"/api/v1{path}", query)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.node.running import RunningNode, key, processes, running_node, service, until
+from tests.node.running import RunningNode, hurt, key, processes, running_node, service, until
 
 KILLS = int(os.environ.get("HOLDFAST_KILLS", "40"))
 A_LIFE = 10  # kills that one node survives, before a fresh one takes its place
@@ -36,6 +38,50 @@ def test_a_killed_node_converges_when_it_is_started_again(life: int) -> None:
         services = {ref.removeprefix("service/") for ref in wanted if ref.startswith("service/")}
         running = [words[-2] for words in processes(marker).values()]
         assert sorted(running) == sorted(services), "each service runs once, and nothing else does"
+
+
+@pytest.mark.random
+@pytest.mark.timeout(300)
+@pytest.mark.req("CORE-02", "CORE-27", "DMN-11", "TST-47")
+@pytest.mark.parametrize("victims", ["keeper", "keeper and node", "node in its first second"])
+def test_whoever_is_killed_no_process_is_doubled_or_lost(victims: str) -> None:
+    chance, marker = random.Random(victims), f"mark-{uuid4().hex}"
+    with running_node() as node:
+        wanted: set[str] = set()
+        for _ in range(A_LIFE):
+            wanted = _declare(node, chance, marker)
+            if node.ended():
+                node.start()
+            if "first second" in victims:
+                time.sleep(chance.uniform(0, 1))
+            else:
+                until(lambda: bool(_keepers(node.data)), "the keeper is there")
+                time.sleep(chance.uniform(0, 1.5))
+            killed = _keepers(node.data) if "keeper" in victims else []
+            if "node" in victims:
+                node.kill()
+            for keeper in killed:
+                hurt(keeper, signal.SIGKILL)
+        if node.ended():
+            node.start()
+        until(lambda: node.converged(wanted), f"{victims}: it converges", 120.0)
+        services = sorted(ref.removeprefix("service/") for ref in wanted if ref.startswith("service/"))
+        assert sorted(words[-2] for words in processes(marker).values()) == services
+        until(lambda: len(_keepers(node.data)) == 1, "one keeper, once its launcher has gone")
+
+
+def _keepers(data: Path) -> list[int]:
+    """The keepers of this node, as the kernel tells it."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_text()
+            except OSError:
+                continue
+            if "processes/keeper" in words and str(data) in words:
+                found.append(int(folder.name))
+    return found
 
 
 def _declare(node: RunningNode, chance: random.Random, marker: str) -> set[str]:
