@@ -186,15 +186,12 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         actual, spec = case.seen.actual, case.want.spec
         if actual is not None and actual.phase is Phase.ENDING:
             return Plan(waiting="waits for the old process to end")
-        stop = _stop(actual)
-        if spec is None:
+        stop, settled = _stop(actual), self.settle(case)
+        if spec is None or settled is None:
             data = case.want.last is not None and case.want.last.deletion_policy is DeletionPolicy.DELETE_DATA
             return Plan((*stop, Forget(logs=data)))
         if spec.state is State.STOPPED:
             return Plan((*stop, Forget()))
-        settled = self.settle(case)
-        if settled is None:
-            return Plan()
         if actual is not None and not any(change.recreates for change in changes):
             tend = (Tend(settled),) if any(change.path != ("phase",) for change in changes) else ()
             if actual.phase is Phase.FROZEN:
