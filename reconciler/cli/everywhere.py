@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+NARROW = 52  # columns: click would write as if there were as many
+NARROWEST = 20
 KEPT = "holdfast.everywhere"
 
 
@@ -79,6 +81,13 @@ class _Everywhere(click.Command):
         own = super().get_params(ctx)
         names = {name for one in own for name in one.opts}
         return [*own, *(one for one in _options(shown=self.all_shown) if names.isdisjoint(one.opts))]
+
+    def get_help(self, ctx: click.Context) -> str:
+        from shutil import get_terminal_size
+
+        if (columns := get_terminal_size().columns) < NARROW:
+            ctx.terminal_width = max(columns - 1, NARROWEST)
+        return super().get_help(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if not self.all_shown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from reconciler.errors import Failed, Problem, Refused
+from reconciler.errors import Failed, Invalid, Problem, Refused
 
 
 def problem_of(error: OSError) -> Problem | None:
@@ -22,5 +22,5 @@ def problem_of(error: OSError) -> Problem | None:
         case errno.ENOSPC | errno.EDQUOT:
             return Failed(f"{where}{error.strerror}", remedy="make room, and ask again: nothing was lost")
         case errno.ENOTDIR | errno.EEXIST | errno.EISDIR | errno.ENAMETOOLONG | errno.ELOOP:
-            return Refused(f"{where}{error.strerror}", remedy="name another folder with --data")
+            return Invalid(f"{where}{error.strerror}", remedy="name another folder with --data")
     return None

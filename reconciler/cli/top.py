@@ -55,6 +55,9 @@ VERBS = {
 }
 
 ASKS_FOR_JSON = re.compile(r"(^| )(-o ?|--output[= ])json( |$)").search
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+if os.environ.get("NO_COLOR"):
+    SETTINGS["color"] = False
 LASTING = frozenset({"up", "operator"})  # the verbs that are not over in a second
 
 
@@ -74,12 +77,18 @@ class Lazy(Verbs):
         assert isinstance(command, click.Command)  # noqa: S101 - each verb's file is ours
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the verb gives
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would end with 1, which means differences
+            return _enough()
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Lazy, context_settings=SETTINGS)
 def holdfast() -> None:
     """Keeps a machine as its manifests say it should be."""
 
@@ -115,9 +124,8 @@ def _run(arguments: Sequence[str]) -> int:
     except Problem as problem:
         _show(problem, arguments)
         return exits.status_of(problem)
-    except BrokenPipeError:  # who reads us has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.OK
+    except BrokenPipeError:
+        return _enough()
     except OSError as error:
         return _refused_by_the_machine(error, arguments)
     except Exception as crash:  # noqa: BLE001 - the last stop: whatever it is becomes a report
@@ -130,6 +138,12 @@ def _show(problem: Problem, arguments: Sequence[str]) -> None:
 
     for line in told(problem, as_json=ASKS_FOR_JSON(" ".join(arguments)) is not None):
         click.echo(line, err=True)
+
+
+def _enough() -> int:
+    """Who reads us has read enough, and Python is not to find that out anew when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exits.OK
 
 
 def _refused_by_the_machine(error: OSError, arguments: Sequence[str]) -> int:
