@@ -1,23 +1,55 @@
-"""`holdfast down`: the services and the node."""
+"""`holdfast down`: the services and the node.
+
+Rules: it returns when they have ended, so that what comes after it finds nothing running.
+"""
 
 from __future__ import annotations
 
+import time
+
 import click
 
+from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb
-from reconciler.errors import Unavailable
+from reconciler.cli.waiting_time import seconds
+from reconciler.errors import Problem, Unavailable
+
+LOOK_S = 0.05
 
 
 @click.command(cls=Verb)
 @click.option("--keep-services", is_flag=True, help="Stop only the node.")
+@click.option("--timeout", default="60s", show_default=True, help="How long to wait for their end.")
 @at_node
-def down(where: Where, keep_services: bool) -> None:
-    """Stop the services and the node."""
+def down(where: Where, keep_services: bool, timeout: str) -> int:
+    """Stop the services and the node, and wait for their end. Exits 9 when it takes too long."""
     if not where.runs:
         raise Unavailable(
-            f"no node runs on {where.data}", remedy="`holdfast status --data DIR` looks elsewhere"
+            f"no node runs on {where.data}", remedy="`holdfast down --data DIR` looks elsewhere"
         )
     query = {"services": "false" if keep_services else "true"}
+    end = time.monotonic() + seconds(timeout)
     where.remote().ask("POST", "/api/v1/daemon/shutdown", query)
-    click.echo("stopping", err=True)
+    while not _ended(where):
+        if time.monotonic() > end:
+            click.echo(f"not ended in {timeout}; it goes on stopping", err=True)
+            return exits.TIMEOUT
+        time.sleep(LOOK_S)
+    click.echo("stopped; the services go on" if keep_services else "stopped, services and node", err=True)
+    return exits.OK
+
+
+def _ended(where: Where) -> bool:
+    """By its folder's lock; of a node that is known by its address alone, by its silence."""
+    if not where.address:
+        from reconciler.runtime.lock import is_free
+
+        return is_free(where.data)
+    try:
+        where.remote().ask("GET", "/health")
+    except Unavailable:
+        return True
+    except Problem:
+        return False
+    return False

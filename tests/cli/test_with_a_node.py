@@ -247,6 +247,18 @@ def test_the_socket_is_the_owners_alone(node: RunningNode) -> None:
     assert stat.S_IMODE((node.data / "holdfast.sock").stat().st_mode) == 0o600
 
 
+@pytest.mark.req("DMN-09")
+def test_down_waits_for_the_end_also_of_a_node_that_is_named_by_its_socket() -> None:
+    with running_node() as node:
+        (node.place / "release.yaml").write_text(key("release"))
+        node.start()
+        until(lambda: node.converged({"key/release"}), "it is up")
+        told = node.command("--socket", str(node.data / "holdfast.sock"), "down", "--keep-services")
+        assert told.returncode == 0, told.stderr
+        assert told.stderr == "stopped; the services go on\n"
+        until(node.ended, "so has the node")
+
+
 @pytest.mark.req("DMN-09", "DMN-11")
 def test_a_stop_in_order_leaves_the_services_running(marker: str) -> None:
     own = f"{marker}-stop"
@@ -261,5 +273,5 @@ def test_a_stop_in_order_leaves_the_services_running(marker: str) -> None:
         until(lambda: node.converged({"service/web"}), "it is up again")
         assert set(processes(own)) == before, "adopted, not doubled"
         assert node.command("down").returncode == 0
-        until(node.ended, "the node ends")
-        assert not processes(own), "down stops the services"
+        assert not processes(own), "down stops the services, and returns when they have ended"
+        until(node.ended, "so has the node")
