@@ -80,7 +80,8 @@ def _saved(plan: str) -> Bundle:
         return Bundle.from_json(saved["bundle"] | {"expect": saved["preview"]["digest"]})
     except (ValueError, KeyError, TypeError) as error:
         raise Invalid(
-            f"{plan} is no saved plan", remedy="make one with `holdfast diff -f … --out FILE`"
+            f"{plan} is no saved plan",
+            remedy="make one with `holdfast diff -f … --out FILE`; manifests are applied with `-f FILE`",
         ) from error
 
 

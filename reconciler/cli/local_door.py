@@ -10,12 +10,13 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from reconciler.cli.waiting_time import seconds
+from reconciler.errors import Invalid
 from reconciler.ports import EventFilter
-from reconciler.quantities import parse_duration
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import Node, open_node, read_node
@@ -63,7 +64,7 @@ class LocalDoor:
         return self._whole.node()
 
     def resources(self, query: Mapping[str, str]) -> list[ResourceView]:
-        labels = dict(pair.split("=", 1) for pair in query.get("labels", "").split(",") if "=" in pair)
+        labels = _labels(query.get("labels", ""))
         names = (query["name"],) if "name" in query else ()
         return self._whole.resources(
             Selection(query.get("kind", ""), query.get("namespace", ""), names, labels)
@@ -111,7 +112,7 @@ class LocalDoor:
         return self._wait(self._brought_about(done))
 
     def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView:
-        until = parse_duration(last) if last else None
+        until = timedelta(seconds=seconds(last)) if last else None
         return self._wait(self._whole.override(self._whole.ref(ref), patch, self._by, reason, until))
 
     def end_override(self, ref: str) -> None:
@@ -133,6 +134,15 @@ class LocalDoor:
         done = await asked
         await self._node.engine.bring_about()
         return done
+
+
+def _labels(text: str) -> dict[str, str]:
+    """`a=b,c=d`."""
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            raise Invalid(f"labels: '{text}' is no label and its value", remedy="write `-l app=web,tier=db`")
+    return {name: value for name, _, value in pairs}
 
 
 @contextmanager

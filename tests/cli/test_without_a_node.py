@@ -126,6 +126,8 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
         (("source", "history", "none"), 5),
         (("service", "restart", "web"), 7),
         (("events", "--since", "never"), 2),
+        (("suspend", "source/inbox", "--for", "never"), 2),
+        (("get", "-l", "foo"), 2),
         (("apply", "/etc/hostname"), 2),
         (("get", "--api-url", "http://127.0.0.1:1"), 7),
     ],
