@@ -1,4 +1,8 @@
-"""Inside one process: reading manifests, a pass over many resources, and from a revision to the queue."""
+"""Inside one process: reading manifests, a pass over many resources, and from a revision to the queue.
+
+Rules: nothing in here waits for anything, so processor time counts: on a machine that has nothing else to
+do it is the time that passes, and on a busy one it is not much more.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +41,9 @@ def rows() -> Iterator[Row]:
 def _median(work: object) -> float:
     taken = []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        began = time.process_time()
         work()  # type: ignore[operator]
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     return median(taken)
 
 
@@ -56,18 +60,18 @@ async def _in_an_engine() -> list[Row]:
     for _ in range(RUNS):
         for entry in engine.book:
             engine.request(entry.ref)
-        began = time.perf_counter()
+        began = time.process_time()
         await engine.bring_about()
-        passes.append(time.perf_counter() - began)
+        passes.append(time.process_time() - began)
     same = await store.dump() == before
     queued = []
     for turn in range(RUNS):
         for n in range(MOVED):
             tree.texts[f"r{n}.yaml"] = _document(n, f"turn-{turn}")
         fetched = tree.fetched(f"turn-{turn}")
-        began = time.perf_counter()
+        began = time.process_time()
         await engine.submit(reader.snapshot(config, fetched))
-        queued.append(time.perf_counter() - began)
+        queued.append(time.process_time() - began)
         await engine.bring_about()
     return [
         at_most("a pass over 10,000 unchanged resources", median(passes), "s", 1.0),
