@@ -21,6 +21,7 @@ Wants=network-online.target
 
 [Service]
 ExecStart={command}
+ExecReload=/bin/kill -HUP $MAINPID
 # What it supervises outlives a restart of the node: its keeper is no child to be killed with it.
 KillMode=process
 Restart=always

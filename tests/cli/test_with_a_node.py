@@ -164,6 +164,7 @@ def test_another_way_to_the_node_is_taken_from_flags_and_the_environment(node: R
         (("events", "--since", "1h", "--type", "resource.*"), "resource.ready"),
         (("events", "--since", "2020-01-01"), "resource.ready"),
         (("node", "install", "--print"), "KillMode=process"),
+        (("node", "install", "--print"), "ExecReload=/bin/kill -HUP $MAINPID"),
         (("completion", "bash"), "_holdfast_completion"),
         (("version",), "holdfast "),
     ],
