@@ -8,7 +8,7 @@ from tests.ablation.tree import Edit
 SAFEGUARDS = (
     Planted(
         "the prune budget stops a revision that would remove too much",
-        Edit("engine/wishes.py", "if total >= BUDGET_FROM and len(named) * 2 > total:", "if False:"),
+        Edit("engine/wishes.py", "if total >= BUDGET_FROM and counted * 2 > total:", "if False:"),
         BySeed("over the prune budget"),
     ),
     Planted(
@@ -143,11 +143,9 @@ SAFEGUARDS = (
     Planted(
         "a removal is decided, durably, before it begins",
         Edit(
-            "engine/wanted.py",
-            "            await self._decide(wishes, doomed, *",
-            "            for one in doomed:\n"
-            "                one.kept = replace(one.kept, doomed=True)\n"
-            "            await self._decide(wishes, (), *",
+            "engine/ledger.py",
+            "await self._store.commit(*rows, *others)",
+            "await self._store.commit(*others)",
         ),
         BySeed("is removed without a decision"),
     ),
@@ -234,7 +232,7 @@ SAFEGUARDS = (
     ),
     Planted(
         "a whole whose parts cannot be told keeps them",
-        Edit("engine/wishes.py", "        and not _part_of_a_fault(kept, inventory, wishes.faults)\n", ""),
+        Edit("engine/wishes.py", "        and not _belongs(kept.parent, inventory, wishes.faults)\n", ""),
         ByTest(
             "tests/engine/test_engine.py::test_a_whole_whose_parts_cannot_be_told_fails_alone_and_loses_none"
         ),
