@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -104,7 +105,11 @@ def _questions(file: str, ref: str = "service/web") -> list[list[str]]:
 
 
 def _has(found: dict[int, list[str]], value: str) -> bool:
-    return any(value in Path(f"/proc/{pid}/environ").read_text() for pid in found)
+    for pid in found:
+        with suppress(OSError):  # it has ended meanwhile
+            if value in Path(f"/proc/{pid}/environ").read_text():
+                return True
+    return False
 
 
 def _holding(folder: Path, value: str) -> list[str]:
