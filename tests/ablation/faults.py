@@ -66,7 +66,7 @@ FAULTS = (
         "`verdict` of `Service` drops an arm",
         Edit(
             "kinds/service/service.py",
-            "        if actual.phase is Phase.ENDED:\n            return _ended(case)\n",
+            "        if actual.phase is Phase.ENDED:\n            return judged(case)\n",
             "",
         ),
         ByTest("tests/kinds/service/test_service.py::test_the_end_is_judged_by_how_it_came"),

@@ -1,21 +1,23 @@
 """The kind `Service`: one process, run, watched and restarted as it is wished.
 
 Rules: what Holdfast did not start is never touched; a change that a running process cannot take in
-restarts it, and the plan names the field; a process that ends again and again is started ever more
-slowly, and said to be stalled.
+restarts it, and the plan names the field.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from reconciler.errors import Failed, Invalid
+from reconciler.errors import Failed
+from reconciler.kinds.service.checks import check
+from reconciler.kinds.service.ends import judged, pause_before_next, rests
+from reconciler.kinds.service.launching import digests, run, started, stopped
 from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for
-from reconciler.kinds.service.spec import FromSecret, Health, Restart, ServiceSpec, State
+from reconciler.kinds.service.spec import FromSecret, ServiceSpec, State
+from reconciler.kinds.service.steps import Forget, Resume, Start, Stop, Tend
 from reconciler.model import (
     EMPTY,
     Case,
@@ -29,31 +31,19 @@ from reconciler.model import (
     Resource,
     Seen,
     Step,
-    Tree,
     Verdict,
 )
 from reconciler.ports import (
-    Check,
     Clock,
-    CommandCheck,
     HealthState,
-    HttpCheck,
     Kind,
     LogLine,
     Process,
     Processes,
     ProcessState,
-    Run,
     Secrets,
-    TcpCheck,
     Wake,
 )
-
-FIRST_WAIT_S = 0.1
-LONGEST_WAIT_S = 60.0
-STABLE_S = 10.0  # who has run this long is not in a loop of crashes
-STALLS_AFTER = 5
-PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ")
 
 PHASES = {
     ProcessState.RUNNING: Phase.RUNNING,
@@ -68,39 +58,6 @@ class Uses:
     processes: Processes
     secrets: Secrets
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Start(Step):
-    running: Running
-    secrets: Mapping[str, tuple[str, str]] = EMPTY  # variable -> the name of a Secret, and its key
-    tree: Tree | None = field(default=None, compare=False, repr=False)
-    folder: str = ""  # of the manifest, in the tree
-
-
-@dataclass(frozen=True, slots=True)
-class Stop(Step):
-    stop_signal: str
-    grace_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tend(Step):
-    """Look after it in another way, as it runs."""
-
-    running: Running
-
-
-@dataclass(frozen=True, slots=True)
-class Resume(Step):
-    """Let go on what somebody froze."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forget(Step):
-    """Drop the record of a process that has ended."""
-
-    logs: bool = False
 
 
 class Service(Kind[ServiceSpec, Running, Step, Uses]):
@@ -134,7 +91,7 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         processes = await uses.processes.fresh() if fresh else uses.processes.processes()
         process = processes.get(_id(want.ref))
         now = uses.clock.now()
-        inputs = _inputs(want)
+        inputs = digests(want)
         if process is None:
             wished = want.spec is not None and want.spec.state is State.STOPPED
             actual = Running(Phase.STOPPED) if wished else None
@@ -174,9 +131,9 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             stop_grace_s=spec.stop_grace.total_seconds(),
             log_bytes=spec.logs.max_size,
             log_files=spec.logs.keep,
-            health=_check(spec.health) if spec.health is not None else None,
+            health=check(spec.health) if spec.health is not None else None,
         )
-        if actual is not None and _rests(spec, case.seen) and settled.runs_the_same(actual):
+        if actual is not None and rests(spec, case.seen) and settled.runs_the_same(actual):
             return replace(settled, phase=Phase.ENDED)  # it has done what it was there for
         return settled
 
@@ -186,7 +143,7 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         actual, spec = case.seen.actual, case.want.spec
         if actual is not None and actual.phase is Phase.ENDING:
             return Plan(waiting="waits for the old process to end")
-        stop, settled = _stop(actual), self.settle(case)
+        stop, settled = stopped(actual), self.settle(case)
         if spec is None or settled is None:
             data = case.want.last is not None and case.want.last.deletion_policy is DeletionPolicy.DELETE_DATA
             return Plan((*stop, Forget(logs=data)))
@@ -198,14 +155,14 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
                 return Plan((*tend, Resume()))
             if actual.phase is settled.phase:
                 return Plan(tend)
-            if wait := _backoff(case.seen):
+            if wait := pause_before_next(case.seen):
                 return replace(wait, steps=tend)
-        return Plan((*stop, _start(case, settled)))
+        return Plan((*stop, started(case, settled)))
 
     async def act(self, ref: Ref, step: Step, uses: Uses) -> None:
         match step:
             case Start():
-                await uses.processes.start(_run(ref, step, uses.secrets))
+                await uses.processes.start(run(_id(ref), ref.namespace, step, uses.secrets))
             case Stop():
                 number = signal.Signals[f"SIG{step.stop_signal}"]
                 await uses.processes.stop(_id(ref), number, step.grace_s)
@@ -223,7 +180,7 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         if actual.phase is Phase.STOPPED:
             return Verdict(reason="Stopped", message="stopped, as it is wished")
         if actual.phase is Phase.ENDED:
-            return _ended(case)
+            return judged(case)
         health = case.seen.facts.get("health")
         if health is None or health == HealthState.HEALTHY:
             return Verdict(reason="Running", reached=frozenset({Need.STARTED, Need.HEALTHY}))
@@ -247,21 +204,6 @@ def _ref(id_: str) -> Ref:
     return Ref("Service", namespace, name)
 
 
-def _inputs(want: Resource[ServiceSpec]) -> Mapping[str, str]:
-    """The content digests of the files beside the manifest that a restart must follow."""
-    if want.spec is None or not want.spec.restart_on:
-        return EMPTY
-    tree = want.origin.tree
-    if tree is None:
-        raise Invalid(f"{want.ref}: restartOn names files, but its manifest came without any")
-    return {path: tree.digest(_beside(want, path)) for path in want.spec.restart_on}
-
-
-def _beside(want: Resource[ServiceSpec], path: str) -> str:
-    folder = want.origin.file.rpartition("/")[0]
-    return f"{folder}/{path}" if folder else path
-
-
 def _version(case: Case[ServiceSpec, Running], value: FromSecret) -> str:
     """The keyed digest of a secret's value, as its `Secret` shows it."""
     look = case.look.get(Ref("Secret", case.want.ref.namespace, value.secret))
@@ -269,109 +211,6 @@ def _version(case: Case[ServiceSpec, Running], value: FromSecret) -> str:
     if value.key not in inputs:
         raise Failed(f"secret/{value.secret} has no value '{value.key}'")
     return inputs[value.key]
-
-
-def _rests(spec: ServiceSpec, seen: Seen[Running]) -> bool:
-    """It has ended by itself, and its restart policy leaves it at that."""
-    if seen.actual is None or seen.actual.phase is not Phase.ENDED:
-        return False
-    succeeded = seen.facts.get("exit_code") == 0
-    return spec.restart is Restart.NEVER or (spec.restart is Restart.ON_FAILURE and succeeded)
-
-
-def _ended(case: Case[ServiceSpec, Running]) -> Verdict:
-    how = _how(case.seen)
-    if case.seen.facts.get("exit_code") == 0:
-        return Verdict(reason="Completed", message=how, reached=frozenset({Need.STARTED, Need.COMPLETED}))
-    return Verdict(ready=False, reason="Failed", message=how, stalled=True, reached=frozenset({Need.STARTED}))
-
-
-def _how(seen: Seen[Running]) -> str:
-    code, by = seen.facts.get("exit_code"), seen.facts.get("signal")
-    if code is not None:
-        return f"ended with exit code {code}"
-    return f"ended by {signal.Signals(by).name}" if by is not None else "ended while nobody watched"
-
-
-def _backoff(seen: Seen[Running]) -> Plan[Step] | None:
-    """How long to wait before a process that has ended is started again; None: not at all."""
-    at, lasted = seen.facts.get("exited_at"), float(seen.facts.get("lasted_s", 0.0))
-    restarts = 0 if lasted >= STABLE_S else int(seen.facts.get("restarts", 0))
-    if at is None or restarts == 0:
-        return None
-    wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * float(1 << min(restarts - 1, 16)))
-    left = datetime.fromisoformat(at) + timedelta(seconds=wait) - seen.at
-    if left <= timedelta(0) or left > timedelta(seconds=wait):  # the latter: the clock was set back
-        return None
-    return Plan(again=left, waiting=f"{_how(seen)}, again and again", stalled=restarts >= STALLS_AFTER)
-
-
-def _stop(actual: Running | None) -> tuple[Step, ...]:
-    if actual is None or actual.phase not in {Phase.RUNNING, Phase.FROZEN}:
-        return ()
-    return (Stop(actual.stop_signal, actual.stop_grace_s),)
-
-
-def _start(case: Case[ServiceSpec, Running], settled: Running) -> Start:
-    spec = case.want.wish
-    secrets = {n: (v.secret, v.key) for n, v in spec.env.items() if isinstance(v, FromSecret)}
-    origin = case.want.origin
-    return Start(replace(settled, phase=Phase.RUNNING), secrets, origin.tree, origin.file.rpartition("/")[0])
-
-
-def _run(ref: Ref, step: Start, secrets: Secrets) -> Run:
-    running = step.running
-    values = {
-        name: secrets.resolve(Ref("Secret", ref.namespace, secret), key)
-        for name, (secret, key) in step.secrets.items()
-    }
-    program, *rest = running.command
-    if "/" in program:
-        program = _real(step, program)
-    return Run(
-        _id(ref),
-        argv=(program, *rest),
-        env={**_inherited(), **running.env, **values},
-        cwd=_real(step, running.cwd) if running.cwd else "",
-        user=running.user,
-        care=care_for(running),
-    )
-
-
-def _inherited() -> dict[str, str]:
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-
-
-def _real(step: Start, path: str) -> str:
-    """A path of the manifest as a path on this machine."""
-    if path.startswith("/"):
-        return path
-    if step.tree is None:
-        raise Invalid(
-            f"'{path}' is relative, but the manifest came without files", remedy="write it absolute"
-        )
-    return step.tree.folder(f"{step.folder}/{path}" if step.folder else path)
-
-
-def _check(health: Health) -> Check:
-    by = _probe(health)
-    return Check(
-        by,
-        health.interval.total_seconds(),
-        health.timeout.total_seconds(),
-        health.retries,
-        health.start_period.total_seconds(),
-    )
-
-
-def _probe(health: Health) -> CommandCheck | HttpCheck | TcpCheck:
-    if health.command is not None:
-        return CommandCheck(health.command)
-    if health.http is not None:
-        return HttpCheck(health.http.url)
-    if health.tcp is None:
-        raise Invalid("a health check without a way to check")
-    return TcpCheck(health.tcp.host, health.tcp.port)
 
 
 def _facts(process: Process) -> dict[str, JsonValue]:

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from reconciler.drivers.processes.fake import FakeProcesses
 from reconciler.engine.diff import diff
 from reconciler.errors import Failed, Invalid
-from reconciler.kinds.service import Service, ServiceGroup
-from reconciler.kinds.service import service as module
+from reconciler.kinds.service import Service, ServiceGroup, checks, launching
 from reconciler.kinds.service.running import DEFINITION, Phase, Running, as_cared_for, care_for
-from reconciler.kinds.service.service import Forget, Resume, Start, Stop, Tend, Uses
+from reconciler.kinds.service.service import Uses
 from reconciler.kinds.service.spec import ServiceGroupSpec, ServiceSpec
+from reconciler.kinds.service.steps import Forget, Resume, Start, Stop, Tend
 from reconciler.model import (
     EMPTY,
     Case,
@@ -249,9 +249,9 @@ def test_a_spec_that_cannot_be_is_refused(wrong: dict[str, JsonValue]) -> None:
 def test_each_way_to_check(health: dict[str, JsonValue], by: object) -> None:
     wish = spec(health=health)
     assert wish.health is not None
-    assert module._check(wish.health).by == by
+    assert checks.check(wish.health).by == by
     with pytest.raises(Invalid):
-        module._probe(wish.health.model_copy(update={"command": None, "http": None, "tcp": None}))
+        checks.probe(wish.health.model_copy(update={"command": None, "http": None, "tcp": None}))
 
 
 def test_files_beside_the_manifest_are_named_and_found(tmp_path: Path) -> None:
@@ -259,17 +259,17 @@ def test_files_beside_the_manifest_are_named_and_found(tmp_path: Path) -> None:
     assert KIND.files(wish) == ("./run", "app", "conf")
     assert KIND.files(spec(command=["/bin/true"], cwd="/")) == ()
     tree = StoredTree({"apps/run": b"x", "apps/conf": b"1", "apps/app/a": b""}, EMPTY, tmp_path)
-    assert module._inputs(wanted(wish, tree=tree)).keys() == {"conf"}
+    assert launching.digests(wanted(wish, tree=tree)).keys() == {"conf"}
     with pytest.raises(Invalid, match="restartOn names files"):
-        module._inputs(wanted(wish))
+        launching.digests(wanted(wish))
     start = Start(settled(spec()), tree=tree, folder="apps")
-    assert Path(module._real(start, "run")).read_bytes() == b"x"
-    assert module._real(start, "/bin/true") == "/bin/true"
-    assert module._beside(replace(wanted(wish), origin=Origin("root", file="web.yaml")), "conf") == "conf"
+    assert Path(launching.real(start, "run")).read_bytes() == b"x"
+    assert launching.real(start, "/bin/true") == "/bin/true"
+    assert launching.beside(replace(wanted(wish), origin=Origin("root", file="web.yaml")), "conf") == "conf"
     with pytest.raises(Invalid, match="is relative"):
-        module._real(Start(settled(spec())), "run")
+        launching.real(Start(settled(spec())), "run")
     at_top = Start(settled(spec()), tree=StoredTree({"run": b"y"}, EMPTY, tmp_path))
-    assert Path(module._real(at_top, "run")).read_bytes() == b"y"
+    assert Path(launching.real(at_top, "run")).read_bytes() == b"y"
 
 
 async def test_it_lives_with_the_driver() -> None:
@@ -320,8 +320,8 @@ def test_what_a_list_shows_of_it() -> None:
 def test_a_program_with_a_path_is_run_from_beside_the_manifest(tmp_path: Path) -> None:
     tree = StoredTree({"apps/run": b"x"}, EMPTY, tmp_path)
     wish = spec(command=["./run", "it"], cwd=".")
-    start = module._start(Case(wanted(wish, tree=tree), saw(None)), settled(wish))
-    run = module._run(REF, start, Vault())
+    start = launching.started(Case(wanted(wish, tree=tree), saw(None)), settled(wish))
+    run = launching.run("default/web", "default", start, Vault())
     assert (Path(run.argv[0]).name, run.argv[1]) == ("run", "it")
     assert Path(run.cwd).name == "apps"
 

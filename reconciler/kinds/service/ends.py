@@ -1,0 +1,56 @@
+"""What the end of a process means: rest, failure, or another try after a pause. Pure.
+
+Rules: who ends again and again is started ever more slowly, and said to be stalled; who has run for a
+while begins anew.
+"""
+
+from __future__ import annotations
+
+import signal
+from datetime import datetime, timedelta
+
+from reconciler.kinds.service.running import Phase, Running
+from reconciler.kinds.service.spec import Restart, ServiceSpec
+from reconciler.model import Case, Need, Plan, Seen, Step, Verdict
+
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 60.0
+STABLE_S = 10.0  # who has run this long is not in a loop of crashes
+STALLS_AFTER = 5
+
+
+def rests(spec: ServiceSpec, seen: Seen[Running]) -> bool:
+    """It has ended by itself, and its restart policy leaves it at that."""
+    if seen.actual is None or seen.actual.phase is not Phase.ENDED:
+        return False
+    succeeded = seen.facts.get("exit_code") == 0
+    return spec.restart is Restart.NEVER or (spec.restart is Restart.ON_FAILURE and succeeded)
+
+
+def judged(case: Case[ServiceSpec, Running]) -> Verdict:
+    told = how(case.seen)
+    if case.seen.facts.get("exit_code") == 0:
+        return Verdict(reason="Completed", message=told, reached=frozenset({Need.STARTED, Need.COMPLETED}))
+    return Verdict(
+        ready=False, reason="Failed", message=told, stalled=True, reached=frozenset({Need.STARTED})
+    )
+
+
+def how(seen: Seen[Running]) -> str:
+    code, by = seen.facts.get("exit_code"), seen.facts.get("signal")
+    if code is not None:
+        return f"ended with exit code {code}"
+    return f"ended by {signal.Signals(by).name}" if by is not None else "ended while nobody watched"
+
+
+def pause_before_next(seen: Seen[Running]) -> Plan[Step] | None:
+    """How long to wait before a process that has ended is started again; None: not at all."""
+    at, lasted = seen.facts.get("exited_at"), float(seen.facts.get("lasted_s", 0.0))
+    restarts = 0 if lasted >= STABLE_S else int(seen.facts.get("restarts", 0))
+    if at is None or restarts == 0:
+        return None
+    wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * float(1 << min(restarts - 1, 16)))
+    left = datetime.fromisoformat(at) + timedelta(seconds=wait) - seen.at
+    if left <= timedelta(0) or left > timedelta(seconds=wait):  # the latter: the clock was set back
+        return None
+    return Plan(again=left, waiting=f"{how(seen)}, again and again", stalled=restarts >= STALLS_AFTER)
