@@ -160,14 +160,21 @@ class Operator:
             for scope in scopes:
                 group.create_task(Watcher(client, mirror, self._clock, scope).run(), name=part(*scope))
             group.create_task(upkeep.run(), name="upkeep")
-            group.create_task(_tell(client, node, mirror, upkeep), name="events")
+            group.create_task(_wake(node, upkeep), name="news")
+            group.create_task(_tell(client, node, mirror), name="events")
 
 
-async def _tell(client: Client, node: Node, mirror: Mirror, upkeep: Upkeep) -> None:
+async def _wake(node: Node, upkeep: Upkeep) -> None:
+    """What has happened to a resource may be its new status."""
+    _, newest = await node.store.event_ids()
+    async for _ in node.store.follow(newest, EventFilter()):
+        upkeep.wake()
+
+
+async def _tell(client: Client, node: Node, mirror: Mirror) -> None:
     """Pass the node's events on to the cluster, each to the custom resource that it concerns."""
     _, newest = await node.store.event_ids()
     async for event in node.store.follow(newest, EventFilter()):
-        upkeep.wake()
         one = _owner(mirror, _line(node, event.subject))
         if one is None:
             continue

@@ -23,7 +23,20 @@ class Standings:
         self._node = node
         self._feed = feed
 
-    def __call__(self, one: CustomResource) -> Standing:
+    def mark(self, one: CustomResource) -> object:
+        entry = self._node.engine.book.get(one.ref)
+        known = (entry.status, entry.seen) if entry is not None else None
+        state = self._node.sources.state(ROOT)
+        held = state.held if state is not None else ""
+        return (
+            known,
+            held,
+            self._in_force(one.ref),
+            self._feed.wrong.get(one.ref),
+            self._node.engine.wishes.clashes,
+        )
+
+    def standing(self, one: CustomResource) -> Standing:
         entry = self._node.engine.book.get(one.ref)
         obstacle, stalled = self._obstacle(one)
         return Standing(

@@ -6,6 +6,7 @@ are read anew, once for a request. Only this file knows which library speaks HTT
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
@@ -19,6 +20,7 @@ from reconciler.sources.cluster.connection import Login
 
 ANSWER_S: Final = 10.0  # how long one answer may take
 SILENCE_S: Final = 300.0  # a watch that says nothing for so long is dead: bookmarks come every minute
+CLOSING_S: Final = 0.1  # what aiohttp closes over TLS is closed a little later, and must find a loop
 WATCH_S: Final = 240  # how long the server keeps one watch open
 LONGEST_LINE: Final = 32 << 20  # of a watch: one object; etcd takes 1.5 MiB
 
@@ -45,6 +47,7 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._end()
+        await asyncio.sleep(CLOSING_S)
 
     async def get(self, path: str, **query: str) -> Json:
         return await self._ask("GET", path, query=query)
@@ -70,14 +73,15 @@ class Client:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=SILENCE_S)
         try:
             async with self._open().get(self.login.server + path, params=query, timeout=timeout) as answer:
-                if answer.status == 401:  # noqa: PLR2004 - HTTP's own number
-                    await self._renew()
                 await _checked(answer, path)
                 while line := await answer.content.readuntil(b"\n") if not answer.content.at_eof() else b"":
                     event: Json = json.loads(line)
                     if event["type"] == "ERROR":
                         raise _problem(int(event["object"].get("code", 500)), event["object"], path)
                     yield event
+        except Unauthorized:
+            await self._renew()
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _away(self.login.server, error) from error
 

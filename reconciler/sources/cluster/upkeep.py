@@ -1,15 +1,16 @@
 """What is written back to custom resources: the finalizer, its end, and the status.
 
-Rules: each look starts from the object and from how it stands now; what is so already is not written; what
-another has written meanwhile is not overwritten. One object's trouble is no other's.
+Rules: each look starts from the object and from how it stands now, so that what wakes it may come too often
+or not at all; what is so already is not written; what another has written meanwhile is not overwritten. One
+object's trouble is no other's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from contextlib import suppress
+from typing import Final, NamedTuple, Protocol
 
 from reconciler.errors import Conflict, NotFound, Problem
 from reconciler.model import JsonValue, Ref
@@ -20,12 +21,21 @@ from reconciler.sources.cluster.objects import FINALIZER, CustomResource
 from reconciler.sources.cluster.standing import Standing, patch, status_of
 
 AT_ONCE: Final = 16  # requests
-LOOK_S: Final = 5.0  # at all, even if nothing happens
+GLANCE_S: Final = 2.0  # whether the node has come to know more, even if nobody says so
+LOOK_S: Final = 60.0  # at all, even if nothing seems to have happened
 BURST_S: Final = 0.05
 AGAIN_S: Final = 5.0  # what was written is expected in the mirror within this
 REFUSED_S: Final = 30.0  # what the server does not take, it may take later
 
-Stands = Callable[[CustomResource], Standing]
+
+class Stands(Protocol):
+    """What the node knows."""
+
+    def standing(self, one: CustomResource) -> Standing: ...
+    def mark(self, one: CustomResource) -> object:
+        """Cheap to tell, and another one whenever it may stand otherwise."""
+        ...
+
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +52,9 @@ class Upkeep:
         self._stands = stands
         self._clock = clock
         self._awake = asyncio.Event()
-        self._written: dict[
-            Ref, tuple[str, float]
-        ] = {}  # the version that was patched, and until when to wait
+        self._marks: dict[Ref, object] = {}  # of the last look at each
+        self._all_due_at = 0.0
+        self._written: dict[Ref, tuple[str, float]] = {}  # the version that was patched, and how long to wait
         mirror.subscribe(self.wake)
 
     def wake(self) -> None:
@@ -55,31 +65,45 @@ class Upkeep:
         while True:
             self._awake.clear()
             await self.look()
-            try:
-                async with asyncio.timeout(LOOK_S):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GLANCE_S):
                     await self._awake.wait()
                 await asyncio.sleep(BURST_S)
-            except TimeoutError:
-                continue
 
     async def look(self) -> None:
         """Write what is not written yet."""
         gate = asyncio.Semaphore(AT_ONCE)
+        writes = [(one, wanted) for one in self._moved() if (wanted := self._wanted(one))]
+        await asyncio.gather(*(self._write(one, wanted, gate) for one, wanted in writes))
+
+    def _moved(self) -> list[CustomResource]:
+        """Those of which something is new, and now and then all."""
         now = self._clock.monotonic()
-        objects = tuple(self._mirror)
-        self._written = {ref: self._written[ref] for ref in self._written.keys() & {o.ref for o in objects}}
-        due = [(one, wanted) for one in objects if self._rested(one, now) and (wanted := self._due(one))]
-        await asyncio.gather(*(self._write(one, wanted, gate) for one, wanted in due))
+        before = self._marks
+        if now >= self._all_due_at:
+            before, self._all_due_at = {}, now + LOOK_S
+        moved: list[CustomResource] = []
+        marks: dict[Ref, object] = {}
+        for one in self._mirror:
+            mark = one, self._stands.mark(one)
+            if mark == before.get(one.ref):
+                marks[one.ref] = mark
+            elif self._rested(one, now):  # else it stays new
+                marks[one.ref] = mark
+                moved.append(one)
+        self._marks = marks
+        self._written = {ref: self._written[ref] for ref in self._written.keys() & marks.keys()}
+        return moved
 
     def _rested(self, one: CustomResource, now: float) -> bool:
         """The mirror has what was written last, or should have had it for long."""
         version, until = self._written.get(one.ref, ("", 0.0))
         return version != one.version or now >= until
 
-    def _due(self, one: CustomResource) -> Patch | None:
+    def _wanted(self, one: CustomResource) -> Patch | None:
         if not one.held and not one.terminating:
             return _with_finalizers(one, [*one.finalizers, FINALIZER])
-        standing = self._stands(one)
+        standing = self._stands.standing(one)
         if one.terminating and standing.gone:
             left = [name for name in one.finalizers if name != FINALIZER]
             return _with_finalizers(one, left) if one.held else None

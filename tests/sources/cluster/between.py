@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -12,10 +14,9 @@ class Between:
 
     def __init__(self, port: int) -> None:
         self._to = port
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._passing: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
-        self.connections = 0
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
@@ -26,19 +27,27 @@ class Between:
         if self._server is not None:
             self._server.close()
             self._server = None
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
+        for task in self._passing:
+            task.cancel()
+        if self._passing:
+            await asyncio.wait(self._passing)
+        await asyncio.sleep(0)  # a transport closes its socket in the round after
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
-        self._writers |= {writer, back}
-        with suppress(OSError):
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        writers = [writer]
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+            writers.append(back)
             await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        except (OSError, asyncio.CancelledError):
+            pass  # told to hang up
+        finally:
+            for one in writers:
+                one.transport.abort()
+            self._passing.discard(task)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,3 +66,7 @@ async def between(port: int) -> AsyncIterator[Between]:
         yield one
     finally:
         await one.go_away()
+        # asyncio leaves the socket of a TLS handshake that is cut to the garbage collector, which tells so.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()

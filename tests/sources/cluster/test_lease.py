@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,12 @@ async def _nobody_leads(cluster: Cluster, client: Client) -> AsyncIterator[None]
     cluster.http.delete(PATH)
 
 
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
 async def spec(client: Client) -> dict[str, object]:
     found: dict[str, object] = (await client.get(PATH))["spec"]
     return found
@@ -39,8 +46,7 @@ async def test_of_many_that_ask_at_once_one_leads(client: Client) -> None:
     done, waiting = await asyncio.wait(asking, timeout=0.8)
     assert len(done) == 1
     assert str((await spec(client))["holderIdentity"]).startswith("operator-")
-    for one in waiting:
-        one.cancel()
+    await ended(*waiting)
 
 
 async def test_a_leader_that_renews_stays_and_one_that_died_is_followed_in_time(client: Client) -> None:
@@ -52,7 +58,7 @@ async def test_a_leader_that_renews_stays_and_one_that_died_is_followed_in_time(
     assert not taking.done()
     assert not keeping.done()
     began = CLOCK.monotonic()
-    keeping.cancel()
+    await ended(keeping)
     await asyncio.wait_for(taking, 30)
     assert CLOCK.monotonic() - began > TERM.lasts - TERM.renew * 2, "not before its time has passed"
     held = await spec(client)
@@ -91,7 +97,7 @@ async def test_a_lease_that_somebody_removed_is_made_again(client: Client, clust
             except NotFound:
                 await asyncio.sleep(0.05)
     assert not keeping.done()
-    keeping.cancel()
+    await ended(keeping)
 
 
 async def test_who_cannot_renew_gives_up_before_another_may_take_it(client: Client) -> None:

@@ -22,16 +22,22 @@ READY = Status((Condition("Ready", True, "Converged", "", CLOCK.now()),), 1, 1, 
 
 
 class Bench:
-    """One custom resource, and the upkeep of it."""
+    """One custom resource, the upkeep of it, and what the node would know of it."""
 
     def __init__(self, client: Client, cluster: Cluster, namespace: str) -> None:
         self.cluster = cluster
         self.name = f"{namespace}/keys/release"
         self.mirror = Mirror(["part"])
-        self.standing = Standing(READY, generation=1)
-        self.upkeep = Upkeep(client, self.mirror, lambda one: self.standing, CLOCK)
+        self.stands = Standing(READY, generation=1)
+        self.upkeep = Upkeep(client, self.mirror, self, CLOCK)
         cluster.apply(custom("Key", namespace, "release", role="creator", generate=True))
         self.see()
+
+    def standing(self, one: CustomResource) -> Standing:
+        return self.stands
+
+    def mark(self, one: CustomResource) -> object:
+        return self.stands
 
     def see(self) -> CustomResource:
         """Bring the mirror up to date."""
@@ -66,7 +72,7 @@ async def test_the_finalizer_is_lifted_when_nothing_is_left_and_others_are_left_
     assert bench.see().terminating
     await bench.upkeep.look()
     assert bench.see().held
-    bench.standing = replace(bench.standing, gone=True)
+    bench.stands = replace(bench.stands, gone=True)
     await bench.upkeep.look()
     assert bench.see().finalizers == ("example.com/other",)
     version = bench.see().version
@@ -105,7 +111,15 @@ async def test_what_is_gone_or_refused_disturbs_nothing(
 
 async def test_it_looks_again_when_something_has_happened(bench: Bench) -> None:
     running = asyncio.create_task(bench.upkeep.run())
-    async with asyncio.timeout(20):
-        while not bench.see().status:  # noqa: ASYNC110 - each sight wakes it
-            await asyncio.sleep(0.05)
+    await told(bench, "Converged")
+    moved = Condition("Ready", False, "Starting", "", CLOCK.now())
+    bench.stands = Standing(replace(READY, conditions=(moved,)), generation=1)
+    await told(bench, "Starting")
     running.cancel()
+    await asyncio.wait({running})
+
+
+async def told(bench: Bench, reason: str) -> None:
+    async with asyncio.timeout(20):
+        while bench.see().status.get("conditions", [{"reason": ""}])[0]["reason"] != reason:  # noqa: ASYNC110 - it is the server that is asked
+            await asyncio.sleep(0.05)

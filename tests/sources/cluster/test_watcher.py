@@ -25,9 +25,15 @@ pytestmark = [pytest.mark.needs("etcd", "kube-apiserver", "openssl"), pytest.mar
 @asynccontextmanager
 async def watched(client: Client, namespace: str, kind: str = "Key") -> AsyncIterator[Mirror]:
     mirror = Mirror([part(kind, namespace)])
-    task = asyncio.create_task(Watcher(client, mirror, SystemClock(), (kind, namespace)).run())
-    try:
+    async with running(Watcher(client, mirror, SystemClock(), (kind, namespace))):
         yield mirror
+
+
+@asynccontextmanager
+async def running(one: Watcher) -> AsyncIterator[None]:
+    task = asyncio.create_task(one.run())
+    try:
+        yield
     finally:
         task.cancel()
         await asyncio.wait({task})
@@ -96,19 +102,17 @@ async def test_who_comes_too_late_is_told_and_lists_anew(
     mirror = Mirror([part("Key", namespace)])
     late = Watcher(client, mirror, SystemClock(), ("Key", namespace))
     late._version, late._listed_at = "1", SystemClock().monotonic()
-    task = asyncio.create_task(late.run())
-    await until(mirror, lambda: mirror.get(Ref("Key", namespace, "first")) is not None)
-    assert mirror.whole
-    task.cancel()
+    async with running(late):
+        await until(mirror, lambda: mirror.get(Ref("Key", namespace, "first")) is not None)
+        assert mirror.whole
 
 
 async def test_a_list_comes_in_pages_whole(client: Client, cluster: Cluster, namespace: str) -> None:
     refs = {key(cluster, namespace, f"k{n}") for n in range(7)}
     mirror = Mirror([part("Key", namespace)])
-    task = asyncio.create_task(Watcher(client, mirror, SystemClock(), ("Key", namespace), page=3).run())
-    await until(mirror, lambda: mirror.whole)
-    assert {one.ref for one in mirror} == refs
-    task.cancel()
+    async with running(Watcher(client, mirror, SystemClock(), ("Key", namespace), page=3)):
+        await until(mirror, lambda: mirror.whole)
+        assert {one.ref for one in mirror} == refs
 
 
 async def test_a_kind_that_is_not_defined_is_named_with_the_remedy(
