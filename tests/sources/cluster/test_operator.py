@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.node.running import processes, until
 from tests.sources.cluster.apiserver import Cluster, Json, custom
@@ -62,6 +65,37 @@ def test_custom_resources_become_real_change_and_go(cluster: Cluster, namespace:
         events = cluster.http.get(f"/api/v1/namespaces/{namespace}/events").json()["items"]
         told = {(one["involvedObject"]["name"], one["reason"]) for one in events}
         assert {("release", "ResourceReady"), ("web", "ResourceReady"), ("web", "ReconcileApplied")} <= told
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.req("OBS-24")
+def test_a_secret_reaches_its_service_and_nothing_that_the_cluster_shows(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    planted = "hunter2-" + namespace
+    web, value = f"{namespace}/servicegroups/web", tmp_path / "value"
+    with running_operator(cluster, namespace) as operator:
+        until(operator.answers, "the node is there, with its identity")
+        value.write_text(planted)
+        manifest = operator.command(
+            "secret", "encrypt", str(value), "--name", "db", "--key", "password"
+        ).stdout
+        reference = {"PASSWORD": {"secret": "db", "key": "password"}}
+        services = {"a": {"command": sleeper(namespace, "a"), "env": reference}}
+        cluster.apply(custom("ServiceGroup", namespace, "web", services=services))
+        until(lambda: _waits(cluster, web), "the group says what it waits for")
+        cluster.apply(custom("Secret", namespace, "db", **yaml.safe_load(manifest)["spec"]))
+        until(lambda: cluster.ready(f"{namespace}/secrets/db") and cluster.ready(web), "both are ready")
+        [pid] = processes(namespace)
+        assert f"PASSWORD={planted}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        shown = [cluster.get(web), cluster.get(f"{namespace}/secrets/db")]
+        events = cluster.http.get(f"/api/v1/namespaces/{namespace}/events").text
+        assert planted not in json.dumps(shown) + events + operator.log.read_text()
+
+
+def _waits(cluster: Cluster, ref: str) -> bool:
+    condition = cluster.condition(ref, "Ready")
+    return condition is not None and condition["status"] == "False" and condition["reason"] != "Pending"
 
 
 @pytest.mark.timeout(180)
