@@ -99,6 +99,29 @@ def _waits(cluster: Cluster, ref: str) -> bool:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.req("CORE-09")
+def test_what_another_source_declares_differently_says_so_until_that_takes_it_back(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    name, file = f"{namespace}/keys/release", tmp_path / "key.yaml"
+    with running_operator(cluster, namespace) as operator:
+        until(operator.answers, "the node is there")
+        file.write_text(json.dumps(custom("Key", namespace, "release", role="maintainer", generate=True)))
+        assert operator.command("apply", "-f", str(file), "--yes", "--wait").returncode == 0
+        cluster.apply(custom("Key", namespace, "release", role="creator", generate=True))
+        until(lambda: cluster.condition(name, "Stalled") is not None, "it says that it is not in force")
+        stalled = cluster.condition(name, "Stalled")
+        assert stalled is not None
+        assert stalled["reason"] == "Conflict"
+        assert "is declared at" in stalled["message"]
+        assert operator.command("delete", f"key/{namespace}/release", "--yes").returncode == 0
+        until(lambda: cluster.ready(name), "it comes into force")
+        found = cluster.get(name)
+        assert found is not None
+        assert found["status"]["columns"]["role"] == "creator"
+
+
+@pytest.mark.timeout(180)
 def test_what_is_wrong_is_told_where_it_stands_and_holds_up_nothing_else(
     cluster: Cluster, namespace: str
 ) -> None:
