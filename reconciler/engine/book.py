@@ -224,7 +224,7 @@ class Book:
             if entry is None:
                 found[ref] = Look(None, None, None)
             else:
-                found[ref] = Look(self.resource(ref), entry.seen, entry.status)
+                found[ref] = Look(self.resource(ref), entry.seen, entry.judged)
         return found
 
     def readers(self, ref: Ref) -> tuple[Ref, ...]:

@@ -52,7 +52,7 @@ class Passes:
         outcome, seen, acted = await self._try(visit, failures, unread)
         if outcome.error is None and want.spec is None and not unread and _is_gone(seen):
             return await self._farewell(entry, "reconcile.removed")
-        was, before = entry.seen, entry.status
+        was, before = entry.seen, entry.judged
         await self._ledger.conclude(visit, outcome)
         entry.seen, entry.passed = seen, self._world.clock.monotonic()
         decision = outcome.decision

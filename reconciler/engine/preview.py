@@ -11,7 +11,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from reconciler.engine.book import Book
+from reconciler.engine.book import Book, Entry
 from reconciler.engine.decide import Gate, Surroundings, decide
 from reconciler.engine.graph import dependents
 from reconciler.engine.told import described
@@ -75,10 +75,16 @@ async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> tuple[
     except Problem as problem:
         return "change" if present else "add", (), problem.message
     if not decision.changes:
-        waits = decision.settled is None and want.spec is not None and not present
-        return "add" if waits else "none", (), decision.message
+        return _by_inventory(book[ref], present=present), (), decision.message
     reason = decision.message if decision.gate is not Gate.OPEN else ""
     return _action(decision.changes), decision.changes, reason
+
+
+def _by_inventory(entry: Entry, *, present: bool) -> str:
+    """Nothing differs, which is all that can be told of what has no reality of its own, as a group."""
+    if entry.want is None:
+        return "none" if entry.kept is None else "remove"
+    return "add" if entry.kept is None or not present else "none"
 
 
 def _action(changes: Sequence[Change]) -> str:

@@ -113,6 +113,22 @@ def test_a_changed_copy_of_what_a_source_declares_is_previewed_and_not_applied(
     assert processes(marker) == pids
 
 
+@pytest.mark.req("CORE-05")
+def test_a_group_that_comes_or_goes_is_counted_with_its_services(
+    node: RunningNode, manifest: Path, marker: str
+) -> None:
+    group = service("shop", marker).replace("kind: Service", "kind: ServiceGroup")
+    head, _, spec = group.partition("spec: ")
+    manifest.write_text(f"{head}spec: {{services: {{web: {spec.strip()}}}}}\n")
+    told = node.command("diff", "-f", str(manifest))
+    assert told.stdout.splitlines()[-1] == "Plan: 2 to add, 0 to change, 0 to remove, 0 unchanged."
+    assert node.command("apply", "-f", str(manifest), "--set", "shop", "--yes", "--wait").returncode == 0
+    manifest.write_text(key("instead"))
+    told = node.command("diff", "-f", str(manifest), "--set", "shop", "--prune", "--allow-prune")
+    assert told.stdout.splitlines()[-1] == "Plan: 1 to add, 0 to change, 2 to remove, 0 unchanged."
+    assert node.command("delete", "servicegroup/shop", "--yes").returncode == 0
+
+
 @pytest.mark.req("CLI-03")
 def test_lists_come_as_people_and_programs_read_them(node: RunningNode) -> None:
     table = node.command("get", "key")

@@ -171,6 +171,17 @@ async def test_a_dependent_says_what_it_waits_for() -> None:
 
 
 @virtual
+async def test_a_need_is_met_by_the_wish_that_is_in_force_and_not_by_an_earlier_one() -> None:
+    house = House()
+    engine = await converged(house, a=thing(uses=["b"], value=1), b=thing(value=1))
+    house.diary.calls.clear()
+    await engine.submit(snapshot({"a": thing(uses=["b"], value=2), "b": thing(value=2)}, revision="2"))
+    await house.settled()
+    acted = [call for call in house.diary.calls if not call.startswith("observe")]
+    assert [call.rpartition(" ")[2] for call in acted] == ["b", "a"]
+
+
+@virtual
 async def test_a_knot_is_named_and_what_was_there_before_may_still_go() -> None:
     house = House()
     engine = await converged(house, a=thing(uses=["b"]), b=thing())
