@@ -177,6 +177,8 @@ def _complaint(path: Path, found: Sequence[_Found], model: type[BaseModel], data
     chosen = isinstance(value, str) and found[0].type in _CHOICES
     if chosen and (near := nearest(value, _WORDS.findall(reason))) is not None:
         return Complaint(path, f"{reason}, did you mean '{near}'?")
+    if value is None and path and ":" in str(path[-1]):
+        return Complaint(path, reason, "write a space after the colon")
     return Complaint(path, reason, _instead(shapes, value, keys_at(model, found[0].location)))
 
 

@@ -6,6 +6,7 @@ secret. What is shown is cut and escaped, since a name can be a megabyte long, o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -13,6 +14,7 @@ Path = tuple[str | int, ...]
 
 LONGEST: Final = 60
 _NEAR_ENOUGH: Final = 0.6
+_SWALLOWED: Final = re.compile("[:=]")
 
 
 def shown(name: str) -> str:
@@ -23,8 +25,14 @@ def shown(name: str) -> str:
 
 def dotted(path: Path) -> str:
     """A path as people write it: `spec.run.command[2]`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in path)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{shown(_as_key(step))}" for step in path)
     return "".join(steps).removeprefix(".")
+
+
+def _as_key(name: str) -> str:
+    """A key that has swallowed its value, as `password:hunter2` without a space, is shown without it."""
+    swallowed = _SWALLOWED.search(name)
+    return f"{name[: swallowed.end()]}…" if swallowed else name
 
 
 def nearest(name: str, known: Collection[str], cutoff: float = _NEAR_ENOUGH) -> str | None:

@@ -47,6 +47,15 @@ GROUP = KEY.replace("Key", "ServiceGroup")
             ["4:52: spec.services.web.health.http: expected a mapping, not text\n  remedy: known in it: url"],
         ),
         (
+            SERVICE + "{command: [serve], env: {TOKEN:hunter2}}",
+            [
+                (
+                    "4:32: spec.env.TOKEN:…: expected text or a mapping, not null\n"
+                    "  remedy: write a space after the colon"
+                )
+            ],
+        ),
+        (
             GROUP + "{services: {web: {}}}",
             ["4:19: spec.services.web.command: a required field is missing"],
         ),
