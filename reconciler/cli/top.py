@@ -127,6 +127,7 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _enough()
     except OSError as error:
+        _give_up_writing()
         return _refused_by_the_machine(error, arguments)
     except Exception as crash:  # noqa: BLE001 - the last stop: whatever it is becomes a report
         return _crashed(crash, arguments)
@@ -141,9 +142,18 @@ def _show(problem: Problem, arguments: Sequence[str]) -> None:
 
 
 def _enough() -> int:
-    """Who reads us has read enough, and Python is not to find that out anew when it flushes at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Who reads us has read enough."""
+    _give_up_writing()
     return exits.OK
+
+
+def _give_up_writing() -> None:
+    """Where nothing can be written any more, Python is not to find that out anew when it ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refused_by_the_machine(error: OSError, arguments: Sequence[str]) -> int:
