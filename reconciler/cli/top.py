@@ -81,7 +81,7 @@ class Lazy(Verbs):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # click would end with 1, which means differences
-            return _enough()
+            return exits.OK  # who reads us has read enough
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -99,14 +99,29 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a locale without a character shows another, and goes on
-    if LASTING & set(arguments):
-        return _run(arguments)
+    try:
+        return _run(arguments) if LASTING & set(arguments) else _run_briefly(arguments)
+    finally:
+        _end_output()
+
+
+def _run_briefly(arguments: Sequence[str]) -> int:
     gc.disable()  # a command is over in a second: to look for garbage takes an eighth of it
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # nor has it the time to look for some everywhere
     try:
         return _run(arguments)
     finally:
         gc.freeze()  # Python would look for it at the end all the same
+
+
+def _end_output() -> None:
+    """Where nothing can be written any more, Python is not to find that out anew when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -125,9 +140,8 @@ def _run(arguments: Sequence[str]) -> int:
         _show(problem, arguments)
         return exits.status_of(problem)
     except BrokenPipeError:
-        return _enough()
+        return exits.OK
     except OSError as error:
-        _give_up_writing()
         return _refused_by_the_machine(error, arguments)
     except Exception as crash:  # noqa: BLE001 - the last stop: whatever it is becomes a report
         return _crashed(crash, arguments)
@@ -139,21 +153,6 @@ def _show(problem: Problem, arguments: Sequence[str]) -> None:
 
     for line in told(problem, as_json=ASKS_FOR_JSON(" ".join(arguments)) is not None):
         click.echo(line, err=True)
-
-
-def _enough() -> int:
-    """Who reads us has read enough."""
-    _give_up_writing()
-    return exits.OK
-
-
-def _give_up_writing() -> None:
-    """Where nothing can be written any more, Python is not to find that out anew when it ends."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refused_by_the_machine(error: OSError, arguments: Sequence[str]) -> int:
