@@ -54,7 +54,7 @@ async def draw(node: Node) -> None:
                 while True:
                     live.refresh()
                     await asyncio.sleep(OFTEN_S)
-                    await _moved(changed)
+                    await moved(changed)
             finally:
                 live.refresh()
     except OSError:  # the terminal is gone
@@ -70,9 +70,9 @@ async def _listen(node: Node, view: LiveView, changed: asyncio.Event) -> None:
         changed.set()
 
 
-async def _moved(changed: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(changed.wait(), SELDOM_S)
-    except TimeoutError:
-        return
+async def moved(changed: asyncio.Event) -> None:
+    # Not `wait_for`: Python 3.11's swallows a cancellation that comes together with the event, as at a stop.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SELDOM_S):
+            await changed.wait()
     changed.clear()
