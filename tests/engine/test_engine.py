@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.engine.loop import Engine
+from reconciler.engine.workers import Pace
 from reconciler.errors import Failed, Invalid, NotFound
 from reconciler.model import Origin, Override, Ref, Resource, Seen
 from reconciler.ports import Kinds, Planned, Wake
@@ -33,6 +34,23 @@ async def test_drift_is_repaired_when_it_is_told_of_and_when_it_is_not() -> None
     house.outside.listeners.clear()  # nobody tells
     house.outside.outsider_alters(named("a"), 9)
     await asyncio.sleep(80)  # the longest resync
+    assert house.value("a") == 1
+
+
+@virtual
+async def test_a_running_engine_takes_another_pace() -> None:
+    house = House(pace=Pace(workers=4, resync_s=100_000))
+    engine = await converged(house, a=thing(value=1))
+    house.outside.listeners.clear()
+    house.outside.outsider_alters(named("a"), 9)
+    await house.settled()
+    assert house.value("a") == 9, "nobody has looked"
+    engine.set_pace(Pace(workers=4, resync_s=10))
+    engine.request(named("a"))  # what was due stays due: from the next look on it is the new pace
+    await house.settled()
+    assert house.value("a") == 1
+    house.outside.outsider_alters(named("a"), 7)
+    await asyncio.sleep(15)
     assert house.value("a") == 1
 
 
