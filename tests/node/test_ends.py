@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,10 @@ def test_with_the_http_api_switched_off_the_socket_serves() -> None:
 
 def _ports_of(pid: int) -> set[int]:
     """The TCP ports that a process listens on, as the kernel tells it."""
-    own = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    own = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            own.add(str(file.readlink()))
     rows = [
         line.split()
         for name in ("tcp", "tcp6")
