@@ -75,7 +75,8 @@ class Unpacked:
     def batch(self, bundle: Bundle, wanted: frozenset[Ref]) -> Batch:
         """What goes into the inbox."""
         documents = [document for ref, document in self.documents.items() if ref in wanted]
-        return Batch(bundle.set, documents, bundle.files, bundle.prune, bundle.allow_prune)
+        files = bundle.files if documents else EMPTY  # they are for who refers to them, and nobody does
+        return Batch(bundle.set, documents, files, bundle.prune, bundle.allow_prune)
 
 
 def read_for_inbox(text: str, path: str, kinds: Kinds) -> Reading:
