@@ -1,8 +1,9 @@
 """What `apply` and the API have written: a folder of YAML files, one a document, in named sets.
 
 Rules: a write is seen whole or not at all, also by whoever reads after a crash; writers wait for one
-another. A document lies in the folder that its relative paths start from, and the files that it refers
-to lie with it. A ref is in one set only, and what a set prunes is only what the same set applied.
+another. A document lies in the folder that its relative paths start from. The files that it refers to lie
+with it, declare nothing even where they are manifests, and go with the last document of their set. A ref
+is in one set only, and what a set prunes is only what the same set applied.
 """
 
 from __future__ import annotations
@@ -76,9 +77,9 @@ class Inbox:
     def members(self, name: str) -> frozenset[Ref]:
         return frozenset(ref for ref, (own, _) in self._documents().items() if own == name)
 
-    def besides(self, refs: Collection[Ref]) -> list[str]:
-        """The paths of all that lies there, but for the documents of these."""
-        return [path for path in self._folder.files() if ref_of(path) not in refs]
+    def besides(self, refs: Collection[Ref]) -> frozenset[Ref]:
+        """All that was applied, but for these."""
+        return frozenset(self._documents().keys() - refs)
 
     def find(self, ref: Ref) -> str | None:
         """The set that a ref is in."""
@@ -127,7 +128,10 @@ class Inbox:
             documents = self._documents()
             for ref in sorted(refs - documents.keys()):
                 raise NotFound(f"{ref} is not in the inbox", remedy="take it out where it is declared")
-            self._folder.change({}, {documents[ref][1] for ref in refs})
+            kept = {name for ref, (name, _) in documents.items() if ref not in refs}
+            gone = {documents[ref][1] for ref in refs}
+            beside = {path for path in self._folder.files() if path.partition("/")[0] not in kept}
+            self._folder.change({}, gone | beside)
             if allow_prune:
                 self._allow()
 

@@ -16,6 +16,7 @@ from reconciler.errors import Conflict, Failed, Invalid, Misplaced, Place, Probl
 from reconciler.model import EMPTY, Ref, Resource, Snapshot, Tree
 from reconciler.ports import Fetched, Kinds, SourceConfig
 from reconciler.records import dataclass
+from reconciler.sources.inbox import ref_of
 from reconciler.sources.manifest import Reading, Setting, read_known, twice
 from reconciler.sources.overlay import Patch, layers
 from reconciler.sources.vocabulary import Vocabulary
@@ -53,7 +54,7 @@ class Reader:
         others = replace(setting, named=False)
         layered, names = shelf.layered, shelf.names
         if fetched.paths.keys() != names:
-            layered, names = layers(fetched.paths, config.paths), frozenset(fetched.paths)
+            layered, names = layers(_manifests(config, fetched), config.paths), frozenset(fetched.paths)
         before, now = shelf.digests, fetched.paths
         moved = [file for files in layered for file in files if before.get(file) != now[file]]
         readings = dict(shelf.readings)
@@ -71,6 +72,11 @@ class Reader:
         except Problem as problem:
             return Reading(problems=(Misplaced(Place(file), "", problem.message, remedy=problem.remedy),))
         return replace(read_known(text, file, self._known, setting), texts=EMPTY)
+
+
+def _manifests(config: SourceConfig, fetched: Fetched) -> Iterable[str]:
+    """The files that may declare something; in the inbox, what a manifest refers to is a mere file."""
+    return filter(ref_of, fetched.paths) if config.type == "inbox" else fetched.paths
 
 
 def _laid_over(layered: Sequence[Sequence[Reading]], config: SourceConfig, fetched: Fetched) -> Snapshot:

@@ -44,6 +44,23 @@ def test_what_a_source_declares_already_is_unchanged(node: RunningNode) -> None:
     assert "2 of 2 are ready." in applied.stderr
 
 
+@pytest.mark.req("CLI-08", "CORE-01")
+def test_a_manifest_that_comes_along_as_a_file_declares_nothing(node: RunningNode, marker: str) -> None:
+    """A service whose folder is that of its manifest needs the folder's files, and it lies among them."""
+    folder = node.place.parent / "shop"
+    folder.mkdir()
+    whole = service("shop", marker, cwd=".", env={"TURN": "1"})
+    (folder / "shop.yaml").write_text(whole)
+    assert node.command("apply", "-f", str(folder), "--wait", "--yes").returncode == 0
+    (folder / "shop.yaml").write_text(service("shop", marker, cwd=".", env={"TURN": "2"}))
+    again = node.command("apply", "-f", str(folder), "--wait", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert node.source("inbox")["problems"] == []
+    assert node.source("inbox")["resources"] == 1
+    assert node.command("delete", "service/shop", "--yes").returncode == 0
+    assert node.command("wait", "service/shop", "--for", "Gone", "--timeout", "20s").returncode == 0
+
+
 @pytest.mark.req("CLI-01", "CLI-08", "TST-47")
 def test_diff_names_the_field_and_exits_with_one(node: RunningNode, manifest: Path, marker: str) -> None:
     manifest.write_text(service("extra", marker))

@@ -251,9 +251,11 @@ def test_while_the_server_does_not_answer_all_goes_on(cluster: Cluster, namespac
         until(
             lambda: names(namespace) == ["a", "b"] and victim not in processes(namespace), "drift is repaired"
         )
-        source = operator.resources()["source/root"]["status"]
-        assert not source["ready"]
-        assert "does not answer" in source["message"]
+        until(
+            lambda: "does not answer" in operator.resources()["source/root"]["status"]["message"],
+            "the source says why nothing new comes",
+        )
+        assert not operator.resources()["source/root"]["status"]["ready"]
         operator.kill()
         operator.kubeconfig = kubeconfig
         operator.start()

@@ -53,6 +53,17 @@ async def test_a_document_is_a_file_of_its_own_as_it_was_written(inbox: Inbox) -
 
 
 @pytest.mark.req("CORE-01")
+async def test_files_go_with_the_last_document_of_their_set(inbox: Inbox) -> None:
+    beside = {"web.yaml": b"kind: Key"}
+    await inbox.put(Batch("shop", [Document(ref("a"), "a"), Document(ref("b"), "b")], beside))
+    await inbox.put(Batch("other", [Document(ref("c"), "c")], beside))
+    await inbox.delete([ref("a")])
+    assert files(inbox).keys() >= {"shop/web.yaml", "other/web.yaml"}
+    await inbox.delete([ref("b")])
+    assert files(inbox).keys() == {"other/web.yaml", "other/Key@default@c.yaml"}
+
+
+@pytest.mark.req("CORE-01")
 async def test_files_that_manifests_refer_to_lie_where_they_are_looked_for(inbox: Inbox) -> None:
     document = Document(ref("tide", "Package"), "path: ./dist", folder="apps/tide")
     await inbox.put(Batch("shop", [document], {"apps/tide/dist/index.html": b"<p>", "ops/.env": b"A=1"}))
