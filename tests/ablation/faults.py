@@ -126,7 +126,7 @@ FAULTS = (
         "`verdict` of `Source` forgets a field",
         Edit(
             "kinds/source/__init__.py",
-            'return Verdict(ready=False, reason=held, message=message, stalled=held != "Hold")',
+            "return Verdict(ready=False, reason=held, message=message, stalled=True)",
             "return Verdict(ready=False, reason=held, message=message)",
         ),
         CASES,

@@ -123,7 +123,9 @@ def test_a_rollback_by_hand_lasts_until_it_is_taken_back() -> None:
         assert told.returncode == 0, told.stderr
         assert f"`holdfast resume source/{NAME}` lets it go" in told.stderr
         scene.state(held="Hold", revision=first)
-        until(lambda: node.has({"key/one"}), "the first commit again")
+        until(lambda: node.converged({"key/one"}), "the first commit again, and the source is well with it")
+        waited = node.command("wait", f"source/{NAME}", "--timeout", "20s")
+        assert waited.returncode == 0, waited.stderr
 
         third = scene.commit({"a.yaml": keys("one", "three")})
         scene.state(held="Hold", revision=first, seen_revision=third)

@@ -34,9 +34,9 @@ from reconciler.model import (
 )
 from reconciler.ports import Clock, Kind, SourceConfig, Sources, SourceState, Wake
 
+HOLD = "Hold"  # as a person wants it, so nothing is amiss
 MESSAGES = {
     "Invalid": "the newest revision has errors, so the last good one stays in force",
-    "Hold": "a person holds it at an earlier revision",
     "RolledBack": "the newest revision did not come up and was taken back; the next one is tried",
     "Refused": "the newest revision may not be applied",
 }
@@ -155,9 +155,9 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
     told = error or "; ".join(problems[:NAMED_PROBLEMS])
     if len(problems) > NAMED_PROBLEMS and not error:
         told += f"; and {len(problems) - NAMED_PROBLEMS} more"
-    if held:
+    if held and held != HOLD:
         message = ": ".join(filter(None, (MESSAGES.get(held, ""), told)))
-        return Verdict(ready=False, reason=held, message=message, stalled=held != "Hold")
+        return Verdict(ready=False, reason=held, message=message, stalled=True)
     if error:
         return Verdict(ready=False, reason="FetchFailed", message=told)
     if not facts.get("revision"):
@@ -167,6 +167,9 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
     if withheld := facts.get("withheld", 0):
         message = WITHHELD.format(count=withheld)
         return Verdict(ready=False, reason="StoreRebuilt", message=message, stalled=True)
+    if held:
+        message = f"at {facts['revision']}, where a person holds it; the newest is {facts['newest']}"
+        return Verdict(ready=facts["revision"] == config.hold, reason=held, message=message)
     return Verdict(reason="Applied", message=f"at {facts['revision']}")
 
 
