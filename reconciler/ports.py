@@ -268,7 +268,7 @@ class EndOverride:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A durable fact of the node itself: `heartbeat`, `rebuilt`, `node_id`. None forgets it."""
+    """A durable fact of the node itself: `heartbeat`, `rebuilt`, `root`. None forgets it."""
 
     key: str
     value: JsonValue

@@ -15,7 +15,6 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from uuid import uuid4
 
 from reconciler.engine.loop import Engine, Pace
 from reconciler.engine.world import World
@@ -33,7 +32,7 @@ from reconciler.model import (
     source_name,
 )
 from reconciler.ports import Clock, Note, SourceConfig
-from reconciler.runtime import present
+from reconciler.runtime import node_id, present
 from reconciler.runtime.bundle import INBOX
 from reconciler.runtime.clock import SystemClock
 from reconciler.runtime.desk import Desk
@@ -88,6 +87,7 @@ class Node:
         self.started_at = clock.now()
         self.stopping = asyncio.Event()
         self.notes: Mapping[str, JsonValue] = {}
+        self.node_id = ""  # until it was started once
         self.drivers = Drivers(settings, clock, self._means)
         self.uses = self.drivers.uses(self.kinds)
         pace = Pace(settings.reconcile.workers, settings.reconcile.interval_s)
@@ -100,10 +100,6 @@ class Node:
     def sources(self) -> Supervisor:
         return self.drivers.sources
 
-    @property
-    def node_id(self) -> str:
-        return str(self.notes.get("node_id", ""))
-
     def _means(self) -> Means:
         from reconciler.sources.history import Memory
         from reconciler.sources.uptake import Means
@@ -115,6 +111,7 @@ class Node:
 
     async def start(self, root: Mapping[str, JsonValue] | None = None) -> None:
         """Read what was, and declare the node's own sources. `root` is the spec of the root source."""
+        self.node_id = await asyncio.to_thread(node_id.given, self.settings.data)
         self.kinds.load()
         await self.drivers.open()
         await self.engine.start()
@@ -125,6 +122,7 @@ class Node:
 
     async def look(self) -> None:
         """Read what was, and nothing else: for one who only wants to compare."""
+        self.node_id = node_id.read(self.settings.data)
         await self.drivers.look()
         await self.engine.load()
         self.notes = dict(self.engine.notes)
@@ -152,14 +150,9 @@ class Node:
             await asyncio.to_thread(sweep, self.settings.data, followed)
 
     async def _remember(self, root: Mapping[str, JsonValue] | None) -> None:
-        notes: dict[str, JsonValue] = {}
-        if "node_id" not in self.notes:
-            notes["node_id"] = uuid4().hex
         if root is not None and root != self.notes.get(ROOT):
-            notes[ROOT] = dict(root)
-        if notes:
-            await self.store.commit(*(Note(key, value) for key, value in notes.items()))
-            self.notes = {**self.notes, **notes}
+            await self.store.commit(Note(ROOT, dict(root)))
+            self.notes = {**self.notes, ROOT: dict(root)}
 
     def _own_snapshot(self) -> Snapshot:
         """What the node declares by itself: its inbox, and the root that it was started with."""

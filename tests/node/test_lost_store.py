@@ -55,7 +55,7 @@ def test_a_person_confirms_what_goes_after_the_loss_of_the_store(hurt: Callable[
         declare(node, *kept, *old)
         node.start()
         until(lambda: node.converged({"key/kept", "key/old", "service/web", "service/gone"}), "it is made")
-        before = processes(marker)
+        before, named = processes(marker), node.ask("/status")["node_id"]
         assert node.stop() == 0
 
         hurt(node.data / "holdfast.db")
@@ -63,6 +63,7 @@ def test_a_person_confirms_what_goes_after_the_loss_of_the_store(hurt: Callable[
         node.start()
         until(lambda: withheld(node) == ["key/old", "service/gone"], "what would go is named")
         assert processes(marker) == before, "nothing was ended, and nothing doubled"
+        assert node.ask("/status")["node_id"] == named, "what bears the node's mark is still its own"
         _is_told(node)
         aside = node.data / node.ask("/status")["rebuilt"]["aside"]
         assert aside.exists() != (hurt is deleted), "what there was is kept"
