@@ -1,6 +1,7 @@
 """`holdfast down`: the services and the node.
 
-Rules: it returns when they have ended, so that what comes after it finds nothing running.
+Rules: it returns when they have ended, so that what comes after it finds nothing running. Services outlive
+their node, so where none runs any more they are stopped from here.
 """
 
 from __future__ import annotations
@@ -23,21 +24,44 @@ LOOK_S = 0.05
 @click.option("--timeout", default="60s", show_default=True, help="How long to wait for their end.")
 @at_node
 def down(where: Where, keep_services: bool, timeout: str) -> int:
-    """Stop the services and the node, and wait for their end. Exits 9 when it takes too long."""
+    """Stop the services and the node, and wait for their end. Exits 9 when it takes too long.
+
+    Where the node has ended already, its services are stopped all the same.
+    """
     if not where.runs:
-        raise Unavailable(
-            f"no node runs on {where.data}", remedy="`holdfast down --data DIR` looks elsewhere"
-        )
+        return _without_a_node(where, keep_services, timeout)
     query = {"services": "false" if keep_services else "true"}
     end = time.monotonic() + seconds(timeout)
     where.remote().ask("POST", "/api/v1/daemon/shutdown", query)
     while not _ended(where):
         if time.monotonic() > end:
-            click.echo(f"not ended in {timeout}; it goes on stopping", err=True)
-            return exits.TIMEOUT
+            return _not_in_time(timeout)
         time.sleep(LOOK_S)
     click.echo("stopped; the services go on" if keep_services else "stopped, services and node", err=True)
     return exits.OK
+
+
+def _without_a_node(where: Where, keep_services: bool, timeout: str) -> int:
+    from reconciler.cli.local_door import local_door
+
+    nothing = Unavailable(
+        f"no node runs on {where.data}", remedy="`holdfast down --data DIR` looks elsewhere"
+    )
+    if keep_services:
+        raise nothing
+    with local_door(where.data, reading=True) as door:
+        if not door.something_runs:
+            raise nothing
+    with local_door(where.data, reading=False) as door:
+        if not door.end_services(seconds(timeout)):
+            return _not_in_time(timeout)
+    click.echo("stopped the services; no node ran", err=True)
+    return exits.OK
+
+
+def _not_in_time(timeout: str) -> int:
+    click.echo(f"not ended in {timeout}; it goes on stopping", err=True)
+    return exits.TIMEOUT
 
 
 def _ended(where: Where) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Invalid
-from reconciler.ports import EventFilter
+from reconciler.ports import EventFilter, ProcessState
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import Node, open_node, read_node
@@ -125,6 +125,24 @@ class LocalDoor:
 
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         return self._wait(self._whole.rollback(source, revision, self._by, reason))
+
+    @property
+    def something_runs(self) -> bool:
+        """Of what a node has left running at its end."""
+        found = self._node.drivers.processes.processes().values()
+        return any(process.state is not ProcessState.EXITED for process in found)
+
+    def end_services(self, patience_s: float) -> bool:
+        """Whether all have ended in time; those that have not go on ending."""
+        return self._wait(self._end_services(patience_s))
+
+    async def _end_services(self, patience_s: float) -> bool:
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._desk.daemon.end_services(self._by)
+        except TimeoutError:
+            return False
+        return True
 
     def _wait(self, asked: Coroutine[Any, Any, R]) -> R:
         return self._runner.run(asked)

@@ -167,13 +167,21 @@ class Daemon:
 
     async def stop(self, by: Asker, *, services: bool) -> DaemonView:
         """End the node, and its services only if asked to."""
+        await self._tell_stop(by, services=services)
+        self.ends_services = services
+        self._node.stopping.set()
+        return self.view()
+
+    async def end_services(self, by: Asker) -> None:
+        """Those that an ended node has left running."""
+        await self._tell_stop(by, services=True)
+        await self._node.drivers.processes.shutdown()
+
+    async def _tell_stop(self, by: Asker, *, services: bool) -> None:
         now, told = self._node.clock.now(), {"services": services}
         await self._node.store.commit(
             Event("node.stopping", now, None, told, by.actor, by.request_id, by.trace_id)
         )
-        self.ends_services = services
-        self._node.stopping.set()
-        return self.view()
 
 
 def _resident() -> int:

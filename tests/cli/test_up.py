@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +92,29 @@ def test_an_interrupt_stops_the_node_and_says_that_services_go_on(node: RunningN
         assert terminal.process.wait(60) == 0
         until(lambda: "stopped; the services go on: `holdfast down` stops them too" in terminal.text, "said")
     assert processes(marker)
-    node.start()  # so that the fixture can stop the service
+    assert node.command("down", "--keep-services").returncode == 7
+    assert processes(marker), "only the node was meant, and there is none"
+    done = node.command("down")
+    assert (done.returncode, done.stderr) == (0, "stopped the services; no node ran\n")
+    assert not processes(marker)
+    assert node.command("down").returncode == 7, "nothing is left to stop"
+    node.start()
+    until(lambda: bool(processes(marker)), "the next node starts it again")
+
+
+@pytest.mark.req("CLI-08", "DMN-09")
+def test_a_service_that_will_not_end_is_said_where_no_node_runs(node: RunningNode) -> None:
+    marker = uuid4().hex
+    deaf = node.place.parent / "deaf"
+    code = f"import signal, time; signal.signal(15, signal.SIG_IGN); open('{deaf}', 'w'); time.sleep(3600)"
+    web = service("web", marker, command=[sys.executable, "-c", code, marker], stopGrace="2s")
+    (node.place / "web.yaml").write_text(web)
+    node.start()
+    until(deaf.exists, "it runs, and hears no SIGTERM")
+    node.stop()
+    done = node.command("down", "--timeout", "100ms")
+    assert (done.returncode, done.stderr) == (9, "not ended in 100ms; it goes on stopping\n")
+    until(lambda: not processes(marker), "it is killed after its grace")
 
 
 @pytest.mark.req("CLI-08", "DMN-09")
