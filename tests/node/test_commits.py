@@ -81,7 +81,7 @@ def test_a_commit_that_takes_more_than_half_waits_until_it_is_allowed(allowed_by
 def test_a_commit_that_does_not_come_up_goes_back_by_itself() -> None:
     marker = f"mark-{uuid4().hex}"
     sick = {"command": ["false"], "interval": "200ms", "startPeriod": "0s", "retries": 1}
-    spec = {"onFailure": "rollback", "progressDeadline": "2s"}
+    spec = {"onFailure": "rollback", "progressDeadline": "8s"}
     with committed({"a.yaml": service("web", marker)}, **spec) as scene:
         node = scene.node
         until(lambda: node.has({"service/web"}), "the first commit")

@@ -45,7 +45,7 @@ def test_a_service_moves_between_sources_and_its_process_goes_on() -> None:
         (one / "web.yaml").unlink()
         until(lambda: node.source("one").get("resources") == 0, "only the other declares it")
         until(lambda: _source_of(node, "service/web") == "two", "it is the other's now")
-        assert node.converged({"service/web", "key/other"})
+        until(lambda: node.converged({"service/web", "key/other"}), "all is well")
         assert set(processes(marker)) == before
 
         node.kill()
@@ -132,7 +132,7 @@ def test_what_is_suspended_is_left_alone_until_its_time_is_over() -> None:
         (node.place / "all.yaml").write_text(service("web", marker))
         node.start()
         until(lambda: node.converged({"service/web"}), "it runs")
-        told = node.command("suspend", "service/web", "--for", "6s", "--reason", "a test")
+        told = node.command("suspend", "service/web", "--for", "15s", "--reason", "a test")
         assert told.returncode == 0, told.stderr
         until(lambda: node.status("service/web")["reason"] == "Suspended", "it is suspended")
         (pid,) = processes(marker)

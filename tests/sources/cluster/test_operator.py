@@ -62,9 +62,13 @@ def test_custom_resources_become_real_change_and_go(cluster: Cluster, namespace:
         assert names(namespace) == []
         cluster.delete(key)
         until(lambda: cluster.get(key) is None, "the key is gone")
-        events = cluster.http.get(f"/api/v1/namespaces/{namespace}/events").json()["items"]
-        told = {(one["involvedObject"]["name"], one["reason"]) for one in events}
-        assert {("release", "ResourceReady"), ("web", "ResourceReady"), ("web", "ReconcileApplied")} <= told
+        news = {("release", "ResourceReady"), ("web", "ResourceReady"), ("web", "ReconcileApplied")}
+        until(lambda: news <= _told(cluster, namespace), "the cluster was told what has happened")
+
+
+def _told(cluster: Cluster, namespace: str) -> set[tuple[str, str]]:
+    events = cluster.http.get(f"/api/v1/namespaces/{namespace}/events").json()["items"]
+    return {(one["involvedObject"]["name"], one["reason"]) for one in events}
 
 
 @pytest.mark.timeout(180)
