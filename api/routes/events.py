@@ -15,7 +15,7 @@ from api.errors import Fault, Wrong
 from api.pages import Limit, Stretch
 from api.routes import TheClosing, TheDesk
 from api.stream import SSE, Stream
-from reconciler.ports import EventFilter
+from reconciler.ports.store import EventFilter
 from reconciler.views import EventView
 
 Names = Annotated[

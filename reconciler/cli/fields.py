@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.cli.tables import aligned
 from reconciler.docstrings import describe
 from reconciler.errors import Invalid
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 
 
 def document(path: str, kinds: Kinds) -> str:

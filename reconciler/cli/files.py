@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from reconciler.errors import Invalid, Missing, TooLarge
 
 if TYPE_CHECKING:
-    from reconciler.ports import Kinds
+    from reconciler.ports.kinds import Kinds
     from reconciler.runtime.bundle import Bundle
     from reconciler.sources.manifest import Reading
 

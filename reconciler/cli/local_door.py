@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Invalid
-from reconciler.ports import EventFilter, ProcessState
+from reconciler.ports.processes import ProcessState
+from reconciler.ports.store import EventFilter
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import Node, open_node, read_node

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reconciler.cli.event_lines import line
-from reconciler.ports import EventFilter
+from reconciler.ports.store import EventFilter
 
 if TYPE_CHECKING:
     from reconciler.cli.live_view import LiveView

@@ -28,7 +28,8 @@ from reconciler.model import (
     Seen,
     Status,
 )
-from reconciler.ports import Kept, Kinds, Saved
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.store import Kept, Saved
 
 
 @dataclass(slots=True)

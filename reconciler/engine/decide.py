@@ -16,7 +16,7 @@ from reconciler.engine.diff import diff
 from reconciler.engine.wishes import DISABLED, RECONCILE_DISABLED
 from reconciler.errors import Problem
 from reconciler.model import Case, Change, Owner, Plan, Ref, Resource, Status
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 from reconciler.records import dataclass
 
 

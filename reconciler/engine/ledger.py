@@ -18,7 +18,8 @@ from reconciler.engine.judge import Outcome, judge
 from reconciler.engine.told import described, told
 from reconciler.engine.wishes import written
 from reconciler.model import EMPTY, Event, Resource, Status
-from reconciler.ports import Clock, Drop, Judged, Kept, Planned, Remembered, Store, Write
+from reconciler.ports.clock import Clock
+from reconciler.ports.store import Drop, Judged, Kept, Planned, Remembered, Store, Write
 from reconciler.records import dataclass
 
 

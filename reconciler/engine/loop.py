@@ -20,7 +20,8 @@ from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import STEADY, Pace, Workers
 from reconciler.engine.world import World
 from reconciler.model import Event, JsonValue, Override, Ref, Snapshot, Status
-from reconciler.ports import Submission, Wake
+from reconciler.ports.kind import Wake
+from reconciler.ports.sources import Submission
 
 __all__ = ["Engine", "Pace"]
 

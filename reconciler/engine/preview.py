@@ -18,7 +18,7 @@ from reconciler.engine.told import described
 from reconciler.engine.world import World
 from reconciler.errors import Place, Problem
 from reconciler.model import Case, Change, Ref, Spec
-from reconciler.ports import Submission
+from reconciler.ports.sources import Submission
 from reconciler.records import dataclass
 
 

@@ -17,7 +17,8 @@ from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, g
 from reconciler.engine.world import World
 from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot, source_ref
-from reconciler.ports import EndOverride, Kept, Note, Submission, Write
+from reconciler.ports.sources import Submission
+from reconciler.ports.store import EndOverride, Kept, Note, Write
 
 LOOK_AT_THE_CLOCK_S = 10.0  # how late the end of an override is noticed after the wall clock has jumped
 

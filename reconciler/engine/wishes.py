@@ -29,7 +29,9 @@ from reconciler.model import (
     merge_patch,
     source_name,
 )
-from reconciler.ports import Kept, Kinds, Submission
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.sources import Submission
+from reconciler.ports.store import Kept
 from reconciler.records import dataclass
 
 NOBODY = ""  # the source of what was found to be ours after the loss of the store

@@ -16,7 +16,7 @@ from reconciler.engine.passes import Passed
 from reconciler.engine.queue import Priority, Queue
 from reconciler.errors import Problem
 from reconciler.model import Ref
-from reconciler.ports import Clock
+from reconciler.ports.clock import Clock
 from reconciler.records import dataclass
 
 PASSES_IN_A_ROW = 8  # that a worker makes before it lets others have the loop

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from reconciler.ports import Clock, Kinds, Store
+from reconciler.ports.clock import Clock
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.store import Store
 from reconciler.records import dataclass
 
 

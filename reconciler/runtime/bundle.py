@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from reconciler.errors import Invalid, Misplaced, Rejected
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 from reconciler.records import dataclass
 from reconciler.sources.inbox import Batch, Document
 from reconciler.sources.manifest import Reading, Setting, read, twice

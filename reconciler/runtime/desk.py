@@ -23,7 +23,7 @@ from reconciler.model import (
     Snapshot,
     source_name,
 )
-from reconciler.ports import Operation
+from reconciler.ports.store import Operation
 from reconciler.records import dataclass
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker

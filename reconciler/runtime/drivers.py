@@ -12,7 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from reconciler.ports import Clock, Feed, Keys, Kinds, Processes, Secrets, SecretStore, SourceConfig, Sources
+from reconciler.ports.clock import Clock
+from reconciler.ports.feed import Feed
+from reconciler.ports.keys import Keys
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.processes import Processes
+from reconciler.ports.secrets import Secrets, SecretStore
+from reconciler.ports.sources import SourceConfig, Sources
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:

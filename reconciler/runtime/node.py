@@ -31,7 +31,9 @@ from reconciler.model import (
     Snapshot,
     source_name,
 )
-from reconciler.ports import Clock, Note, SourceConfig
+from reconciler.ports.clock import Clock
+from reconciler.ports.sources import SourceConfig
+from reconciler.ports.store import Note
 from reconciler.runtime import node_id, present
 from reconciler.runtime.bundle import INBOX
 from reconciler.runtime.clock import SystemClock

@@ -17,7 +17,8 @@ from uuid import uuid4
 
 from reconciler.errors import Conflict, Problem, Unavailable
 from reconciler.model import Ref
-from reconciler.ports import Clock, EventFilter
+from reconciler.ports.clock import Clock
+from reconciler.ports.store import EventFilter
 from reconciler.runtime.clock import SystemClock
 from reconciler.runtime.node import ROOT, Node, open_node
 from reconciler.runtime.standings import Standings

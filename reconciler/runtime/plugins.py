@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import kinds as own
-from reconciler.ports import Kind, Kinds
+from reconciler.ports.kind import Kind
+from reconciler.ports.kinds import Kinds
 
 NAMES = "names.json"
 

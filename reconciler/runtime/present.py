@@ -24,7 +24,11 @@ from reconciler.model import (
     Status,
     source_ref,
 )
-from reconciler.ports import Kind, Kinds, LogLine, Operation, Planned, Revision, SourceState
+from reconciler.ports.kind import Kind
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.log_line import LogLine
+from reconciler.ports.sources import SourceState
+from reconciler.ports.store import Operation, Planned, Revision
 from reconciler.runtime.claims import Clash
 
 if TYPE_CHECKING:

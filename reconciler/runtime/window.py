@@ -14,7 +14,7 @@ from reconciler.engine.book import Entry
 from reconciler.engine.graph import order
 from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Ref
-from reconciler.ports import EventFilter
+from reconciler.ports.store import EventFilter
 from reconciler.records import dataclass
 from reconciler.runtime import present
 

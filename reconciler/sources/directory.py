@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import NotFound, Problem
-from reconciler.ports import Clock, Fetched, SourceConfig
+from reconciler.ports.clock import Clock
+from reconciler.ports.feed import Fetched
+from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
 from reconciler.sources.listing import Listing, read, walk
 from reconciler.sources.live_tree import LiveTree

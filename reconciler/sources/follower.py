@@ -15,7 +15,8 @@ from math import inf
 from typing import Any, Final
 
 from reconciler.errors import Problem, Refused, Unavailable
-from reconciler.ports import Feed, Fetched, SourceConfig, SourceState
+from reconciler.ports.feed import Feed, Fetched
+from reconciler.ports.sources import SourceConfig, SourceState
 from reconciler.sources.uptake import Means, Uptake
 
 RETRY_S: Final = 1.0  # the first pause after something went wrong; each one more doubles it

@@ -15,7 +15,9 @@ from typing import Final
 
 from reconciler.errors import NotFound
 from reconciler.model import Event
-from reconciler.ports import Clock, Feed, Fetched, Revision, Store
+from reconciler.ports.clock import Clock
+from reconciler.ports.feed import Feed, Fetched
+from reconciler.ports.store import Revision, Store
 from reconciler.records import dataclass
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.stored_tree import FleetingTree, contents, recalled

@@ -19,7 +19,9 @@ from urllib.parse import quote, unquote
 
 from reconciler.errors import Conflict, Failed, Invalid, NotFound
 from reconciler.model import Ref
-from reconciler.ports import Clock, Fetched, SourceConfig
+from reconciler.ports.clock import Clock
+from reconciler.ports.feed import Fetched
+from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
 from reconciler.sources.directory import RHYTHM, DirectoryFeed, Rhythm
 from reconciler.sources.generations import CURRENT, Generations, put_file

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from reconciler.errors import Misplaced, Place
 from reconciler.model import API_VERSION, EMPTY, Origin, Ref, Resource
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 from reconciler.records import dataclass
 from reconciler.sources.complaints import Complaint, Wrong
 from reconciler.sources.declaration import Declared, declare

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from reconciler.errors import Conflict, Failed, Invalid, Misplaced, Place, Problem
 from reconciler.model import EMPTY, Ref, Resource, Snapshot, Tree
-from reconciler.ports import Fetched, Kinds, SourceConfig
+from reconciler.ports.feed import Fetched
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
 from reconciler.sources.inbox import ref_of
 from reconciler.sources.manifest import Reading, Setting, read_known, twice

@@ -18,7 +18,7 @@ from typing import Final
 from weakref import finalize
 
 from reconciler.errors import Missing, Problem
-from reconciler.ports import Fetched
+from reconciler.ports.feed import Fetched
 from reconciler.sources.listing import below, clean, combined
 from reconciler.sources.live_tree import LiveTree
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from reconciler.errors import Invalid, NotFound, Unavailable
 from reconciler.model import EMPTY
-from reconciler.ports import Feed, OnInvalid, SourceConfig, SourceState
+from reconciler.ports.feed import Feed
+from reconciler.ports.sources import OnInvalid, SourceConfig, SourceState
 from reconciler.sources.follower import Follower
 from reconciler.sources.uptake import Means
 

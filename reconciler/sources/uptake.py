@@ -14,7 +14,8 @@ from typing import Protocol
 
 from reconciler.errors import Conflict, Problem
 from reconciler.model import EMPTY, Ref, Snapshot, Status
-from reconciler.ports import Feed, Fetched, OnInvalid, SourceConfig, Submission
+from reconciler.ports.feed import Feed, Fetched
+from reconciler.ports.sources import OnInvalid, SourceConfig, Submission
 from reconciler.records import dataclass
 from reconciler.sources.history import APPLIED, FAILED, HELD, READY, REFUSED, History, Memory
 from reconciler.sources.rollout import Outcome, Rollout, advance, begin, decides_at, judge

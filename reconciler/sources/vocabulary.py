@@ -14,7 +14,7 @@ from typing import Final
 
 from reconciler.errors import Invalid
 from reconciler.model import API_GROUP, JsonValue
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 from reconciler.sources.complaints import Complaint, Wrong
 from reconciler.sources.wording import nearest, shown
 

@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from reconciler.errors import Corrupt, Invalid, Refused
-from reconciler.ports import Clock
+from reconciler.ports.clock import Clock
 from reconciler.store.faults import RESTART
 from reconciler.store.migrating import version
 from reconciler.store.rebuilding import with_sidecars

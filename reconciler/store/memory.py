@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler.errors import Unavailable
 from reconciler.model import Event, Ref
-from reconciler.ports import EventFilter, Operation, Planned, Revision, Saved, Write
+from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import rows
 from reconciler.store.faults import no_files

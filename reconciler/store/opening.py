@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from reconciler.errors import Corrupt
-from reconciler.ports import Clock
+from reconciler.ports.clock import Clock
 from reconciler.store import queries, reading
 from reconciler.store.faults import in_our_words, on_opening
 from reconciler.store.lane import Lane

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from reconciler.errors import Corrupt
 from reconciler.model import Event
-from reconciler.ports import EventFilter, Saved
+from reconciler.ports.store import EventFilter, Saved
 from reconciler.store import queries, rows
 from reconciler.store.faults import no_files
 from reconciler.store.rows import Row

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from reconciler.errors import Corrupt
 from reconciler.model import Event
-from reconciler.ports import Note, Write
+from reconciler.ports.store import Note, Write
 from reconciler.store import queries, rows
 from reconciler.store.migrating import migrate, migrations
 from reconciler.store.writing import write

@@ -16,7 +16,7 @@ from pydantic_core import from_json, to_json
 
 from reconciler.errors import Corrupt, Invalid
 from reconciler.model import EMPTY, Condition, Event, JsonValue, Need, Override, Ref, Status
-from reconciler.ports import (
+from reconciler.ports.store import (
     Drop,
     EndOverride,
     Judged,

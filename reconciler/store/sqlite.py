@@ -11,7 +11,7 @@ from datetime import datetime
 
 from reconciler.errors import Refused
 from reconciler.model import Event, JsonValue, Ref
-from reconciler.ports import EventFilter, Operation, Planned, Revision, Saved, Write
+from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import pruning, queries, reading, rows
 from reconciler.store.group import GroupCommit

@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import NamedTuple, Protocol
 
 from reconciler.model import Event
-from reconciler.ports import EventFilter
+from reconciler.ports.store import EventFilter
 
 ALL = EventFilter()
 IN_MEMORY = 1024

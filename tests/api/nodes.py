@@ -18,7 +18,7 @@ from api.identity import Door
 from api.listener import Listener
 from api.stream import Closing
 from api.wire import Connections, Limits, config_of
-from reconciler.ports import Clock
+from reconciler.ports.clock import Clock
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import CLOCK, Node, open_node
 from reconciler.settings import Api, Settings, load

@@ -18,7 +18,7 @@ import pytest
 
 from api import stream
 from reconciler.model import Event, JsonValue, Ref
-from reconciler.ports import EventFilter
+from reconciler.ports.store import EventFilter
 from tests.api.nodes import Running, living, running, scratch, serving_at, settings_in, until
 
 BOB, ALICE = Ref("Key", "default", "bob"), Ref("Key", "default", "alice")

@@ -18,7 +18,9 @@ from reconciler.engine.loop import Engine
 from reconciler.engine.workers import Pace
 from reconciler.engine.world import World
 from reconciler.model import NODE_SOURCE
-from reconciler.ports import Fetched, Kinds, SourceConfig
+from reconciler.ports.feed import Fetched
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.manifest import read
 from reconciler.sources.reader import Reader

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from reconciler.model import API_GROUP
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 from reconciler.sources.cluster.objects import plural
 from tests.checks.crds import definition
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.model import API_GROUP
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 from reconciler.sources.cluster.objects import plural
 from tests.checks.schemas import manifest
 

@@ -10,7 +10,7 @@ import yaml
 
 from reconciler.docstrings import describe
 from reconciler.model import Spec
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 from tests.checks.tables import NOTE, table, value
 from tests.kinds.cases import examples
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from reconciler.docstrings import describe
 from reconciler.model import API_VERSION
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.engine.book import Book, digest
 from reconciler.engine.wishes import Wishes
 from reconciler.model import Condition, Need, Origin, Ref, Resource, Status
-from reconciler.ports import Kept, Saved
+from reconciler.ports.store import Kept, Saved
 from tests.engine.virtual import KINDS, ref_of, thing
 from tests.simulation.thing import ThingSpec, named
 

@@ -12,7 +12,7 @@ import pytest
 from reconciler.engine.loop import Engine
 from reconciler.engine.world import World
 from reconciler.model import NODE_SOURCE, Origin, Ref, Resource, Snapshot
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 from reconciler.runtime.clock import SystemClock
 from reconciler.store.memory import MemoryStore
 from tests.plugins.holdfast_samples.null import Null, NullSpec, Uses

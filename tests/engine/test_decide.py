@@ -29,7 +29,7 @@ from reconciler.model import (
     Status,
     Step,
 )
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REF, OTHER = Ref("Thing", "default", "it"), Ref("Thing", "default", "other")

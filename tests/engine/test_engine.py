@@ -12,7 +12,9 @@ from reconciler.engine.loop import Engine
 from reconciler.engine.workers import Pace
 from reconciler.errors import Failed, Invalid, NotFound
 from reconciler.model import Origin, Override, Ref, Resource, Seen
-from reconciler.ports import Kinds, Planned, Wake
+from reconciler.ports.kind import Wake
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.store import Planned
 from tests.engine.virtual import House, snapshot, thing, virtual
 from tests.simulation.crowd import Crowd, CrowdSpec
 from tests.simulation.thing import Plain, Thing, ThingSpec, Uses, named

@@ -11,7 +11,7 @@ from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Ledger, Visit
 from reconciler.errors import Unavailable
 from reconciler.model import Origin, Resource
-from reconciler.ports import Drop, Kept, Remembered, Write
+from reconciler.ports.store import Drop, Kept, Remembered, Write
 from tests.engine.virtual import Shop, thing, virtual
 from tests.simulation.thing import named
 from tests.simulation.virtual_time import VirtualClock

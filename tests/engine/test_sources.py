@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.errors import Failed, Misplaced, NotFound, Place, Unavailable
 from reconciler.model import JsonValue, Override, Resource, Seen, Snapshot
-from reconciler.ports import Drop, Kinds, Note, Write
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.store import Drop, Note, Write
 from tests.engine.virtual import KINDS, House, ref_of, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from reconciler.engine.wishes import BUDGET_FROM, check_override, complete, gone, merge, weigh, written
 from reconciler.errors import Invalid, Misplaced, Place
 from reconciler.model import EMPTY, DeletionPolicy, Override, Ref, Resource, Snapshot, Spec
-from reconciler.ports import Kept, Kinds
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.store import Kept
 from tests.engine.virtual import KINDS, ref_of, snapshot, thing
 from tests.simulation.crowd import Crowd, CrowdSpec
 from tests.simulation.feed import FeedSpec

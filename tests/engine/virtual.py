@@ -13,7 +13,8 @@ from reconciler.engine.workers import Pace
 from reconciler.engine.world import World
 from reconciler.errors import Unavailable
 from reconciler.model import NODE_SOURCE, Event, Origin, Ref, Resource, Snapshot, Spec, Step
-from reconciler.ports import Kinds, Saved, Write
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.store import Saved, Write
 from reconciler.store.memory import MemoryStore
 from tests.simulation.crowd import Crowd
 from tests.simulation.faults import Faults

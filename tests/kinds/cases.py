@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 import reconciler.kinds
 from reconciler.engine.diff import plain
 from reconciler.model import EMPTY, Case, Change, Origin, Owner, Ref, Resource, Seen, Step
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 from reconciler.runtime.plugins import find_kinds
 
 FOLDERS = sorted(Path(reconciler.kinds.__path__[0]).glob("*/cases.yaml"))

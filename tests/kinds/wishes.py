@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reconciler.model import JsonValue, Spec
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 from tests.kinds.cases import AnyKind, examples
 
 Path = tuple[str, ...]

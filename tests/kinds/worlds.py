@@ -11,11 +11,14 @@ from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from typing import Any, get_type_hints
 
-from reconciler import ports
 from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets, encrypt
 from reconciler.drivers.processes.fake import FakeProcesses
 from reconciler.model import EMPTY, JsonValue, Look, Owner, Ref, Resource, Seen
-from reconciler.ports import SourceConfig, SourceState
+from reconciler.ports.clock import Clock
+from reconciler.ports.keys import Keys
+from reconciler.ports.processes import Processes
+from reconciler.ports.secrets import Secrets, SecretStore
+from reconciler.ports.sources import SourceConfig, Sources, SourceState
 from tests.kinds.cases import AnyKind
 from tests.kinds.wishes import ANY, Path
 from tests.simulation.virtual_time import EPOCH, VirtualClock
@@ -98,12 +101,12 @@ class AnyTree:
 
 
 PORTS: Mapping[type[Any], Callable[[VirtualClock], object]] = {
-    ports.Clock: lambda clock: clock,
-    ports.Keys: lambda clock: FakeKeys(),
-    ports.SecretStore: lambda clock: FakeSecrets(),
-    ports.Secrets: lambda clock: AnySecret(),
-    ports.Processes: FakeProcesses,
-    ports.Sources: lambda clock: FollowedSources(),
+    Clock: lambda clock: clock,
+    Keys: lambda clock: FakeKeys(),
+    SecretStore: lambda clock: FakeSecrets(),
+    Secrets: lambda clock: AnySecret(),
+    Processes: FakeProcesses,
+    Sources: lambda clock: FollowedSources(),
 }
 
 

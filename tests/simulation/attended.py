@@ -10,7 +10,8 @@ from reconciler.kinds.key import Key
 from reconciler.kinds.secret import Secret
 from reconciler.kinds.service import Service
 from reconciler.model import JsonValue, Ref, Resource, Seen, Step
-from reconciler.ports import Kind, Kinds, Wake
+from reconciler.ports.kind import Kind, Wake
+from reconciler.ports.kinds import Kinds
 from tests.simulation.faults import Faults
 from tests.simulation.kinds import KINDS
 from tests.simulation.ports import Witness

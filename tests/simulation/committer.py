@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.errors import Misplaced, Place
 from reconciler.model import NODE_SOURCE, DeletionPolicy, Origin, Ref, Resource, Snapshot, Spec
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
 from tests.simulation.kinds import KINDS

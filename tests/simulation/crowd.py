@@ -21,7 +21,7 @@ from reconciler.model import (
     Step,
     Verdict,
 )
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 from tests.simulation.thing import ThingSpec, Uses, named
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from reconciler.ports import Saved, Write
+from reconciler.ports.store import Saved, Write
 from reconciler.store.memory import MemoryStore
 from tests.simulation.faults import Faults
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reconciler.model import Case, Change, JsonValue, Owner, Plan, Ref, Resource, Seen, Spec, Step
-from reconciler.ports import Clock, Kind
+from reconciler.ports.clock import Clock
+from reconciler.ports.kind import Kind
 from tests.simulation.faults import Faults
 from tests.simulation.ports import Witness
 

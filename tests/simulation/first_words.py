@@ -7,7 +7,7 @@ is free to take.
 from __future__ import annotations
 
 from reconciler.model import Ref
-from reconciler.ports import Kept
+from reconciler.ports.store import Kept
 
 
 class FirstWords:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 from tests.simulation.crowd import Crowd
 from tests.simulation.feed import Source
 from tests.simulation.thing import Plain, Thing

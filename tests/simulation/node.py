@@ -16,7 +16,9 @@ from reconciler.engine.loop import Engine, Pace
 from reconciler.engine.world import World
 from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import NODE_SOURCE, Override, Ref, Snapshot
-from reconciler.ports import Kinds, Note, Submission
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.sources import Submission
+from reconciler.ports.store import Note
 from reconciler.store.memory import MemoryStore
 from tests.simulation.committer import Committer
 from tests.simulation.durable import Door

@@ -20,7 +20,8 @@ from reconciler.kinds.secret.spec import SecretSpec
 from reconciler.kinds.service.service import Uses as ServiceUses
 from reconciler.kinds.service.spec import FromSecret, ServiceSpec, State
 from reconciler.model import Ref, Resource, Spec
-from reconciler.ports import Kinds, ProcessState
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.processes import ProcessState
 from tests.simulation.attended import ALL, Attended
 from tests.simulation.committer import Committer, Repo
 from tests.simulation.fate import Fate

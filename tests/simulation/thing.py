@@ -26,7 +26,8 @@ from reconciler.model import (
     Step,
     Verdict,
 )
-from reconciler.ports import Clock, Kind, Wake
+from reconciler.ports.clock import Clock
+from reconciler.ports.kind import Kind, Wake
 from tests.simulation.faults import Faults
 from tests.simulation.outside import Body, Outside
 from tests.simulation.ports import Witness

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.engine.told import told
 from reconciler.model import Need, Ref, Resource, Status, Step
-from reconciler.ports import Drop, EndOverride, Judged, Kept, Note, Planned, Remembered, Write
+from reconciler.ports.store import Drop, EndOverride, Judged, Kept, Note, Planned, Remembered, Write
 from tests.simulation.first_words import FirstWords
 from tests.simulation.known import Known, Submitting
 from tests.simulation.oracle import is_left, is_off, needs_of

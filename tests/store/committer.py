@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from reconciler.model import Event, Ref
-from reconciler.ports import Drop, Note, Planned, Remembered, Revision, Write
+from reconciler.ports.store import Drop, Note, Planned, Remembered, Revision, Write
 from reconciler.store import SqliteStore, open_store
 from tests.store.records import NOW, FixedClock, judged, kept
 

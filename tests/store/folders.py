@@ -6,7 +6,7 @@ import shutil
 from hashlib import sha256
 from pathlib import Path
 
-from reconciler.ports import Write
+from reconciler.ports.store import Write
 from reconciler.store import open_store
 from tests.store.records import FixedClock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from reconciler.model import Condition, Event, JsonValue, Need, Override, Ref, Status
-from reconciler.ports import Judged, Kept, Note, Operation, Planned, Remembered, Revision, Write
+from reconciler.ports.store import Judged, Kept, Note, Operation, Planned, Remembered, Revision, Write
 from reconciler.store import MemoryStore, SqliteStore
 
 AnyStore = SqliteStore | MemoryStore

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.errors import Unavailable
 from reconciler.model import Ref
-from reconciler.ports import Note
+from reconciler.ports.store import Note
 from reconciler.store import SqliteStore, open_store
 from tests.store.records import FixedClock, event, kept
 

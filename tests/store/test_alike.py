@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model import Event, Override, Ref
-from reconciler.ports import (
+from reconciler.ports.store import (
     Drop,
     EndOverride,
     EventFilter,

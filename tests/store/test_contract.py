@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.errors import Invalid, NotFound, Unavailable
 from reconciler.model import Event, Override, Ref
-from reconciler.ports import (
+from reconciler.ports.store import (
     Drop,
     EndOverride,
     Judged,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Problem
 from reconciler.model import Ref
-from reconciler.ports import Note, Saved, Write
+from reconciler.ports.store import Note, Saved, Write
 from reconciler.store import MemoryStore, SqliteStore, open_store
 from tests.store.folders import left_by_a_kill, stored
 from tests.store.records import WEB, FixedClock, event, judged, kept, one_of_each, planned

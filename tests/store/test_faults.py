@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Corrupt, Failed, Invalid, Problem, Refused, Unavailable
-from reconciler.ports import Revision
+from reconciler.ports.store import Revision
 from reconciler.store import SqliteStore, open_store
 from reconciler.store.faults import on_opening, problem
 from tests.store.folders import stored

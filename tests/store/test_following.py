@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model import Event, Ref
-from reconciler.ports import EventFilter
+from reconciler.ports.store import EventFilter
 from reconciler.settings import Retention
 from reconciler.store.reading import A_SEARCH
 from reconciler.store.tail import ALL, IN_MEMORY

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.errors import Invalid, Unavailable
 from reconciler.model import Ref
-from reconciler.ports import Drop, Kept, Note, Revision
+from reconciler.ports.store import Drop, Kept, Note, Revision
 from reconciler.store import SqliteStore, open_store
 from tests.store.records import NOW, WEB, FixedClock, event, kept, operation
 

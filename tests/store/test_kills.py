@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Unavailable
-from reconciler.ports import Saved
+from reconciler.ports.store import Saved
 from reconciler.store import SqliteStore, open_read_only, open_store
 from tests.store.committer import TASKS, ref
 from tests.store.records import FixedClock, judged

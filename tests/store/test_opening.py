@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.errors import Corrupt, Invalid, Refused
 from reconciler.model import Override, Ref
-from reconciler.ports import Note
+from reconciler.ports.store import Note
 from reconciler.store import open_store
 from reconciler.store.rebuilding import make, salvaged
 from reconciler.store.rows import sealed

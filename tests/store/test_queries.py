@@ -12,7 +12,7 @@ import pytest
 
 import reconciler.store
 from reconciler.model import Override, Ref
-from reconciler.ports import EventFilter, Kept, Note
+from reconciler.ports.store import EventFilter, Kept, Note
 from reconciler.store import SqliteStore, queries
 from reconciler.store.migrating import migrate, migrations
 from tests.store.records import NOW, AnyStore, event, judged, planned

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Corrupt, Problem, Refused
-from reconciler.ports import Note
+from reconciler.ports.store import Note
 from reconciler.settings import Retention
 from reconciler.store import open_read_only, open_store
 from reconciler.store.rows import sealed

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import NotFound
 from reconciler.model import Event, Ref
-from reconciler.ports import Drop, Revision
+from reconciler.ports.store import Drop, Revision
 from reconciler.settings import Retention
 from reconciler.store import SqliteStore
 from reconciler.store.pruning import A_BITE

@@ -17,7 +17,7 @@ from statistics import mean, median
 import pytest
 
 from reconciler.model import Event, Ref
-from reconciler.ports import EventFilter, Remembered
+from reconciler.ports.store import EventFilter, Remembered
 from reconciler.store import SqliteStore, open_store
 from tests.store.records import NOW, FixedClock, judged, kept, operation, planned
 

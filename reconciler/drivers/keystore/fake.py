@@ -14,7 +14,8 @@ from hashlib import sha256
 from reconciler.drivers.keystore import ed25519
 from reconciler.errors import Invalid, NotFound, Refused
 from reconciler.model import PublicKey, Ref
-from reconciler.ports import KnownKey, KnownSecret, RetiredKey, Standing
+from reconciler.ports.keys import KnownKey, RetiredKey, Standing
+from reconciler.ports.secrets import KnownSecret
 
 BEGIN, END = "-----BEGIN AGE ENCRYPTED FILE-----\n", "\n-----END AGE ENCRYPTED FILE-----\n"
 HEADER = b"age-encryption.org/v1\n-> fake\n"

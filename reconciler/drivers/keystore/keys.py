@@ -17,7 +17,7 @@ from reconciler.drivers.keystore.identity import Identity
 from reconciler.drivers.keystore.shelf import Record, Shelf
 from reconciler.errors import Conflict, NotFound, Refused
 from reconciler.model import PublicKey, Ref
-from reconciler.ports import KnownKey, RetiredKey, Standing
+from reconciler.ports.keys import KnownKey, RetiredKey, Standing
 
 
 class Pair(Record):

@@ -20,7 +20,7 @@ from reconciler.drivers.keystore.identity import Identity
 from reconciler.drivers.keystore.shelf import Record, Shelf
 from reconciler.errors import Invalid, NotFound, TooLarge
 from reconciler.model import Ref
-from reconciler.ports import KnownSecret
+from reconciler.ports.secrets import KnownSecret
 
 DIGEST_KEY = "digest-key"
 LARGEST = 256 * 1024

@@ -25,7 +25,10 @@ from reconciler.drivers.processes.link import Link, Lost
 from reconciler.drivers.processes.logs import read_log
 from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import JsonValue
-from reconciler.ports import Care, Clock, Health, LogLine, Process, ProcessState, Run
+from reconciler.ports.clock import Clock
+from reconciler.ports.health import Health
+from reconciler.ports.log_line import LogLine
+from reconciler.ports.processes import Care, Process, ProcessState, Run
 
 START_S = 30.0  # a program on a slow disk takes its time to begin
 MARGIN_S = 15.0  # beyond its grace, for a killed process to be gone

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from reconciler.model import JsonValue
-from reconciler.ports import Care, Check, CommandCheck, HttpCheck, TcpCheck
+from reconciler.ports.health import Check, CommandCheck, HttpCheck, TcpCheck
+from reconciler.ports.processes import Care
 
 CHECK: Final = "holdfast.dev/check"
 WAYS: Final = {way.__name__: way for way in (CommandCheck, HttpCheck, TcpCheck)}

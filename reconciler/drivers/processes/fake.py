@@ -16,18 +16,10 @@ from types import MappingProxyType
 
 from reconciler.drivers.processes.health import Probes
 from reconciler.errors import Conflict, Failed, NotFound, Unavailable
-from reconciler.ports import (
-    Care,
-    Clock,
-    CommandCheck,
-    Health,
-    HttpCheck,
-    LogLine,
-    Process,
-    ProcessState,
-    Run,
-    TcpCheck,
-)
+from reconciler.ports.clock import Clock
+from reconciler.ports.health import CommandCheck, Health, HttpCheck, TcpCheck
+from reconciler.ports.log_line import LogLine
+from reconciler.ports.processes import Care, Process, ProcessState, Run
 
 KILL = 9
 ALIVE = (ProcessState.RUNNING, ProcessState.STOPPED)

@@ -14,17 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.drivers.processes.probe import probe
-from reconciler.ports import (
-    Check,
-    Clock,
-    CommandCheck,
-    Health,
-    HealthState,
-    HttpCheck,
-    Process,
-    ProcessState,
-    TcpCheck,
-)
+from reconciler.ports.clock import Clock
+from reconciler.ports.health import Check, CommandCheck, Health, HealthState, HttpCheck, TcpCheck
+from reconciler.ports.processes import Process, ProcessState
 
 FIRST_PAUSE_S = 0.1
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from reconciler.ports import LogLine
+from reconciler.ports.log_line import LogLine
 
 CHUNK = 1 << 18
 LONGEST_LINE = 1 << 20

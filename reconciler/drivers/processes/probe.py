@@ -17,7 +17,8 @@ from typing import Any, assert_never
 from urllib.parse import quote, urlsplit
 
 from reconciler.drivers.processes.keeper.proc import TOKEN
-from reconciler.ports import CommandCheck, HttpCheck, Process, TcpCheck
+from reconciler.ports.health import CommandCheck, HttpCheck, TcpCheck
+from reconciler.ports.processes import Process
 
 
 async def probe(by: CommandCheck | HttpCheck | TcpCheck, process: Process, timeout_s: float) -> str:

@@ -27,7 +27,9 @@ from reconciler.model import (
     Step,
     Verdict,
 )
-from reconciler.ports import Clock, Keys, Kind, KnownKey, Standing
+from reconciler.ports.clock import Clock
+from reconciler.ports.keys import Keys, KnownKey, Standing
+from reconciler.ports.kind import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from typing import Any, ClassVar, assert_never
 
 from reconciler.kinds.secret.spec import SecretSpec
 from reconciler.model import SECRET, Case, Change, JsonValue, Owner, Plan, Ref, Resource, Seen, Step, Verdict
-from reconciler.ports import Clock, Kind, SecretStore
+from reconciler.ports.clock import Clock
+from reconciler.ports.kind import Kind
+from reconciler.ports.secrets import SecretStore
 
 
 @dataclass(frozen=True, slots=True)

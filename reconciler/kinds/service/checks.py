@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.errors import Invalid
 from reconciler.kinds.service.spec import Health
-from reconciler.ports import Check, CommandCheck, HttpCheck, TcpCheck
+from reconciler.ports.health import Check, CommandCheck, HttpCheck, TcpCheck
 
 
 def check(health: Health) -> Check:

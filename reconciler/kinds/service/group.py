@@ -24,7 +24,7 @@ from reconciler.model import (
     Step,
     Verdict,
 )
-from reconciler.ports import Kind
+from reconciler.ports.kind import Kind
 
 NAMED = 3  # of the services that are not ready, in a message
 

@@ -15,7 +15,8 @@ from reconciler.kinds.service.running import Phase, Running, care_for
 from reconciler.kinds.service.spec import FromSecret, ServiceSpec
 from reconciler.kinds.service.steps import Start, Stop
 from reconciler.model import EMPTY, Case, Ref, Resource, Step
-from reconciler.ports import Run, Secrets
+from reconciler.ports.processes import Run
+from reconciler.ports.secrets import Secrets
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ")
 

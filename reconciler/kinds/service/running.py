@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from reconciler.model import EMPTY, RECREATES, SECRET
-from reconciler.ports import Care, Check
+from reconciler.ports.health import Check
+from reconciler.ports.processes import Care
 
 DEFINITION = "holdfast.dev/definition"
 

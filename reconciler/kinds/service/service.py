@@ -33,17 +33,12 @@ from reconciler.model import (
     Step,
     Verdict,
 )
-from reconciler.ports import (
-    Clock,
-    HealthState,
-    Kind,
-    LogLine,
-    Process,
-    Processes,
-    ProcessState,
-    Secrets,
-    Wake,
-)
+from reconciler.ports.clock import Clock
+from reconciler.ports.health import HealthState
+from reconciler.ports.kind import Kind, Wake
+from reconciler.ports.log_line import LogLine
+from reconciler.ports.processes import Process, Processes, ProcessState
+from reconciler.ports.secrets import Secrets
 
 PHASES = {
     ProcessState.RUNNING: Phase.RUNNING,

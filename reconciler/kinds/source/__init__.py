@@ -32,7 +32,9 @@ from reconciler.model import (
     source_name,
     source_ref,
 )
-from reconciler.ports import Clock, Kind, SourceConfig, Sources, SourceState, Wake
+from reconciler.ports.clock import Clock
+from reconciler.ports.kind import Kind, Wake
+from reconciler.ports.sources import SourceConfig, Sources, SourceState
 
 HOLD = "Hold"  # as a person wants it, so nothing is amiss
 MESSAGES = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.kinds.source.spec import OnFailure, SourceSpec
-from reconciler.ports import OnInvalid, SourceConfig
+from reconciler.ports.sources import OnInvalid, SourceConfig
 
 
 def inherited(config: SourceConfig, spec: SourceSpec, parent: SourceConfig | None) -> SourceConfig:

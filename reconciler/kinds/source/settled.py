@@ -11,7 +11,7 @@ from typing import Final
 
 from reconciler.kinds.source.spec import Git, OnFailure, SourceSpec
 from reconciler.model import NODE_SOURCE, Resource, source_name
-from reconciler.ports import OnInvalid, SourceConfig
+from reconciler.ports.sources import OnInvalid, SourceConfig
 
 GIT_INTERVAL_S: Final = 60.0
 FOLDER_INTERVAL_S: Final = 10.0  # beneath the kernel's watch

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from reconciler.model import JsonValue, Part, Spec
-from reconciler.ports import OnInvalid
+from reconciler.ports.sources import OnInvalid
 from reconciler.quantities import Duration
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

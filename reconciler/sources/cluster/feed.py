@@ -15,7 +15,9 @@ from typing import Final
 
 from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Ref
-from reconciler.ports import Clock, Fetched, Kinds
+from reconciler.ports.clock import Clock
+from reconciler.ports.feed import Fetched
+from reconciler.ports.kinds import Kinds
 from reconciler.sources.cluster.mirror import Mirror
 from reconciler.sources.cluster.objects import CustomResource
 from reconciler.sources.manifest import read

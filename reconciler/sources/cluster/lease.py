@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconciler.errors import Conflict, NotFound, Problem
-from reconciler.ports import Clock
+from reconciler.ports.clock import Clock
 from reconciler.sources.cluster.client import Client, Json
 
 NAME: Final = "holdfast"

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from reconciler.errors import Conflict, NotFound, Problem
 from reconciler.model import JsonValue, Ref
-from reconciler.ports import Clock
+from reconciler.ports.clock import Clock
 from reconciler.sources.cluster.client import Client
 from reconciler.sources.cluster.mirror import Mirror
 from reconciler.sources.cluster.objects import FINALIZER, CustomResource

@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.errors import NotFound, Problem
 from reconciler.model import EMPTY
-from reconciler.ports import Clock
+from reconciler.ports.clock import Clock
 from reconciler.sources.cluster.client import Client, Expired
 from reconciler.sources.cluster.mirror import Mirror
 from reconciler.sources.cluster.objects import CustomResource, collection, plural, read

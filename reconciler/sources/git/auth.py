@@ -14,7 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from reconciler.errors import Invalid, Missing, Refused
 from reconciler.model import JsonValue, Ref
-from reconciler.ports import Keys, Secrets
+from reconciler.ports.keys import Keys
+from reconciler.ports.secrets import Secrets
 from reconciler.records import dataclass
 from reconciler.sources.git.address import Address, Way, user_name
 from reconciler.sources.git.transport import Login

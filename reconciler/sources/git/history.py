@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from reconciler.errors import Invalid, NotFound, Refused
-from reconciler.ports import SourceConfig
+from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
 from reconciler.sources.git.mirror import Mirror
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from reconciler.errors import Failed, Invalid, Missing, Refused
 from reconciler.model import JsonValue, Ref
-from reconciler.ports import Keys
+from reconciler.ports.keys import Keys
 from reconciler.records import dataclass
 
 if TYPE_CHECKING:  # what checks signatures is loaded when one is checked: most sources ask for none

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from reconciler.drivers.keystore import Keystore, age, fake
 from reconciler.model import Ref
-from reconciler.ports import Keys, KnownKey, SecretStore
+from reconciler.ports.keys import Keys, KnownKey
+from reconciler.ports.secrets import SecretStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reconciler.drivers.keystore.backup import Backup
 from reconciler.drivers.keystore.keys import KeyRecord, Pair
 from reconciler.errors import Conflict, Invalid, NotFound
 from reconciler.model import PublicKey, Ref
-from reconciler.ports import KnownKey, RetiredKey, Standing
+from reconciler.ports.keys import KnownKey, RetiredKey, Standing
 
 RELEASE = Ref("Key", "default", "release")
 OTHER = Ref("Key", "team", "other")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from reconciler.errors import Invalid, NotFound, Refused
 from reconciler.model import PublicKey, Ref
-from reconciler.ports import RetiredKey, Standing
+from reconciler.ports.keys import RetiredKey, Standing
 from tests.drivers.keystore.stores import Store
 
 RELEASE = Ref("Key", "default", "release")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.keeper import proc
-from reconciler.ports import ProcessState
+from reconciler.ports.processes import ProcessState
 
 PATIENCE_S = 20.0
 

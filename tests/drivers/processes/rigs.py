@@ -17,8 +17,9 @@ from typing import Protocol
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.fake import FakeProcesses
 from reconciler.drivers.processes.launch import ISOLATED
-from reconciler.ports import Care, Check, CommandCheck, Process, Run
-from reconciler.ports import Processes as Port
+from reconciler.ports.health import Check, CommandCheck
+from reconciler.ports.processes import Care, Process, Run
+from reconciler.ports.processes import Processes as Port
 from reconciler.runtime.clock import SystemClock
 
 PATIENCE_S = 20.0

@@ -10,7 +10,9 @@ from itertools import pairwise
 import pytest
 
 from reconciler.errors import Conflict, Failed, NotFound
-from reconciler.ports import Care, Health, HealthState, LogLine, ProcessState, Run
+from reconciler.ports.health import Health, HealthState
+from reconciler.ports.log_line import LogLine
+from reconciler.ports.processes import Care, ProcessState, Run
 from tests.drivers.processes.rigs import PATIENCE_S, Rig, until
 
 TERM = signal.SIGTERM

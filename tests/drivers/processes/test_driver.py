@@ -20,7 +20,7 @@ import pytest
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.launch import ISOLATED, KEEPER
 from reconciler.errors import Failed, Invalid, Problem, TimedOut, Unavailable
-from reconciler.ports import Care, ProcessState, Run
+from reconciler.ports.processes import Care, ProcessState, Run
 from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import living
 from tests.drivers.processes.rigs import PYTHON, driver, until

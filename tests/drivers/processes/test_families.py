@@ -17,7 +17,7 @@ from reconciler.drivers.processes.keeper import proc
 from reconciler.drivers.processes.keeper.record import Records
 from reconciler.drivers.processes.launch import KEEPER
 from reconciler.errors import NotFound
-from reconciler.ports import Care, ProcessState, Run
+from reconciler.ports.processes import Care, ProcessState, Run
 from tests.drivers.processes.alive import all_is_known, living
 from tests.drivers.processes.rigs import driver, until
 

@@ -13,17 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.drivers.processes.health import Probes, after
-from reconciler.ports import (
-    Care,
-    Check,
-    CommandCheck,
-    Health,
-    HealthState,
-    HttpCheck,
-    Process,
-    ProcessState,
-    TcpCheck,
-)
+from reconciler.ports.health import Check, CommandCheck, Health, HealthState, HttpCheck, TcpCheck
+from reconciler.ports.processes import Care, Process, ProcessState
 from tests.simulation.virtual_time import EPOCH, VirtualClock, simulate
 
 STARTING, HEALTHY, UNHEALTHY = HealthState

@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.drivers.processes import Processes
 from reconciler.errors import Problem
-from reconciler.ports import Care, ProcessState, Run
+from reconciler.ports.processes import Care, ProcessState, Run
 from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import all_is_known, leaders, living
 from tests.drivers.processes.rigs import driver, until

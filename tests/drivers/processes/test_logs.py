@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.keeper.log import Log
 from reconciler.drivers.processes.logs import read_log
-from reconciler.ports import Care, LogLine, ProcessState, Run
+from reconciler.ports.log_line import LogLine
+from reconciler.ports.processes import Care, ProcessState, Run
 from tests.drivers.processes.rigs import driver, until
 
 ENV = {"PATH": os.environ["PATH"]}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.drivers.processes import Processes
-from reconciler.ports import Process, Run
+from reconciler.ports.processes import Process, Run
 from tests.drivers.processes.rigs import driver
 
 RUN = Run("default/web", (sys.executable, "-c", "import time; time.sleep(3600)"))

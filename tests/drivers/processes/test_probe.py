@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from reconciler.drivers.processes.keeper.proc import TOKEN
 from reconciler.drivers.processes.probe import probe
-from reconciler.ports import CommandCheck, HttpCheck, Process, ProcessState, TcpCheck
+from reconciler.ports.health import CommandCheck, HttpCheck, TcpCheck
+from reconciler.ports.processes import Process, ProcessState
 
 FINE = b"HTTP/1.1 200 OK\r\n\r\n"
 NOBODY = pwd.getpwnam("nobody")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.drivers.processes import Processes
-from reconciler.ports import ProcessState, Run
+from reconciler.ports.processes import ProcessState, Run
 from tests.drivers.processes.alive import all_is_known, living
 from tests.drivers.processes.rigs import driver
 

@@ -17,7 +17,7 @@ from reconciler.engine.diff import diff
 from reconciler.kinds.key import Key, KeyState, Uses
 from reconciler.kinds.key.spec import ROLES, KeySpec
 from reconciler.model import EMPTY, Case, DeletionPolicy, Origin, PublicKey, Ref, Resource, Seen
-from reconciler.ports import Keys, Standing
+from reconciler.ports.keys import Keys, Standing
 
 RELEASE = Ref("Key", "default", "release")
 KIND = Key()

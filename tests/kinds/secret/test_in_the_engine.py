@@ -23,7 +23,7 @@ from reconciler.kinds.secret import Secret
 from reconciler.kinds.secret import Uses as SecretUses
 from reconciler.kinds.secret.spec import SecretSpec
 from reconciler.model import NODE_SOURCE, Origin, Ref, Resource, Snapshot, Spec, Status
-from reconciler.ports import Kinds
+from reconciler.ports.kinds import Kinds
 from reconciler.runtime.clock import SystemClock
 from reconciler.store.opening import open_store
 

@@ -37,7 +37,7 @@ from reconciler.model import (
     Step,
     Tree,
 )
-from reconciler.ports import CommandCheck, HealthState, HttpCheck, TcpCheck
+from reconciler.ports.health import CommandCheck, HealthState, HttpCheck, TcpCheck
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.stored_tree import StoredTree
 

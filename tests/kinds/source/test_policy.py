@@ -13,7 +13,7 @@ from reconciler.kinds.source.policy import inherited, weaker
 from reconciler.kinds.source.settled import settled
 from reconciler.kinds.source.spec import SourceSpec
 from reconciler.model import Origin, Ref, Resource
-from reconciler.ports import OnInvalid, SourceConfig
+from reconciler.ports.sources import OnInvalid, SourceConfig
 
 GIT = SourceConfig("root", "git", "/srv/repo.git")
 SIGNED = replace(GIT, verify={"mode": "ssh", "keys": ["ada", "bob"], "file": ""})

@@ -17,7 +17,7 @@ from reconciler.errors import Refused, Unavailable
 from reconciler.kinds.source import Configure, RemoveSource, Source, Uses
 from reconciler.kinds.source.spec import SourceSpec
 from reconciler.model import EMPTY, NODE_SOURCE, Case, Look, Need, Origin, Owner, Ref, Resource, Seen
-from reconciler.ports import OnInvalid, SourceConfig
+from reconciler.ports.sources import OnInvalid, SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.store.memory import MemoryStore
 from tests.sources.supervisor.house import opened

@@ -18,7 +18,8 @@ from pydantic import Field
 
 from reconciler.errors import Failed
 from reconciler.model import Case, Change, JsonValue, Owner, Plan, Ref, Resource, Seen, Spec, Step
-from reconciler.ports import Clock, Kind
+from reconciler.ports.clock import Clock
+from reconciler.ports.kind import Kind
 
 
 class FileSpec(Spec):

@@ -17,7 +17,8 @@ from reconciler.model import (
     Spec,
     Step,
 )
-from reconciler.ports import Clock, Kind
+from reconciler.ports.clock import Clock
+from reconciler.ports.kind import Kind
 
 
 class NullSpec(Spec):

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Conflict, Invalid, Missing, Refused, TooLarge
-from reconciler.ports import Fetched, SourceConfig
+from reconciler.ports.feed import Fetched
+from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed, Rhythm
 from reconciler.sources.listing import MAX_BYTES

@@ -12,7 +12,7 @@ WITHOUT_INOTIFY = "echo 0 > /proc/sys/user/max_inotify_instances && exec "
 SCRIPT = """
 import asyncio, logging, sys
 from pathlib import Path
-from reconciler.ports import SourceConfig
+from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed, Rhythm
 

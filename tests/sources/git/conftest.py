@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets
-from reconciler.ports import SourceConfig
+from reconciler.ports.sources import SourceConfig
 from reconciler.sources.git import Access, GitFeed
 from reconciler.sources.git.transport import Patience
 from tests.sources.git.repository import Repository

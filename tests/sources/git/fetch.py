@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets, encrypt
 from reconciler.model import Ref
-from reconciler.ports import SourceConfig
+from reconciler.ports.sources import SourceConfig
 from reconciler.sources.git import Access, GitFeed
 from tests.sources.git.conftest import Noon
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Invalid, Missing, NotFound, Refused
-from reconciler.ports import SourceConfig
+from reconciler.ports.sources import SourceConfig
 from reconciler.sources.git.history import Selection, allows_prune
 from reconciler.sources.git.transport import cleaned
 from tests.sources.git.conftest import FeedMaker

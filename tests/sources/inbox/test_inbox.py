@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import Conflict, Failed, Invalid, NotFound
 from reconciler.model import Ref
-from reconciler.ports import SourceConfig
+from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.inbox import Batch, Document, Inbox, InboxFeed
 

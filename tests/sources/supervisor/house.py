@@ -34,7 +34,9 @@ from reconciler.model import (
     Status,
     Verdict,
 )
-from reconciler.ports import Fetched, Kinds, SourceConfig, SourceState
+from reconciler.ports.feed import Fetched
+from reconciler.ports.kinds import Kinds
+from reconciler.ports.sources import SourceConfig, SourceState
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.sources.git import Access, GitFeed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model import Override, Ref
-from reconciler.ports import EventFilter
+from reconciler.ports.store import EventFilter
 from reconciler.store.memory import MemoryStore
 from tests.sources.supervisor.house import TIMEOUT_S, House, opened
 from tests.sources.supervisor.test_follows import write

@@ -10,7 +10,9 @@ import pytest
 
 from reconciler.errors import Invalid, NotFound, Unavailable
 from reconciler.model import JsonValue
-from reconciler.ports import Fetched, Revision, SourceConfig, Write
+from reconciler.ports.feed import Fetched
+from reconciler.ports.sources import SourceConfig
+from reconciler.ports.store import Revision, Write
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.store.memory import MemoryStore

@@ -1,0 +1,164 @@
+"""The durable memory of a node, and what is written to it.
+
+Rules: a commit is durable when it returns; what is written is a value of its own, so one commit may hold any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
+from typing import Protocol
+
+from reconciler.model import EMPTY, Event, JsonValue, Need, Override, Ref, Status
+from reconciler.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A row of the inventory: what was wanted last of something that is, or may be, really there."""
+
+    ref: Ref
+    spec: Mapping[str, JsonValue]  # as written, without defaults
+    digest: str  # of spec, labels and annotations: tells whether the wish has moved
+    generation: int
+    source: str
+    revision: str
+    labels: Mapping[str, str] = EMPTY
+    annotations: Mapping[str, str] = EMPTY
+    needs: Mapping[Ref, Need] = EMPTY
+    parent: Ref | None = None
+    doomed: bool = False  # a tombstone: it goes away, and nothing needs to be asked again
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Take a ref out of the inventory, its memory and status with it."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The whole memory of a ref, as it is from now on."""
+
+    ref: Ref
+    memory: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    ref: Ref
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan as it was recorded before it was acted on; secrets are masked already."""
+
+    ref: Ref
+    at: datetime
+    generation: int
+    changes: Sequence[Mapping[str, JsonValue]]
+    steps: Sequence[Mapping[str, JsonValue]]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a source, with what came of it."""
+
+    source: str
+    revision: str
+    at: datetime
+    outcome: str  # applied | ready | failed | rolled-back | held | refused
+    message: str = ""
+    files: Mapping[str, bytes] | None = None  # the contents, where the source cannot give them back
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something that a person or a client asked for, and how far it has come."""
+
+    id: str
+    kind: str  # apply | delete | reconcile | rollback | suspend ...
+    actor: str
+    at: datetime
+    state: str  # running | done | failed
+    data: Mapping[str, JsonValue] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class EndOverride:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A durable fact of the node itself: `heartbeat`, `rebuilt`, `root`. None forgets it."""
+
+    key: str
+    value: JsonValue
+
+
+Write = (
+    Kept | Drop | Remembered | Judged | Planned | Revision | Operation | Override | EndOverride | Note | Event
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """All that the engine needs to go on after a restart."""
+
+    inventory: Mapping[Ref, Kept] = EMPTY
+    memory: Mapping[Ref, Mapping[str, JsonValue]] = EMPTY
+    statuses: Mapping[Ref, Status] = EMPTY
+    overrides: Sequence[Override] = ()
+    notes: Mapping[str, JsonValue] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events a reader wants; a field left empty takes all. `names` may end in `*`."""
+
+    names: tuple[str, ...] = ()
+    subject: Ref | None = None
+    kind: str = ""
+    since: datetime | None = None
+    states: tuple[str, ...] = field(default=())
+
+
+class Store(Protocol):
+    """The durable memory of a node. One writer; a commit is durable when it returns."""
+
+    async def load(self) -> Saved: ...
+    async def commit(self, *writes: Write) -> None:
+        """Write all or nothing, in this order. Concurrent callers share one transaction."""
+        ...
+
+    async def events(self, after: int, limit: int, only: EventFilter = ...) -> Sequence[Event]: ...
+    async def event_ids(self) -> tuple[int, int]:
+        """The oldest id that is kept, and the newest (0, 0 when there is none)."""
+        ...
+
+    def follow(self, after: int, only: EventFilter = ...) -> AsyncIterator[Event]:
+        """The log from `after` on, then live, without end, without loss, without doubles."""
+        ...
+
+    async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:
+        """The newest first."""
+        ...
+
+    async def revisions(self, source: str, limit: int) -> Sequence[Revision]:
+        """The one that was recorded last first, without contents; recording one again moves it there."""
+        ...
+
+    async def revision_files(self, source: str, revision: str) -> Mapping[str, bytes]:
+        """The contents that were recorded first with it; `NotFound` when none are kept."""
+        ...
+
+    async def operations(self, limit: int) -> Sequence[Operation]:
+        """The newest first; one that goes on keeps its place."""
+        ...
+
+    async def operation(self, id: str) -> Operation | None: ...
+    async def close(self) -> None: ...
