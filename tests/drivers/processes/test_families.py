@@ -14,7 +14,8 @@ import pytest
 
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.keeper import proc
-from reconciler.drivers.processes.keeper.record import Records
+from reconciler.drivers.processes.keeper.census import Census
+from reconciler.drivers.processes.keeper.record import ENDING, EXITED, Record, Records
 from reconciler.drivers.processes.launch import KEEPER
 from reconciler.errors import NotFound
 from reconciler.ports.processes import Care, ProcessState, Run
@@ -187,6 +188,54 @@ async def test_records_of_an_earlier_boot_are_ends_and_no_restarts(
     assert processes.processes()["web"].state is ProcessState.EXITED
     again = await processes.start(shell("exec sleep 3600"))
     assert again.restarts == 0
+
+
+@pytest.mark.parametrize("boot", ["this boot", "an earlier boot"])
+async def test_the_session_that_has_the_number_of_one_that_was_ending_is_not_touched(
+    processes: Processes, folder: Path, boot: str
+) -> None:
+    """The keeper was killed while it ended a family; by the next keeper's time the number is a stranger's."""
+    nap = unique_nap()
+    stranger = subprocess.Popen(["sh", "-c", f"sleep {nap} & wait"], start_new_session=True)
+    await asleep(nap)
+    (folder / "state").mkdir(parents=True)
+    record = Record("web", "0123456789abcdef:web:1", proc.boot_id() if boot == "this boot" else "another")
+    record.pid, record.start, record.state, record.exited_at = stranger.pid, 1, ENDING, 1.0
+    record.grace_s = 0.0
+    Records(folder).save(record)
+    await processes.open()
+    await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED)
+    left = napping(nap)
+    os.killpg(stranger.pid, KILL)
+    stranger.wait()
+    assert left != []
+
+
+async def test_what_bears_the_token_of_one_that_has_exited_is_ended(
+    processes: Processes, folder: Path
+) -> None:
+    (folder / "state").mkdir(parents=True)
+    records = Records(folder)
+    record = Record("web", f"{records.home()}:web:0123", proc.boot_id())
+    record.pid, record.state, record.exited_at, record.grace_s = 1, EXITED, 1.0, 0.0
+    records.save(record)
+    left = subprocess.Popen(["sleep", "3600"], env=ENV | {proc.TOKEN: record.token}, start_new_session=True)
+    await processes.open()
+    assert await asyncio.to_thread(left.wait, 20) in (-TERM, -KILL)
+    await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED)
+
+
+async def test_a_session_whose_leader_is_another_process_is_no_family() -> None:
+    """The number is given out again while what is left of a family, in sessions of its own, is ending."""
+    nap = unique_nap()
+    stranger = subprocess.Popen(["sh", "-c", f"sleep {nap} & wait"], start_new_session=True)
+    await asleep(nap)
+    record = Record("web", "0123456789abcdef:web:1", proc.boot_id())
+    record.pid, record.start = stranger.pid, 1
+    found = Census().family(record, by_session=True)
+    os.killpg(stranger.pid, KILL)
+    stranger.wait()
+    assert found == {}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"id": "web"}', "\0" * 100, '{"id":' * 5000])

@@ -18,7 +18,7 @@ from . import proc
 from .census import Census
 from .ends import Ends
 from .journal import note
-from .record import EXITED, RUNNING, Record
+from .record import ENDING, EXITED, RUNNING, Record
 from .row import Row
 from .table import Table
 
@@ -34,10 +34,12 @@ class Adoption:
         table, census = self._table, Census()
         for record in table.records.load():
             row = table.add(record)
+            row.watched = record.exited_at is None and self._adopt(row)
             if record.state == EXITED:
                 if census.by_token.get(record.token):
+                    record.state = ENDING
                     self._ends.gone(row)
-            elif record.exited_at is not None or not self._adopt(row):
+            elif not row.watched:
                 row.output.resume()
                 self._ends.gone(row)
         known = {row.record.token for row in table.rows.values()}
@@ -50,7 +52,6 @@ class Adoption:
     def _adopt(self, row: Row) -> bool:
         record = row.record
         pidfd = proc.handle(record.pid, record.start) if record.boot == self._table.boot else None
-        row.watched = pidfd is not None
         if pidfd is None:
             return False
         row.pidfd = pidfd

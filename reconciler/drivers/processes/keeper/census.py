@@ -2,7 +2,8 @@
 
 Rules: to a family belongs what bears its token. Of a process that this keeper has seen alive, what is
 in its session too, for a program may overwrite its own environment: a session's number is given to
-nobody else while it has members, and we look at the moment when its leader is gone. A daemon that
+nobody else while it has members, and we look at the moment when its leader is gone; one whose leader has
+started at another tick is somebody else's. A daemon that
 leaves the session and clears its environment as well is out of reach.
 """
 
@@ -28,6 +29,7 @@ class Census:
     def family(self, record: Record, *, by_session: bool) -> dict[int, int]:
         """All members but the leader, by pid, each with its start."""
         members = self.by_token.get(record.token, set())
-        if by_session:
+        leader = self.everyone.get(record.pid)
+        if by_session and (leader is None or leader.start == record.start):
             members = members | self._by_session.get(record.pid, set())
         return {pid: self.everyone[pid].start for pid in members if pid != record.pid}
