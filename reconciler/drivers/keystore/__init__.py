@@ -75,8 +75,8 @@ class Keystore:
     def forget(self) -> int:
         """Drop the earlier identities: what the repository still encrypts to them cannot be read again."""
         with self._folder.locked():
-            self._reencrypt()
             present, *earlier = self._identity.texts()
+            self._reencrypt()
             self._identity.replace([present])
             return len(earlier)
 

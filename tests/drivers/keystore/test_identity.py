@@ -47,6 +47,11 @@ def test_the_identity_is_made_once(folder: Path) -> None:
     assert (folder / "identity").read_text().count("AGE-SECRET-KEY-1") == 1
 
 
+@pytest.mark.timeout(20)
+def test_forgetting_where_no_identity_was_made_ends(keystore: Keystore) -> None:
+    assert keystore.forget() == 0
+
+
 async def test_a_lost_identity_is_never_replaced_while_something_needs_it(folder: Path) -> None:
     keystore = await filled(folder)
     text = encrypted(keystore, "new")
@@ -68,6 +73,8 @@ async def test_a_lost_identity_is_never_replaced_while_something_needs_it(folder
         keystore.rotate()
     with pytest.raises(Missing):
         keystore.export()
+    with pytest.raises(Missing):
+        keystore.forget()
     assert not (folder / "identity").exists()
 
 
