@@ -58,7 +58,7 @@ class LocalDoor:
         """The desk, once all is known that lies in the inbox."""
         if not self._peeked:
             self._peeked = True
-            self._wait(self._node.peek_whole())
+            self._wait(self._desk.inbox_reader.peek_whole())
         return self._desk
 
     def node(self) -> NodeView:

@@ -14,9 +14,9 @@ from reconciler import __version__
 from reconciler.model import Event
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker
+from reconciler.runtime.parts import Parts
 
 if TYPE_CHECKING:
-    from reconciler.runtime.node import Node
     from reconciler.views import DaemonView, HealthView, RebuiltView, StatsView
 
 LEAST_PATIENCE_S = 60.0
@@ -29,7 +29,7 @@ PATIENCE_PASSES = 3  # rounds of looking at everything that may be missed before
 
 
 class Daemon:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Parts) -> None:
         self._node = node
         self._began = node.clock.monotonic()
         self._warnings: dict[str, str] = {}
@@ -87,9 +87,9 @@ class Daemon:
         if self._older(self.last_heartbeat_age_s, LEAST_PATIENCE_S):
             found.append(f"nothing was written for too long; is there room for {self._node.settings.store}?")
         found += [
-            f"source {source['name']}: {trouble}; `holdfast source show {source['name']}` says more"
-            for source in self._node.desk.sources()
-            if (trouble := source["error"] or (source["held"] not in BY_A_PERSON and source["held"]))
+            f"source {state.config.name}: {trouble}; `holdfast source show {state.config.name}` says more"
+            for state in self._node.sources.states()
+            if (trouble := state.error or (state.held not in BY_A_PERSON and state.held))
         ]
         return [*found, *self.warnings]
 

@@ -29,15 +29,15 @@ from reconciler.runtime import present
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
 from reconciler.runtime.claims import Claims, claims
-from reconciler.runtime.daemon import Daemon
 from reconciler.runtime.hooks import Hooks
+from reconciler.runtime.inbox_reader import InboxReader
+from reconciler.runtime.parts import Parts
 from reconciler.runtime.window import Window
 from reconciler.sources.history import IN_FORCE
 from reconciler.sources.homes import exports
 from reconciler.sources.stored_tree import StoredTree
 
 if TYPE_CHECKING:
-    from reconciler.runtime.node import Node
     from reconciler.views import (
         OperationView,
         OverrideView,
@@ -56,10 +56,10 @@ class _Appliable:
 
 
 class Desk(Window):
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Parts) -> None:
         super().__init__(node)
-        self.daemon = Daemon(node)
-        self.hooks = Hooks(node)
+        self.inbox_reader = InboxReader(node)
+        self.hooks = Hooks(node, self.daemon, self.push)
 
     async def diff(self, bundle: Bundle) -> PreviewView:
         """What the same would change, were it applied or written where it is declared. Writes nothing."""
@@ -77,7 +77,7 @@ class Desk(Window):
         """Put the manifests into the inbox; the loop does the rest."""
         found = await self._appliable(bundle)
         removed = await self._node.inbox.put(found.unpacked.batch(bundle, frozenset(found.known.own)))
-        await self._node.read_inbox(found.candidate)
+        await self.inbox_reader.read(found.candidate)
         return await self._operated("apply", by, [*found.unpacked.resources, *sorted(removed)])
 
     async def delete(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:
@@ -85,7 +85,7 @@ class Desk(Window):
         for ref in refs:
             self._deletable(ref, frozenset(refs))
         await self._node.inbox.delete(refs, allow_prune=allow_prune)
-        await self._node.read_inbox(await self._node.peek())
+        await self.inbox_reader.read(await self.inbox_reader.peek())
         return await self._operated("delete", by, refs)
 
     async def override(
@@ -152,7 +152,7 @@ class Desk(Window):
 
     async def _candidate(self, bundle: Bundle, unpacked: Unpacked, known: Claims) -> Snapshot:
         """The inbox as it would be."""
-        current = self._node.engine.snapshot(INBOX) or await self._node.peek(unpacked.resources.keys())
+        current = self._node.engine.snapshot(INBOX) or await self.inbox_reader.peek(unpacked.resources.keys())
         held = dict(current.resources)
         if bundle.prune:
             for ref in self._node.inbox.members(bundle.set) - unpacked.resources.keys():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 from reconciler.errors import NotFound, Problem, Unauthorized
 from reconciler.model import DEFAULT_NAMESPACE, Ref
 from reconciler.runtime.asker import Asker
+from reconciler.runtime.daemon import Daemon
+from reconciler.runtime.parts import Parts
 
 if TYPE_CHECKING:
-    from reconciler.runtime.node import Node
     from reconciler.views import HookView
 
 APART_S = 1.0
@@ -60,8 +61,12 @@ class Proof:
 
 
 class Hooks:
-    def __init__(self, node: Node) -> None:
+    """`push` is the desk's: what is done for a hook is told like all that somebody asks for."""
+
+    def __init__(self, node: Parts, daemon: Daemon, push: Callable[[str, Asker], Awaitable[object]]) -> None:
         self._node = node
+        self._daemon = daemon
+        self._push = push
         self._looked: dict[str, float] = {}
         self._soon: dict[str, asyncio.TimerHandle] = {}
 
@@ -70,7 +75,7 @@ class Hooks:
             return Proof(await asyncio.to_thread(self._secret, source))
         except Problem as problem:
             told = f"push hooks of source {source} cannot be checked: {problem.message}"
-            await self._node.desk.daemon.warn(f"hook {source}", told, problem.remedy)
+            await self._daemon.warn(f"hook {source}", told, problem.remedy)
             return Proof(b"")
 
     async def fetch(self, source: str, by: Asker) -> HookView:
@@ -79,8 +84,8 @@ class Hooks:
         wait = self._looked.get(source, -APART_S) + APART_S - loop.time()
         if wait <= 0:
             self._looked[source] = loop.time()
-            self._node.desk.daemon.settle(f"hook {source}")
-            await self._node.desk.push(source, by)
+            self._daemon.settle(f"hook {source}")
+            await self._push(source, by)
             return {"source": source, "fetch": "now"}
         if source not in self._soon:
             self._soon[source] = loop.call_later(wait, self._poke, source)

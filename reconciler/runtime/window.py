@@ -17,9 +17,10 @@ from reconciler.model import EMPTY, Ref
 from reconciler.ports.store import EventFilter
 from reconciler.records import dataclass
 from reconciler.runtime import present
+from reconciler.runtime.daemon import Daemon
+from reconciler.runtime.parts import Parts
 
 if TYPE_CHECKING:
-    from reconciler.runtime.node import Node
     from reconciler.views import (
         CauseView,
         EventView,
@@ -47,11 +48,38 @@ class Selection:
 
 
 class Window:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Parts) -> None:
         self._node = node
+        self.daemon = Daemon(node)
 
     def node(self) -> NodeView:
-        return self._node.overview()
+        kinds: dict[str, dict[str, int]] = {}
+        totals = {"ready": 0, "not_ready": 0, "stalled": 0}
+        for entry in self._node.engine.book:
+            status = entry.judged
+            word = "ready" if status is not None and status.ready else "not_ready"
+            if status is not None and status.stalled:
+                word = "stalled"
+            totals[word] += 1
+            row = kinds.setdefault(entry.ref.kind, {"ready": 0, "not_ready": 0, "stalled": 0})
+            row[word] += 1
+        return {
+            "node_id": self._node.node_id,
+            "status": self.daemon.state,
+            "version": self.daemon.version,
+            "started_at": present.stamp(self._node.started_at),
+            "uptime_s": self.daemon.uptime_s,
+            "last_pass_age_s": self.daemon.last_pass_age_s,
+            "resources": len(self._node.engine.book),
+            "ready": totals["ready"],
+            "not_ready": totals["not_ready"],
+            "stalled": totals["stalled"],
+            "kinds": dict(sorted(kinds.items())),
+            "sources": self.sources(),
+            "rebuilt": self.daemon.rebuilt,
+            "problems": self.daemon.problems,
+            "warnings": self.daemon.warnings,
+        }
 
     def statuses(self, selection: Selection) -> list[StatusView]:
         book, now = self._node.engine.book, self._node.clock.monotonic()
@@ -93,9 +121,7 @@ class Window:
         return {str(ref): [str(need) for need in needs[ref]] for ref in order(needs)}
 
     def sources(self) -> list[SourceView]:
-        sources = self._node.sources
-        found = ((name, sources.state(name)) for name in sorted(sources.names()))
-        return [present.of_source(name, state) for name, state in found if state is not None]
+        return [present.of_source(state.config.name, state) for state in self._node.sources.states()]
 
     def source(self, name: str) -> SourceView:
         state = self._node.sources.state(name)

@@ -74,6 +74,10 @@ class Supervisor:
             return state
         return replace(state, withheld=withheld, problems=(*state.problems, *clashes))
 
+    def states(self) -> list[SourceState]:
+        """Of every source, in the order of their names."""
+        return [state for name in sorted(self._followed) if (state := self.state(name)) is not None]
+
     def names(self) -> frozenset[str]:
         return frozenset(self._followed)
 

@@ -1,0 +1,62 @@
+"""What a node is made of, each part wired to those that it needs.
+
+Rules: whoever serves a node (the desk, its window, the hooks, the daemon) knows these parts, and not the node
+that owns their life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from random import Random
+from typing import TYPE_CHECKING
+
+from reconciler.engine.loop import Engine, Pace
+from reconciler.engine.world import World
+from reconciler.model import JsonValue
+from reconciler.ports.clock import Clock
+from reconciler.runtime.drivers import Drivers
+from reconciler.runtime.plugins import find_kinds
+from reconciler.settings import Settings
+from reconciler.sources.homes import exports
+from reconciler.sources.inbox import Inbox
+from reconciler.sources.reader import Reader
+from reconciler.store.memory import MemoryStore
+from reconciler.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from reconciler.sources.supervisor import Supervisor
+    from reconciler.sources.uptake import Means
+
+
+class Parts:
+    def __init__(
+        self, settings: Settings, store: SqliteStore | MemoryStore, clock: Clock, *, living: bool
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.living = living
+        self.kinds = find_kinds()
+        self.inbox = Inbox(settings.data / "inbox")
+        self.reader = Reader(self.kinds)
+        self.started_at = clock.now()
+        self.stopping = asyncio.Event()
+        self.notes: Mapping[str, JsonValue] = {}
+        self.node_id = ""  # until it was started once
+        self.drivers = Drivers(settings, clock, self._means)
+        self.uses = self.drivers.uses(self.kinds)
+        pace = Pace(settings.reconcile.workers, settings.reconcile.interval_s)
+        world = World(self.kinds, self.uses, store, clock, Random())  # noqa: S311 - only spreads the load
+        self.engine = Engine(world, pace, living=living)
+
+    @property
+    def sources(self) -> Supervisor:
+        return self.drivers.sources
+
+    def _means(self) -> Means:
+        from reconciler.sources.history import Memory
+        from reconciler.sources.uptake import Means
+
+        memory = Memory(self.store, self.clock, exports(self.settings.data))
+        return Means(memory, self.engine, self.reader.snapshot)
