@@ -67,6 +67,23 @@ def test_an_import_upwards_is_caught(house: Path, low: str, planted: str) -> Non
     assert f"reconciler.{low.replace('/', '.')} -> " in broken_contracts(house)
 
 
+@pytest.mark.parametrize(
+    ("room", "planted"),
+    [
+        ("runtime/parts.py", "from reconciler.runtime.node import Node"),
+        ("runtime/daemon.py", "if TYPE_CHECKING:\n    from reconciler.runtime.desk import Desk"),
+        ("store/rows.py", "def late() -> None:\n    import reconciler.store.opening"),
+        ("sources/listing.py", "import reconciler.sources.git.feed"),
+        ("ports/kind.py", "import reconciler.ports.kinds"),
+    ],
+)
+def test_a_circle_is_caught(house: Path, room: str, planted: str) -> None:
+    with (house / "reconciler" / room).open("a") as module:
+        module.write(f"\n{planted}\n")
+
+    assert "No cycles are allowed" in broken_contracts(house)
+
+
 def test_a_room_that_the_plan_does_not_know_is_caught(house: Path) -> None:
     (house / "reconciler" / "spare.py").touch()
 
