@@ -64,6 +64,17 @@ class Retention:
     """How many revisions a source keeps, to go back to."""
     operation_days: float = 30.0
     """What was asked for longer ago than this is dropped."""
+    metric_days: float = 30.0
+    """What services used longer ago than this is dropped; before, it is told ever more sparsely."""
+    metric_rows: int = 1_000_000
+    """More measurements of services than this are dropped, the oldest first; a million take about 100 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    interval_s: float = 15.0
+    """How often it is measured what services use, more seldom where that would take a five-hundredth of a
+    processor; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ class Settings:
     daemon: Daemon = field(default_factory=Daemon)
     reconcile: Reconcile = field(default_factory=Reconcile)
     retention: Retention = field(default_factory=Retention)
+    metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
 
     @property

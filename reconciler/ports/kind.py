@@ -28,6 +28,7 @@ from reconciler.model import (
     Verdict,
 )
 from reconciler.ports.log_line import LogLine
+from reconciler.ports.usage import Usage
 
 U = TypeVar("U")
 
@@ -102,6 +103,10 @@ class Kind(ABC, Generic[S, T, A, U]):
     ) -> AsyncIterator[LogLine]:
         """What it prints; most kinds print nothing."""
         raise Invalid(f"{ref} keeps no log", remedy="services do: `holdfast get service` lists them")
+
+    async def usage(self, uses: U) -> Mapping[Ref, Usage]:
+        """What each of ours that runs uses just now; most kinds run nothing."""
+        return EMPTY
 
     def watch(self, uses: U, wake: Wake) -> None:
         """Subscribe to the drivers' events once, and wake the refs that they concern."""

@@ -11,6 +11,7 @@ from typing import Protocol
 from reconciler.model import EMPTY
 from reconciler.ports.health import Check, Health
 from reconciler.ports.log_line import LogLine
+from reconciler.ports.usage import Usage
 from reconciler.records import dataclass
 
 
@@ -100,6 +101,10 @@ class Processes(Protocol):
 
     def health(self, id: str) -> Health | None:
         """What its check says just now; None without one, or where nothing runs."""
+        ...
+
+    async def usage(self) -> Mapping[str, Usage]:
+        """What each that lives uses just now, by id, with all that descends from it."""
         ...
 
     def subscribe(self, changed: Callable[[str | None], None]) -> None:

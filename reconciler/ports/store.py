@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from reconciler.model import EMPTY, Event, JsonValue, Need, Override, Ref, Status
+from reconciler.ports.usage import Usage
 from reconciler.records import dataclass
 
 
@@ -100,8 +101,29 @@ class Note:
     value: JsonValue
 
 
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What a service was seen to use."""
+
+    ref: Ref
+    at: datetime
+    usage: Usage
+    memory_peak_bytes: int  # since it was sampled before
+
+
 Write = (
-    Kept | Drop | Remembered | Judged | Planned | Revision | Operation | Override | EndOverride | Note | Event
+    Kept
+    | Drop
+    | Remembered
+    | Judged
+    | Planned
+    | Revision
+    | Operation
+    | Override
+    | EndOverride
+    | Note
+    | Event
+    | Sampled
 )
 
 
@@ -161,4 +183,8 @@ class Store(Protocol):
         ...
 
     async def operation(self, id: str) -> Operation | None: ...
+    async def samples(self, ref: Ref, since: datetime, until: datetime, limit: int) -> Sequence[Sampled]:
+        """The oldest first, from `since` to `until`, both included; the older, the farther apart."""
+        ...
+
     async def close(self) -> None: ...

@@ -16,15 +16,25 @@ from typing import Any
 
 from reconciler.errors import Unavailable
 from reconciler.model import Event, Ref
-from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Saved, Write
+from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import rows
 from reconciler.store.faults import no_files
 from reconciler.store.pruning import oldest, surplus
 from reconciler.store.tail import ALL, Page, Tail, matcher
+from reconciler.store.thinning import crowded, merged
 
 AT_PLAN, AT_OPERATION, OUTCOME = 3, 3, 3  # columns of their rows
-KEYED = ("inventory", "memory", "statuses", "overrides", "operations", "notes", "revisions")
+KEYED = (
+    "inventory",
+    "memory",
+    "statuses",
+    "overrides",
+    "operations",
+    "notes",
+    "revisions",
+    "service_metrics",
+)
 
 
 class MemoryStore:
@@ -112,6 +122,13 @@ class MemoryStore:
         row = self._keyed["operations"].get((id,))
         return None if row is None else rows.operation(row)
 
+    async def samples(self, ref: Ref, since: datetime, until: datetime, limit: int) -> Sequence[Sampled]:
+        of_ref = (rows.sampled(row) for key, row in self._samples() if key[1:] == ref)
+        return list(islice((one for one in of_ref if since <= one.at <= until), limit))
+
+    def _samples(self) -> list[tuple[rows.Row, rows.Row]]:
+        return sorted(self._keyed["service_metrics"].items())
+
     async def prune(self, now: datetime, keep: Retention) -> Mapping[str, int]:
         before = oldest(now, keep.event_days)
         events = [event for event in self._events if rows.moment(event.at) >= before]
@@ -128,12 +145,28 @@ class MemoryStore:
             "operations": len(self._keyed["operations"]) - len(operations),
             "plans": len(self._plans) - len(plans),
             "revisions": len(gone),
+            "samples": self._prune_samples(now, keep),
         }
         self._events, self._plans, self._keyed["operations"] = events, plans, operations
         for key in gone:
             del self._keyed["revisions"][key]
             self._files.pop(key, None)
         return removed
+
+    def _prune_samples(self, now: datetime, keep: Retention) -> int:
+        before, number = oldest(now, keep.metric_days), len(self._keyed["service_metrics"])
+        found = [rows.sampled(row) for key, row in self._samples() if key[0] >= before]
+        self._keyed["service_metrics"] = {op.key: op.row for one in found for op in rows.ops(one)}
+        rounds = sorted({key[0] for key in self._keyed["service_metrics"] if key[0] <= rows.moment(now)})
+        for first, last in crowded(rounds, rows.moment(now)):
+            together = [(key, row) for key, row in self._samples() if first <= key[0] <= last]
+            for key, _ in together:
+                del self._keyed["service_metrics"][key]
+            left = merged(rows.sampled(row) for _, row in together)
+            self._keyed["service_metrics"] |= {op.key: op.row for one in left for op in rows.ops(one)}
+        kept = self._samples()
+        self._keyed["service_metrics"] = dict(kept[max(len(kept) - keep.metric_rows, 0) :])
+        return number - len(self._keyed["service_metrics"])
 
     def _plans_to_keep(self, before: int, limit: int) -> Iterator[rows.Row]:
         later = Counter(row[:3] for row in self._plans)

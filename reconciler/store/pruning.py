@@ -16,7 +16,9 @@ from functools import partial
 from reconciler.settings import Retention
 from reconciler.store import queries, reading, rows
 from reconciler.store.lane import Lane
-from reconciler.store.rows import Row
+from reconciler.store.rows import Op, Row
+from reconciler.store.thinning import crowded, merged
+from reconciler.store.writing import write
 
 A_BITE = 500
 
@@ -30,6 +32,7 @@ async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> M
         "operations": await _take(reader, writer, operations, queries.TAKE_OPERATION),
         "plans": await _plans(reader, writer, of_events, keep.plans_per_resource),
         "revisions": await _revisions(reader, writer, keep.revisions_per_source),
+        "samples": await _samples(reader, writer, now, keep),
     }
 
 
@@ -113,3 +116,46 @@ async def _revisions(reader: Lane, writer: Lane, limit: int) -> int:
     for key in gone:
         await writer.run(_delete, queries.TAKE_REVISION, [(*key, turns[key])])
     return len(gone)
+
+
+async def _samples(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> int:
+    """Those that are too old, then what the rest can do without, then those that are too many."""
+    before = partial(_samples_before, oldest(now, keep.metric_days))
+    gone = await _take(reader, writer, before, queries.TAKE["service_metrics"])
+    gone += await _thin(reader, writer, rows.moment(now))
+    beyond = partial(_samples_beyond, keep.metric_rows)
+    return gone + await _take(reader, writer, beyond, queries.TAKE["service_metrics"])
+
+
+async def _thin(reader: Lane, writer: Lane, now: int) -> int:
+    gone = 0
+    for first, last in await reader.run(_crowded, now):
+        found = await reader.run(reading.all_of, queries.SAMPLES_BETWEEN, (first, last))
+        left = [op for one in merged(reading.whole(found)) for op in rows.ops(one)]
+        kept = {op.key for op in left}
+        taken = [key for row in found if (key := row[:4]) not in kept]
+        for start in range(0, len(left), A_BITE):
+            await writer.run(_put, left[start : start + A_BITE])
+        for start in range(0, len(taken), A_BITE):
+            await writer.run(_delete, queries.TAKE["service_metrics"], taken[start : start + A_BITE])
+        gone += len(found) - len(left)
+    return gone
+
+
+def _crowded(connection: sqlite3.Connection, now: int) -> list[tuple[int, int]]:
+    rounds = connection.execute(queries.ROUNDS, {"since": 0, "until": now})
+    return list(crowded((at for (at,) in rounds), now))
+
+
+def _put(connection: sqlite3.Connection, ops: Sequence[Op]) -> None:
+    (failed,) = write(connection, [ops]).errors
+    if failed is not None:
+        raise failed
+
+
+def _samples_before(before: int, connection: sqlite3.Connection) -> list[Row]:
+    return connection.execute(queries.SAMPLES_BEFORE, (before, A_BITE)).fetchall()
+
+
+def _samples_beyond(rows_kept: int, connection: sqlite3.Connection) -> list[Row]:
+    return connection.execute(queries.SAMPLES_BEYOND, (rows_kept, A_BITE)).fetchall()

@@ -28,6 +28,10 @@ _STATUS = "kind namespace name generation observed_generation revision error jud
 _OVERRIDE = "id kind namespace name patch author reason created until seal"
 _EVENT = "id, name, at, kind, namespace, subject, actor, request_id, trace_id, data, seal"
 _PLAN = "kind, namespace, name, at, generation, changes, steps, seal"
+_SAMPLE = (
+    "at kind namespace name started_at restarts cpu_us memory_bytes memory_peak_bytes processes read_bytes "
+    "written_bytes seal"
+)
 _OPERATION = "id, kind, actor, at, state, data, seal"
 
 PUT: Mapping[str, str] = MappingProxyType(
@@ -38,6 +42,7 @@ PUT: Mapping[str, str] = MappingProxyType(
         "overrides": _upsert("overrides", "id", _OVERRIDE),
         "operations": _upsert("operations", "id", _OPERATION.replace(",", "")),
         "notes": _upsert("notes", "key", "key value seal"),
+        "service_metrics": _upsert("service_metrics", "at kind namespace name", _SAMPLE),
         "plans": f"INSERT INTO plans ({_PLAN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         "events": f"INSERT INTO events ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "revisions": (
@@ -55,6 +60,9 @@ TAKE: Mapping[str, str] = MappingProxyType(
         "statuses": "DELETE FROM statuses WHERE kind = ? AND namespace = ? AND name = ?",
         "overrides": "DELETE FROM overrides WHERE id = ?",
         "notes": "DELETE FROM notes WHERE key = ?",
+        "service_metrics": (
+            "DELETE FROM service_metrics WHERE at = ? AND kind = ? AND namespace = ? AND name = ?"
+        ),
     }
 )
 
@@ -98,6 +106,21 @@ REVISIONS = (
 OPERATIONS = f"SELECT {_OPERATION} FROM operations WHERE number > 0 ORDER BY number DESC LIMIT ?"
 OPERATION = f"SELECT {_OPERATION} FROM operations WHERE id = ?"
 
+# The rounds in which services were measured, one jump in the index for each instead of a walk over all rows.
+_FOUND = """
+RECURSIVE found (at) AS (
+    SELECT min(at) FROM service_metrics WHERE at >= :since
+    UNION ALL
+    SELECT (SELECT min(at) FROM service_metrics WHERE at > found.at) FROM found WHERE found.at < :until
+)
+"""
+ROUNDS = f"WITH {_FOUND} SELECT at FROM found WHERE at <= :until"
+_SAMPLE_COLUMNS = ", ".join(f"m.{name}" for name in _SAMPLE.split())
+SAMPLES = (
+    f"WITH {_FOUND} SELECT {_SAMPLE_COLUMNS} FROM found CROSS JOIN service_metrics AS m ON m.at = found.at "
+    "WHERE found.at <= :until AND m.kind = :kind AND m.namespace = :namespace AND m.name = :name LIMIT :limit"
+)
+
 # What retention looks for, and takes away.
 EVENTS_BEFORE = "SELECT id FROM events WHERE at < ? LIMIT ?"
 EVENTS_BEYOND = (
@@ -105,6 +128,17 @@ EVENTS_BEYOND = (
     "WHERE id <= (SELECT id FROM events WHERE id > 0 ORDER BY id DESC LIMIT 1 OFFSET ?) ORDER BY id LIMIT ?"
 )
 OPERATIONS_BEFORE = "SELECT number FROM operations WHERE at < ? LIMIT ?"
+_SAMPLE_KEY = "at, kind, namespace, name"
+SAMPLES_BEFORE = f"SELECT {_SAMPLE_KEY} FROM service_metrics WHERE at < ? LIMIT ?"
+SAMPLES_BEYOND = (
+    f"SELECT {_SAMPLE_KEY} FROM service_metrics WHERE ({_SAMPLE_KEY}) <= "
+    f"(SELECT {_SAMPLE_KEY} FROM service_metrics WHERE at > 0 "
+    "ORDER BY at DESC, kind DESC, namespace DESC, name DESC LIMIT 1 OFFSET ?) "
+    f"ORDER BY {_SAMPLE_KEY} LIMIT ?"
+)
+SAMPLES_BETWEEN = (
+    f"SELECT {_SAMPLE_COLUMNS} FROM service_metrics AS m WHERE at >= ? AND at <= ? ORDER BY {_SAMPLE_KEY}"
+)
 PLANNED_REFS = (
     "SELECT kind, namespace, name, count(*), EXISTS (SELECT 1 FROM inventory AS i "
     "WHERE i.kind = p.kind AND i.namespace = p.namespace AND i.name = p.name) "
@@ -142,6 +176,11 @@ HOT: Mapping[str, str] = MappingProxyType(
         "revisions": REVISIONS,
         "operations": OPERATIONS,
         "operation": OPERATION,
+        "rounds": ROUNDS,
+        "samples": SAMPLES,
+        "samples before": SAMPLES_BEFORE,
+        "samples beyond": SAMPLES_BEYOND,
+        "samples between": SAMPLES_BETWEEN,
         "events before": EVENTS_BEFORE,
         "events beyond": EVENTS_BEYOND,
         "operations before": OPERATIONS_BEFORE,
@@ -169,6 +208,7 @@ TABLES: Mapping[str, str] = MappingProxyType(
         "revisions": "SELECT source, revision, at, outcome, message, seal FROM revisions ORDER BY turn",
         "revision_files": "SELECT source, revision, path, sha256, seal FROM revision_files",
         "operations": f"SELECT {_OPERATION} FROM operations ORDER BY number",
+        "service_metrics": f"SELECT {_SAMPLE.replace(' ', ', ')} FROM service_metrics",
     }
 )
 WHOLE: Mapping[str, str] = MappingProxyType({**TABLES, "newest revisions": NEWEST_REVISIONS})

@@ -10,16 +10,17 @@ import gc
 import heapq
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from reconciler.errors import Corrupt
-from reconciler.model import Event
-from reconciler.ports.store import EventFilter, Saved
+from reconciler.model import Event, Ref
+from reconciler.ports.store import EventFilter, Sampled, Saved
 from reconciler.store import queries, rows
 from reconciler.store.faults import no_files
 from reconciler.store.rows import Row
@@ -161,6 +162,20 @@ def _body(path: str, rest: Sequence[Any]) -> bytes:
             remedy="take them from the source itself",
         )
     return body
+
+
+def samples(
+    connection: sqlite3.Connection, ref: Ref, since: datetime, until: datetime, limit: int
+) -> list[Sampled]:
+    asked = {**ref._asdict(), "since": rows.moment(since), "until": rows.moment(until), "limit": limit}
+    return list(whole(connection.execute(queries.SAMPLES, asked)))
+
+
+def whole(found: Iterable[Row]) -> Iterator[Sampled]:
+    """One that is damaged is a gap: nobody decides anything by it, and the rest is as good as before."""
+    for row in found:
+        with suppress(Corrupt):
+            yield rows.sampled(row)
 
 
 def all_of(connection: sqlite3.Connection, query: str, args: Row) -> list[Row]:

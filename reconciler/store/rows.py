@@ -26,14 +26,16 @@ from reconciler.ports.store import (
     Planned,
     Remembered,
     Revision,
+    Sampled,
     Write,
 )
+from reconciler.ports.usage import Usage
 from reconciler.store.faults import RESTART
 
 Row = tuple[Any, ...]
 
 BY_REF = ("inventory", "memory", "statuses")  # the tables that a Drop empties of a ref
-HISTORY = ("plans", "events", "operations", "revision_files")
+HISTORY = ("plans", "events", "operations", "revision_files", "service_metrics")
 LINES = ["\x1f".join(["%s"] * width) for width in range(16)]  # by far the fastest way to one text of a row
 NEEDS = {need.value: need for need in Need}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +53,7 @@ class Op(NamedTuple):
 def ops(write: Write) -> Iterator[Op]:
     """What a record does to the tables."""
     match write:
-        case Kept() | Remembered() | Judged():
+        case Kept() | Remembered() | Judged() | Sampled():
             yield _by_ref(write)
         case Drop(ref):
             yield from (Op(table, ref, None) for table in BY_REF)
@@ -71,7 +73,7 @@ def ops(write: Write) -> Iterator[Op]:
             yield Op("notes", (key,), None if value is None else sealed(key, _json(value)))
 
 
-def _by_ref(write: Kept | Remembered | Judged) -> Op:
+def _by_ref(write: Kept | Remembered | Judged | Sampled) -> Op:
     ref = write.ref
     match write:
         case Kept():
@@ -80,6 +82,8 @@ def _by_ref(write: Kept | Remembered | Judged) -> Op:
             return Op("memory", ref, sealed(*ref, _json(write.memory)))
         case Judged():
             return Op("statuses", ref, _status_row(ref, write.status))
+        case Sampled():
+            return Op("service_metrics", (moment(write.at), *ref), _sampled_row(write))
 
 
 def _kept_row(kept: Kept) -> Row:
@@ -107,6 +111,22 @@ def _override_row(override: Override) -> Row:
     until = None if override.until is None else moment(override.until)
     times = (moment(override.created), until)
     return sealed(override.id, *override.ref, _json(override.patch), override.author, override.reason, *times)
+
+
+def _sampled_row(sampled: Sampled) -> Row:
+    used = sampled.usage
+    return sealed(
+        moment(sampled.at),
+        *sampled.ref,
+        moment(used.started_at),
+        used.restarts,
+        round(used.cpu_s * 1e6),
+        used.memory_bytes,
+        sampled.memory_peak_bytes,
+        used.processes,
+        used.read_bytes,
+        used.written_bytes,
+    )
 
 
 def _event_row(event: Event) -> Row:
@@ -187,6 +207,14 @@ def revision(row: Row) -> Revision:
 def operation(row: Row) -> Operation:
     key, kind, actor, at, state, data = unsealed("operations", row)
     return Operation(key, kind, actor, instant(at), state, _mapping(data))
+
+
+def sampled(row: Row) -> Sampled:
+    at, kind, namespace, name, started_at, restarts, cpu, memory, peak, *rest = unsealed(
+        "service_metrics", row
+    )
+    usage = Usage(instant(started_at), restarts, cpu / 1e6, memory, *rest)
+    return Sampled(Ref(kind, namespace, name), instant(at), usage, peak)
 
 
 def override(row: Row) -> Override:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from reconciler.errors import Refused
 from reconciler.model import Event, JsonValue, Ref
-from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Saved, Write
+from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import pruning, queries, reading, rows
 from reconciler.store.group import GroupCommit
@@ -85,6 +85,9 @@ class SqliteStore:
     async def operation(self, id: str) -> Operation | None:
         found = await self._all(queries.OPERATION, id)
         return rows.operation(found[0]) if found else None
+
+    async def samples(self, ref: Ref, since: datetime, until: datetime, limit: int) -> Sequence[Sampled]:
+        return await self._reader.run(reading.samples, ref, since, until, limit)
 
     async def _all(self, query: str, *args: JsonValue) -> list[rows.Row]:
         return await self._reader.run(reading.all_of, query, args)

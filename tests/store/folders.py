@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from hashlib import sha256
 from pathlib import Path
 
 from reconciler.ports.store import Write
-from reconciler.store import open_store
+from reconciler.store import open_store, rows
+from reconciler.store.migrating import migrate, migrations
+from reconciler.store.writing import write
 from tests.store.records import FixedClock
 
 TRACE = ".holdfast.db-was-here"
@@ -43,3 +46,15 @@ async def stored(path: Path, *writes: Write) -> None:
     store = await open_store(path, FixedClock())
     await store.commit(*writes)
     await store.close()
+
+
+def older(path: Path, *writes: Write) -> None:
+    """A store that holds these, as the first schema has it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        migrate(connection, migrations()[:1])
+        (failed,) = write(connection, [[op for one in writes for op in rows.ops(one)]]).errors
+        assert failed is None
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()

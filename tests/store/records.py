@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler.model import Condition, Event, JsonValue, Need, Override, Ref, Status
-from reconciler.ports.store import Judged, Kept, Note, Operation, Planned, Remembered, Revision, Write
+from reconciler.ports.store import (
+    Judged,
+    Kept,
+    Note,
+    Operation,
+    Planned,
+    Remembered,
+    Revision,
+    Sampled,
+    Write,
+)
+from reconciler.ports.usage import Usage
 from reconciler.store import MemoryStore, SqliteStore
 
 AnyStore = SqliteStore | MemoryStore
@@ -46,6 +57,11 @@ def operation(id: str, state: str = "running", at: datetime = NOW) -> Operation:
     return Operation(id, "apply", "alice", at, state, {"files": 3})
 
 
+def sampled(ref: Ref = WEB, at: datetime = NOW, memory: int = 5 << 20, peak: int = 0) -> Sampled:
+    usage = Usage(NOW - timedelta(days=99), 0, 0.25, memory, 2, 4096, 0)
+    return Sampled(ref, at, usage, max(memory, peak))
+
+
 def one_of_each() -> list[Write]:
     """Every kind of record, each field filled with something that is easily lost on the way."""
     odd: dict[str, JsonValue] = {"ä\x00\n": [1, 1.0, True, None, "1", 2**70, {}], "nested": {"deep": [[]]}}
@@ -78,6 +94,8 @@ def one_of_each() -> list[Write]:
         Override("ov-2", DB, {}, "bob", "", NOW),
         Note("node_id", "n-1"),
         Note("odd", odd),
+        Sampled(WEB, NOW, Usage(NOW, 3, 1234.567891, 2**40, 9, None, 2**60), 2**41),
+        sampled(DB),
         Event("service.started", NOW, WEB, odd, "alice", "req-1", "trace-1"),
         Event("node.started", NOW),
     ]

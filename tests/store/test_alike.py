@@ -23,8 +23,10 @@ from reconciler.ports.store import (
     Planned,
     Remembered,
     Revision,
+    Sampled,
     Write,
 )
+from reconciler.ports.usage import Usage
 from reconciler.settings import Retention
 from reconciler.store import MemoryStore, SqliteStore, open_store
 from tests.store.folders import TRACE
@@ -40,6 +42,11 @@ values = st.recursive(
 )
 facts = st.dictionaries(texts, values, max_size=3)
 times = st.integers(-90, 0).map(lambda days: NOW + timedelta(days=days, microseconds=1))
+moments = st.integers(0, 9000).map(lambda seconds: NOW - timedelta(seconds=seconds))
+amounts = st.integers(0, 2**50)
+usages = st.builds(
+    Usage, times, st.integers(0, 9), st.floats(0, 1e6).map(lambda s: round(s, 6)), amounts, amounts
+)
 files = st.none() | st.dictionaries(few, st.binary(max_size=20), max_size=3)
 
 writes: st.SearchStrategy[Write] = st.one_of(
@@ -55,6 +62,13 @@ writes: st.SearchStrategy[Write] = st.one_of(
     st.builds(Override, few, refs, facts, texts, texts, times, st.none() | times),
     st.builds(EndOverride, few),
     st.builds(Note, few, values),
+    st.builds(
+        lambda ref, at, used, more: Sampled(ref, at, used, used.memory_bytes + more),
+        refs,
+        moments | times,
+        usages,
+        amounts,
+    ),
     st.builds(Event, few, times, st.none() | refs, facts, texts),
 )
 filters = st.builds(
@@ -65,7 +79,13 @@ filters = st.builds(
     st.none() | times,
 )
 retentions = st.builds(
-    Retention, st.integers(1, 60).map(float), st.integers(0, 5), st.integers(1, 3), st.integers(1, 2)
+    Retention,
+    st.integers(1, 60).map(float),
+    st.integers(0, 5),
+    st.integers(1, 3),
+    st.integers(1, 2),
+    metric_days=st.integers(1, 60).map(float),
+    metric_rows=st.integers(0, 5),
 )
 
 
@@ -100,5 +120,8 @@ async def agree(memory: MemoryStore, disk: SqliteStore, only: EventFilter) -> No
     assert await disk.load() == await memory.load()
     assert await disk.event_ids() == await memory.event_ids()
     assert await disk.events(1, 9, only) == await memory.events(1, 9, only)
+    for ref in (Ref("Service", "default", "a"), Ref("Key", "default", "ü")):
+        early = NOW - timedelta(days=30)
+        assert await disk.samples(ref, early, NOW, 9) == await memory.samples(ref, early, NOW, 9)
     for source in ("a", "b"):
         assert await disk.revisions(source, 9) == await memory.revisions(source, 9)

@@ -19,6 +19,7 @@ from reconciler.ports.store import (
     Planned,
     Remembered,
     Revision,
+    Sampled,
     Saved,
     Write,
 )
@@ -33,8 +34,10 @@ from tests.store.records import (
     one_of_each,
     operation,
     planned,
+    sampled,
 )
 
+EARLY, LATE = NOW - timedelta(days=999), NOW + timedelta(days=999)
 NOTHING = Saved({}, {}, {}, [], {})
 
 
@@ -46,6 +49,7 @@ async def test_a_new_store_holds_nothing(store: AnyStore) -> None:
     assert await store.revisions("root", 10) == []
     assert await store.operations(10) == []
     assert await store.operation("op-1") is None
+    assert await store.samples(WEB, EARLY, LATE, 10) == []
 
 
 async def test_what_was_committed_is_loaded_as_it_was(store: AnyStore) -> None:
@@ -67,6 +71,8 @@ async def test_history_is_given_back_as_it_was(store: AnyStore) -> None:
     assert await store.plans(WEB, 10) == [one for one in one_of_each() if isinstance(one, Planned)]
     assert await store.operations(10) == [operation("op-1")]
     assert await store.operation("op-1") == operation("op-1")
+    samples = [one for one in one_of_each() if isinstance(one, Sampled)]
+    assert [*await store.samples(WEB, NOW, NOW, 10), *await store.samples(DB, NOW, NOW, 10)] == samples
     revisions = [replace(one, files=None) for one in one_of_each() if isinstance(one, Revision)]
     assert await store.revisions("root", 10) == revisions[::-1]
 
@@ -231,6 +237,25 @@ async def test_an_operation_keeps_its_place_as_it_goes_on(store: AnyStore) -> No
     assert await store.operations(10) == [operation("op-2"), operation("op-1", "done")]
     assert await store.operations(1) == [operation("op-2")]
     assert await store.operation("op-1") == operation("op-1", "done")
+
+
+@pytest.mark.req("CORE-29")
+async def test_samples_come_in_the_order_of_time(store: AnyStore) -> None:
+    moments = [NOW + timedelta(seconds=15 * n) for n in range(40)]
+    for at in reversed(moments):
+        await store.commit(sampled(WEB, at), sampled(DB, at))
+    asked = await store.samples(WEB, moments[10], moments[20], 99)
+    assert asked == [sampled(WEB, at) for at in moments[10:21]]
+    assert await store.samples(WEB, moments[10], moments[20], 3) == asked[:3]
+    later = moments[20] + timedelta(microseconds=1)
+    assert [one.at for one in await store.samples(DB, later, LATE, 99)] == moments[21:]
+    assert await store.samples(Ref("Service", "default", "other"), EARLY, LATE, 99) == []
+    assert await store.samples(WEB, LATE, EARLY, 99) == []
+
+
+async def test_samples_of_what_is_dropped_stay_as_history(store: AnyStore) -> None:
+    await store.commit(kept(), sampled(), Drop(WEB))
+    assert await store.samples(WEB, NOW, NOW, 9) == [sampled()]
 
 
 async def test_a_closed_store_says_so(store: AnyStore) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from reconciler.model import Ref
 from reconciler.ports.store import Note, Saved, Write
 from reconciler.store import MemoryStore, SqliteStore, open_store
 from tests.store.folders import left_by_a_kill, stored
-from tests.store.records import WEB, FixedClock, event, judged, kept, one_of_each, planned
+from tests.store.records import NOW, WEB, FixedClock, event, judged, kept, one_of_each, planned, sampled
 
 Damage = Callable[[bytes], bytes]
 
@@ -30,6 +31,7 @@ COMMITS: list[Write] = [
     *(kept(Ref("Service", "default", f"n{n}"), args=["x" * (37 * n % 900)]) for n in range(30)),
     *(judged(Ref("Service", "default", f"n{n}")) for n in range(30)),
     *(event(number=n) for n in range(30)),
+    *(sampled(at=NOW + timedelta(seconds=15 * n)) for n in range(60)),
 ]
 
 
@@ -159,7 +161,8 @@ async def use(store: SqliteStore) -> None:
         store.revision_files("root", "r1"),
         store.operations(10),
         store.operation("op-1"),
-        store.commit(kept(), event(), judged(), planned(), Note("after", 1)),
+        store.samples(WEB, NOW, NOW + timedelta(days=1), 99),
+        store.commit(kept(), event(), judged(), planned(), sampled(), Note("after", 1)),
         return_exceptions=True,
     )
     errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]

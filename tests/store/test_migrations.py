@@ -77,7 +77,7 @@ def test_a_newer_store_is_refused(connection: sqlite3.Connection) -> None:
 
 def test_a_number_that_was_altered_is_no_version(connection: sqlite3.Connection) -> None:
     migrate(connection, migrations())
-    connection.execute("UPDATE migrations SET number = 250")
+    connection.execute("UPDATE migrations SET number = 250 WHERE number = 1")
     with pytest.raises(Corrupt):
         version(connection)
 

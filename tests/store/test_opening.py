@@ -13,12 +13,12 @@ import pytest
 
 from reconciler.errors import Corrupt, Invalid, Refused
 from reconciler.model import Override, Ref
-from reconciler.ports.store import Note
+from reconciler.ports.store import Kept, Note, Sampled
 from reconciler.store import open_store
 from reconciler.store.rebuilding import make, salvaged
 from reconciler.store.rows import sealed
-from tests.store.folders import TRACE, contents, left_by_a_kill, stored
-from tests.store.records import NOW, WEB, FixedClock, event, kept, one_of_each, planned
+from tests.store.folders import TRACE, contents, left_by_a_kill, older, stored
+from tests.store.records import NOW, WEB, FixedClock, event, judged, kept, one_of_each, planned, sampled
 
 NOBODY = 65534
 LEAF_OF_AN_INDEX = 0x0A  # the first byte of such a page
@@ -347,3 +347,44 @@ async def test_a_clock_without_an_end_does_not_hold_up_the_opening(path: Path) -
     assert clock.asked == 2
     assert await store.event_ids() == (1, 20_000)
     await store.close()
+
+
+# ----------------------------------------------------------------------------- older, and rebuilt anew
+
+
+def services(path: Path) -> list[tuple[object, ...]]:
+    """As a person with a shell sees them."""
+    with sqlite3.connect(path) as shell:
+        found = shell.execute("SELECT namespace, name, ready, memory_bytes FROM services").fetchall()
+    shell.close()
+    return found
+
+
+@pytest.mark.req("CORE-28", "CORE-29")
+async def test_an_older_store_walks_to_todays_schema_with_all_that_is_in_it(path: Path) -> None:
+    writes = [one for one in one_of_each() if not isinstance(one, Sampled)]
+    older(path, *writes)
+    store = await open_store(path, FixedClock())
+    saved = await store.load()
+    assert "rebuilt" not in saved.notes
+    assert list(saved.inventory.values()) == [one for one in writes if isinstance(one, Kept)]
+    await store.commit(judged(), sampled())
+    assert await store.samples(WEB, NOW, NOW, 9) == [sampled()]
+    await store.close()
+    assert ("default", "web", 1, 5 << 20) in services(path)
+
+
+@pytest.mark.req("CORE-29")
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_rebuilt_store_has_a_place_for_what_services_use(
+    path: Path, damage: Callable[[Path], None]
+) -> None:
+    await stored(path, kept(WORN, value="untouched"), sampled(), *(event() for _ in range(400)))
+    damage(path)
+    store = await open_store(path, FixedClock())
+    assert "rebuilt" in (await store.load()).notes
+    assert await store.samples(WEB, NOW, NOW, 9) == []
+    await store.commit(kept(), judged(), sampled())
+    assert await store.samples(WEB, NOW, NOW, 9) == [sampled()]
+    await store.close()
+    assert services(path) == [("default", "web", 1, 5 << 20)]

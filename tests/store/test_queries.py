@@ -6,17 +6,22 @@ import ast
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import reconciler.store
+from reconciler.errors import Invalid
 from reconciler.model import Override, Ref
-from reconciler.ports.store import EventFilter, Kept, Note
-from reconciler.store import SqliteStore, queries
+from reconciler.ports.store import EventFilter, Kept, Note, Sampled
+from reconciler.settings import Retention
+from reconciler.store import SqliteStore, queries, rows
 from reconciler.store.migrating import migrate, migrations
-from tests.store.records import NOW, AnyStore, event, judged, planned
+from tests.store.records import NOW, WEB, AnyStore, event, judged, planned, sampled
 
+USED = sampled().usage
 HOSTILE = ["'; DROP TABLE events; --", '" OR 1=1 --', "%", "a\x00b", "?", ":low", "\\'", "*", "Robert'); --"]
 
 
@@ -142,3 +147,36 @@ async def test_it_is_durable_and_readers_do_not_wait(sqlite: SqliteStore) -> Non
     assert await sqlite._writer.run(pragma, "synchronous") == 2
     assert await sqlite._writer.run(pragma, "foreign_keys") == 1
     assert await sqlite._reader.run(pragma, "query_only") == 1
+
+
+@pytest.mark.req("CORE-29")
+@pytest.mark.parametrize(
+    "lie",
+    [
+        pytest.param(sampled(memory=-1), id="memory below nothing"),
+        pytest.param(replace(sampled(), memory_peak_bytes=0), id="a peak below what is there"),
+        pytest.param(replace(sampled(), usage=replace(USED, cpu_s=-0.1)), id="time below nothing"),
+        pytest.param(replace(sampled(), usage=replace(USED, restarts=-1)), id="fewer starts than none"),
+        pytest.param(replace(sampled(), usage=replace(USED, read_bytes=-1)), id="bytes below nothing"),
+    ],
+)
+async def test_what_cannot_have_been_used_is_refused(sqlite: SqliteStore, lie: Sampled) -> None:
+    with pytest.raises(Invalid, match="CHECK constraint"):
+        await sqlite.commit(lie)
+    assert await sqlite.samples(WEB, NOW, NOW, 9) == []
+
+
+@pytest.mark.req("CORE-29")
+async def test_a_damaged_sample_is_a_gap_and_goes_with_the_next_thinning(
+    sqlite: SqliteStore, path: Path
+) -> None:
+    moments = [NOW - timedelta(hours=9, seconds=n) for n in (40, 20, 0)]
+    await sqlite.commit(*(sampled(at=at) for at in moments))
+    shell = sqlite3.connect(path)
+    shell.execute("UPDATE service_metrics SET processes = 77 WHERE at = ?", (rows.moment(moments[1]),))
+    shell.commit()
+    shell.close()
+    found = await sqlite.samples(WEB, moments[0], NOW, 9)
+    assert [one.at for one in found] == [moments[0], moments[2]]
+    assert (await sqlite.prune(NOW, Retention()))["samples"] == 2
+    assert await sqlite.samples(WEB, moments[0], NOW, 9) == [sampled(at=moments[2])]

@@ -13,7 +13,7 @@ from reconciler.ports.store import Note
 from reconciler.settings import Retention
 from reconciler.store import open_read_only, open_store
 from reconciler.store.rows import sealed
-from tests.store.folders import TRACE, contents, left_by_a_kill, stored
+from tests.store.folders import TRACE, contents, left_by_a_kill, older, stored
 from tests.store.records import DB, NOW, WEB, FixedClock, event, kept, one_of_each
 
 
@@ -75,6 +75,17 @@ async def test_it_takes_no_writes(path: Path) -> None:
     for attempt in (store.commit(Note("n", 1)), store.commit(), store.prune(NOW, Retention())):
         with pytest.raises(Refused, match="reading only"):
             await attempt
+    await store.close()
+    assert contents(path.parent) == before
+
+
+@pytest.mark.req("CORE-28")
+async def test_an_older_store_is_read_as_todays_and_left_as_it_is(path: Path) -> None:
+    older(path, kept())
+    before = contents(path.parent)
+    store = await open_read_only(path)
+    assert (await store.load()).inventory == {WEB: kept()}
+    assert await store.samples(WEB, NOW, NOW, 9) == []
     await store.close()
     assert contents(path.parent) == before
 

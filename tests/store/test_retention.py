@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -13,12 +15,12 @@ from reconciler.ports.store import Drop, Revision
 from reconciler.settings import Retention
 from reconciler.store import SqliteStore
 from reconciler.store.pruning import A_BITE
-from tests.store.records import DB, NOW, WEB, AnyStore, event, kept, operation, planned
+from tests.store.records import DB, NOW, WEB, AnyStore, event, kept, operation, planned, sampled
 
 pytestmark = pytest.mark.req("CORE-33")
 
 KEEP = Retention()
-NOTHING_GOES = {"events": 0, "operations": 0, "plans": 0, "revisions": 0}
+NOTHING_GOES = {"events": 0, "operations": 0, "plans": 0, "revisions": 0, "samples": 0}
 
 
 def days(count: float) -> timedelta:
@@ -27,7 +29,10 @@ def days(count: float) -> timedelta:
 
 async def test_nothing_goes_before_its_time(store: AnyStore) -> None:
     await store.commit(
-        Event("old", NOW - days(30)), operation("op", at=NOW - days(30)), planned(at=NOW - days(30))
+        Event("old", NOW - days(30)),
+        operation("op", at=NOW - days(30)),
+        planned(at=NOW - days(30)),
+        sampled(at=NOW - days(30)),
     )
     before = await store.dump()
     assert await store.prune(NOW, KEEP) == NOTHING_GOES
@@ -123,3 +128,54 @@ async def test_commits_go_on_meanwhile(sqlite: SqliteStore) -> None:
     assert (await pruning)["events"] == 40 * A_BITE
     assert made > 10
     assert {one.name for one in await sqlite.events(0, made + 1)} == {"new"}
+
+
+@pytest.mark.req("CORE-29")
+async def test_samples_go_by_age(store: AnyStore) -> None:
+    await store.commit(sampled(at=NOW - days(31)), sampled(DB, NOW - days(31)), sampled(at=NOW - days(29)))
+    assert await store.prune(NOW, KEEP) == {**NOTHING_GOES, "samples": 2}
+    assert [one.at for one in await store.samples(WEB, NOW - days(99), NOW, 9)] == [NOW - days(29)]
+
+
+@pytest.mark.req("CORE-29")
+async def test_samples_go_by_number_the_oldest_first(store: AnyStore) -> None:
+    moments = [NOW - timedelta(seconds=15 * n) for n in range(100)]
+    refs = [Ref("Service", "default", f"n{n:02}") for n in range(20)]
+    await store.commit(*(sampled(ref, at) for ref in refs for at in moments))
+    assert (await store.prune(NOW, Retention(metric_rows=907)))["samples"] == 1093
+    left = [await store.samples(ref, NOW - days(1), NOW, 999) for ref in refs]
+    assert sum(map(len, left)) == 907
+    assert Counter(len(one) for one in left) == {45: 13, 46: 7}
+    assert (await store.prune(NOW, Retention(metric_rows=0)))["samples"] == 907
+
+
+@pytest.mark.req("CORE-29")
+async def test_samples_grow_sparser_with_age_and_their_peaks_stay(store: AnyStore) -> None:
+    """A day of measurements every 15 s, pruned every hour; one of them was a peak."""
+    spike = NOW - timedelta(hours=20)
+    rounds = [NOW - timedelta(seconds=15 * n) for n in range(24 * 240, 0, -1)]
+    for start in range(0, len(rounds), 240):
+        for at in rounds[start : start + 240]:
+            await store.commit(sampled(at=at, memory=9 << 30 if at == spike else 1 << 20))
+        await store.prune(rounds[min(start + 240, len(rounds) - 1)], KEEP)
+    left = await store.samples(WEB, NOW - days(2), NOW, 9999)
+    assert len([one for one in left if one.at >= NOW - timedelta(minutes=30)]) == 120
+    assert 500 < len(left) < 1000
+    gaps = [(NOW - one.at, later.at - one.at) for one, later in pairwise(left)]
+    assert [gap for age, gap in gaps if gap > max(age / 60, timedelta(seconds=15))] == []
+    peaks = [one for one in left if one.memory_peak_bytes == 9 << 30]
+    assert [abs(one.at - spike) < timedelta(minutes=15) for one in peaks] == [True]
+
+
+async def test_commits_go_on_while_samples_are_thinned(sqlite: SqliteStore) -> None:
+    refs = [Ref("Service", "default", f"n{n:03}") for n in range(200)]
+    for n in range(100):
+        at = NOW - days(1) - timedelta(seconds=15 * n)
+        await sqlite.commit(*(sampled(ref, at) for ref in refs))
+    pruning = asyncio.create_task(sqlite.prune(NOW, KEEP))
+    made = 0
+    while not pruning.done():
+        await sqlite.commit(event("new"))
+        made += 1
+    assert (await pruning)["samples"] > 15_000
+    assert made > 10

@@ -19,9 +19,11 @@ import pytest
 from reconciler.model import Event, Ref
 from reconciler.ports.store import EventFilter, Remembered
 from reconciler.store import SqliteStore, open_store
-from tests.store.records import NOW, FixedClock, judged, kept, operation, planned
+from reconciler.store.thinning import SECOND, period
+from tests.store.records import NOW, FixedClock, judged, kept, operation, planned, sampled
 
 RESOURCES, EVENTS = 10_000, 100_000
+MEASURED = 50
 NAMES = ("reconcile.applied", "resource.ready", "service.started", "service.stopped", "rare.one")
 
 pytestmark = [pytest.mark.timed, pytest.mark.timeout(180)]
@@ -62,6 +64,11 @@ async def fill(path: Path) -> None:
             )
         )
     await store.commit(*(operation(f"op-{n}") for n in range(1000)))
+    age = 0
+    while age < 30 * 86_400 * SECOND:  # as they are left after a month: the older, the farther apart
+        at = NOW - timedelta(microseconds=age)
+        await store.commit(*(sampled(ref(one), at) for one in range(MEASURED)))
+        age += max(15 * SECOND, period(age))
     await store.close()
 
 
@@ -88,6 +95,12 @@ QUERIES: dict[str, Query] = {
     "plans": lambda store, any_: store.plans(ref(any_.randrange(RESOURCES)), 20),
     "operations": lambda store, any_: store.operations(50),
     "an operation": lambda store, any_: store.operation(f"op-{any_.randrange(1000)}"),
+    "samples of an hour": lambda store, any_: store.samples(
+        ref(any_.randrange(MEASURED)), NOW - timedelta(hours=1), NOW, 1000
+    ),
+    "a page of samples": lambda store, any_: store.samples(
+        ref(any_.randrange(MEASURED)), NOW - timedelta(days=any_.randrange(30)), NOW, 100
+    ),
     "revisions": lambda store, any_: store.revisions("root", 50),
     "a commit": lambda store, any_: store.commit(judged(ref(any_.randrange(RESOURCES)), str(any_.random()))),
 }

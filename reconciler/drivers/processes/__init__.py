@@ -23,12 +23,14 @@ from reconciler.drivers.processes.keeper.record import file_name
 from reconciler.drivers.processes.launch import ISOLATED, find, find_or_launch, has_something_to_keep
 from reconciler.drivers.processes.link import Link, Lost
 from reconciler.drivers.processes.logs import read_log
+from reconciler.drivers.processes.usage import Family, Look
 from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import JsonValue
 from reconciler.ports.clock import Clock
 from reconciler.ports.health import Health
 from reconciler.ports.log_line import LogLine
 from reconciler.ports.processes import Care, Process, ProcessState, Run
+from reconciler.ports.usage import Usage
 
 START_S = 30.0  # a program on a slow disk takes its time to begin
 MARGIN_S = 15.0  # beyond its grace, for a killed process to be gone
@@ -44,6 +46,8 @@ class Processes:
         self._folder = folder.absolute()
         self._python = python
         self._mirror: dict[str, Process] = {}
+        self._families: dict[str, Family] = {}
+        self._look = Look()
         self._subscribers: list[Callable[[str | None], None]] = []
         self._probes = Probes(self._tell, clock)
         self._connecting = asyncio.Lock()
@@ -107,6 +111,16 @@ class Processes:
 
     def health(self, id: str) -> Health | None:
         return self._probes.health(id)
+
+    async def usage(self) -> Mapping[str, Usage]:
+        known = self.processes().values()
+        families = {one.id: self._families[one.id] for one in known if one.state is not ProcessState.EXITED}
+        if not families:
+            return {}
+        try:
+            return await asyncio.to_thread(self._look.look, families)
+        except OSError as failure:
+            raise Unavailable(f"cannot look at the processes: {failure.strerror}") from failure
 
     def subscribe(self, changed: Callable[[str | None], None]) -> None:
         self._subscribers.append(changed)
@@ -197,21 +211,25 @@ class Processes:
     def _hear(self, news: Mapping[str, Any]) -> None:
         match news:
             case {"process": facts}:
-                self._put(facts["id"], _process(facts))
+                self._put(facts["id"], facts)
             case {"gone": id}:
                 self._put(id, None)
             case {"all": listed}:
-                told = {facts["id"]: _process(facts) for facts in listed}
+                told = {facts["id"]: facts for facts in listed}
                 for name in [*self._mirror, *told]:
                     self._put(name, told.get(name))
 
-    def _put(self, id: str, process: Process | None) -> None:
+    def _put(self, id: str, facts: Mapping[str, Any] | None) -> None:
+        process = _process(facts) if facts else None
         if self._mirror.get(id) == process:
             return
-        if process:
+        if facts and process:
             self._mirror[id] = process
+            self._families[id] = Family(
+                process.pid, facts["start"], facts["token"], process.started_at, process.restarts
+            )
         else:
-            del self._mirror[id]
+            del self._mirror[id], self._families[id]
         self._probes.see(id, process)
         self._tell(id)
 

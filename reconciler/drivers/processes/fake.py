@@ -2,7 +2,7 @@
 
 Rules: no thread, no I/O, no chance; time is the running loop's and the clock that is passed in. The
 object is the world as well as the door to it: it outlives `close`, as processes outlive the node. What
-processes do by themselves is done to them by name: `end`, `freeze`, `say`, `sick`, `stubborn`.
+processes do by themselves is done to them by name: `end`, `freeze`, `say`, `spend`, `sick`, `stubborn`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from reconciler.ports.clock import Clock
 from reconciler.ports.health import CommandCheck, Health, HttpCheck, TcpCheck
 from reconciler.ports.log_line import LogLine
 from reconciler.ports.processes import Care, Process, ProcessState, Run
+from reconciler.ports.usage import Usage
 
 KILL = 9
+A_PROGRAM = 1 << 20  # bytes that it takes to be there at all
 ALIVE = (ProcessState.RUNNING, ProcessState.STOPPED)
 
 
@@ -44,6 +46,7 @@ class FakeProcesses:
         self._pids = count(1000)
         self._table: dict[str, Process] = {}
         self._endings: dict[str, _Ending] = {}
+        self._spent: dict[int, Usage] = {}  # by pid
         self._logs: dict[str, list[LogLine]] = {}
         self._said = asyncio.Event()
         self._subscribers: list[Callable[[str | None], None]] = []
@@ -138,6 +141,11 @@ class FakeProcesses:
     def health(self, id: str) -> Health | None:
         return self._probes.health(id)
 
+    async def usage(self) -> Mapping[str, Usage]:
+        await self._reach()
+        living = [one for one in self._table.values() if one.state is not ProcessState.EXITED]
+        return {one.id: self._used(one) for one in living}
+
     def subscribe(self, changed: Callable[[str | None], None]) -> None:
         self._subscribers.append(changed)
 
@@ -179,6 +187,14 @@ class FakeProcesses:
         self._logs.setdefault(id, []).append(LogLine(self._clock.now(), stream, text))
         self._said.set()
 
+    def spend(self, id: str, *, cpu_s: float = 0.0, memory_bytes: int = 0) -> None:
+        """It computes for a while, and comes to hold so much more."""
+        process = self._table[id]
+        used = self._used(process)
+        self._spent[process.pid] = replace(
+            used, cpu_s=used.cpu_s + cpu_s, memory_bytes=used.memory_bytes + memory_bytes
+        )
+
     def come_back(self) -> None:
         self.away = False
         self._tell(None)
@@ -201,6 +217,10 @@ class FakeProcesses:
                 await self._said.wait()
             yield log[seen]
             seen += 1
+
+    def _used(self, process: Process) -> Usage:
+        nothing = Usage(process.started_at, process.restarts, 0.0, A_PROGRAM, 1)
+        return self._spent.get(process.pid, nothing)
 
     def _here(self) -> None:
         if self.away:

@@ -39,6 +39,7 @@ from reconciler.ports.kind import Kind, Wake
 from reconciler.ports.log_line import LogLine
 from reconciler.ports.processes import Process, Processes, ProcessState
 from reconciler.ports.secrets import Secrets
+from reconciler.ports.usage import Usage
 
 PHASES = {
     ProcessState.RUNNING: Phase.RUNNING,
@@ -102,6 +103,9 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         self, ref: Ref, uses: Uses, *, tail: int | None, follow: bool, since: datetime | None
     ) -> AsyncIterator[LogLine]:
         return uses.processes.logs(_id(ref), tail=tail, follow=follow, since=since)
+
+    async def usage(self, uses: Uses) -> Mapping[Ref, Usage]:
+        return {_ref(id_): used for id_, used in (await uses.processes.usage()).items()}
 
     async def owned(self, uses: Uses) -> frozenset[Ref]:
         return frozenset(_ref(id_) for id_ in await uses.processes.fresh())

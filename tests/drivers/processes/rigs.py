@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.fake import FakeProcesses
@@ -36,6 +37,10 @@ while read -r order rest <&3; do
         complain) echo "$rest" >&2 ;;
         end) exit "$rest" ;;
         ignore) trap "" TERM; echo ignoring ;;
+        compute) i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; echo "computed $rest" ;;
+        compute-apart) setsid sh -c '
+            i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; echo "computed $1"; exec sleep 60
+            ' sh "$rest" & ;;
     esac
 done
 """
@@ -52,6 +57,7 @@ class Rig(Protocol):
     async def kill(self, id: str, number: int) -> None: ...
     async def freeze(self, id: str) -> None: ...
     async def ignore_signals(self, id: str) -> None: ...
+    async def compute(self, id: str, *, apart: bool = False) -> None: ...
     def sicken(self, id: str) -> None: ...
     def heal(self, id: str) -> None: ...
     def check(self, id: str) -> Check: ...
@@ -108,6 +114,14 @@ class RealRig:
                 if line.text == "ignoring":
                     return
 
+    async def compute(self, id: str, *, apart: bool = False) -> None:
+        turn = uuid4().hex
+        self._order(id, f"compute{'-apart' if apart else ''} {turn}")
+        async with asyncio.timeout(PATIENCE_S):
+            async for line in self.port.logs(id, follow=True):
+                if line.text == f"computed {turn}":
+                    return
+
     def sicken(self, id: str) -> None:
         self._orders(id).with_suffix(".sick").touch()
 
@@ -151,6 +165,9 @@ class FakeRig:
 
     async def ignore_signals(self, id: str) -> None:
         self.port.stubborn.add(id)
+
+    async def compute(self, id: str, *, apart: bool = False) -> None:
+        self.port.spend(id, cpu_s=0.2)
 
     def sicken(self, id: str) -> None:
         self.port.sick[id] = "it is sick"

@@ -314,3 +314,46 @@ async def test_what_has_ended_is_looked_after_as_well(rig: Rig) -> None:
 async def test_nobody_looks_after_what_is_not_there(rig: Rig) -> None:
     with pytest.raises(NotFound):
         await rig.port.tend("web", Care())
+
+
+async def test_nothing_is_used_where_nothing_runs(rig: Rig) -> None:
+    assert await rig.port.usage() == {}
+
+
+@pytest.mark.req("SVC-22", "TST-48")
+async def test_what_a_process_uses_is_told_while_it_lives(rig: Rig) -> None:
+    started = await rig.port.start(rig.run("shop/web"))
+    await rig.port.start(rig.run("db"))
+    first = await rig.port.usage()
+    assert first.keys() == {"shop/web", "db"}
+    assert first["shop/web"].memory_bytes > 0
+    assert first["shop/web"].processes == 1
+    assert (first["shop/web"].started_at, first["shop/web"].restarts) == (started.started_at, 0)
+    await rig.compute("shop/web")
+    second = await rig.port.usage()
+    assert second["shop/web"].cpu_s - first["shop/web"].cpu_s >= 0.05
+    assert second["db"].cpu_s - first["db"].cpu_s < 0.05
+    await rig.port.stop("shop/web", TERM, 5.0)
+    assert (await rig.port.usage()).keys() == {"db"}
+
+
+async def test_what_a_process_uses_begins_anew_with_each_start(rig: Rig) -> None:
+    await rig.port.start(rig.run("web"))
+    await rig.compute("web")
+    before = (await rig.port.usage())["web"]
+    await rig.end("web", 1)
+    await until(rig.port, lambda all_: all_["web"].state is EXITED)
+    again = await rig.port.start(rig.run("web"))
+    after = (await rig.port.usage())["web"]
+    assert after.cpu_s < before.cpu_s
+    assert (after.started_at, after.restarts) == (again.started_at, 1)
+
+
+async def test_what_a_process_uses_is_known_to_whom_comes_later(rig: Rig) -> None:
+    await rig.port.start(rig.run("web"))
+    await rig.compute("web")
+    before = (await rig.port.usage())["web"]
+    await rig.reopen()
+    after = (await rig.port.usage())["web"]
+    assert after.cpu_s >= before.cpu_s
+    assert after.started_at == before.started_at
