@@ -193,6 +193,10 @@ class Origin:
     def place(self) -> Place:
         return Place(self.file or self.source, self.line, 1)
 
+    def __str__(self) -> str:
+        """What was read by an earlier process is known by its source alone."""
+        return f"at {self.place} (source {self.source})" if self.file else f"in source {self.source}"
+
 
 S = TypeVar("S", bound=Spec)
 T = TypeVar("T")

@@ -7,7 +7,7 @@ wished gone stays in it until reality was seen without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from json import dumps
 from operator import attrgetter
@@ -195,6 +195,14 @@ class Book:
         """The wish for a ref: what is wanted, or the tombstone made from what was."""
         entry = self._entries[ref]
         return entry.want if entry.want is not None else self._tombstone(entry)
+
+    def standing(self, ref: Ref) -> Resource[Any] | None:
+        """What is wanted; or, of a source that nobody has read yet, what was taken from it last."""
+        entry = self._entries.get(ref)
+        if entry is None or entry.want is not None:
+            return entry.want if entry is not None else None
+        was = self._tombstone(entry)
+        return replace(was, spec=was.last, last=None) if self.source(ref) and was.last is not None else None
 
     def _tombstone(self, entry: Entry) -> Resource[Any]:
         kept = entry.kept

@@ -80,6 +80,10 @@ class Engine:
         """What a source declares, as it was last accepted."""
         return self._wanted.snapshot(source)
 
+    def standing(self, source: str) -> Snapshot | None:
+        """The same, or as long as nobody has read the source, what was taken from it last."""
+        return self._wanted.standing(source)
+
     def status(self, ref: Ref) -> Status | None:
         entry = self._book.get(ref)
         return entry.status if entry is not None else None
@@ -122,7 +126,7 @@ class Engine:
 
     async def preview(self, snapshots: Sequence[Snapshot], about: Collection[Ref]) -> Preview:
         """What would change if their sources declared this; `about` names the refs that were asked for."""
-        wishes, answer = self._wanted.weighed(*snapshots)
+        wishes, answer = self._wanted.foreseen(*snapshots)
         answer = replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
         book = self._book.as_if(wishes)
         asked = [*(ref for ref in about if ref in book), *answer.removes]

@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from reconciler.engine.book import Book, Entry
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
 from reconciler.engine.world import World
-from reconciler.errors import NotFound
-from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot, source_ref
+from reconciler.errors import NotFound, Unavailable
+from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Resource, Snapshot, source_ref
 from reconciler.ports.sources import Submission
 from reconciler.ports.store import EndOverride, Kept, Note, Write
 
 LOOK_AT_THE_CLOCK_S = 10.0  # how late the end of an override is noticed after the wall clock has jumped
+
+NOT_READ = Unavailable("not read yet")  # so nothing is concluded from what is not in it
 
 Moved = Callable[[Iterable[Ref], Iterable[Ref]], None]
 """Tells which wishes are new, and which refs have only a reason to look."""
@@ -68,6 +71,18 @@ class Wanted:
     def snapshot(self, source: str) -> Snapshot | None:
         return self._snapshots.get(source)
 
+    def standing(self, source: str) -> Snapshot | None:
+        return self._snapshots.get(source) or self._recalled().get(source)
+
+    def _recalled(self) -> dict[str, Snapshot]:
+        """What was taken last from the sources that this process has not read yet."""
+        resources: dict[str, dict[Ref, Resource[Any]]] = {}
+        for entry in self._book:
+            last = self._book.standing(entry.ref) if entry.want is None else None
+            if last is not None and last.parent is None and last.origin.source not in self._snapshots:
+                resources.setdefault(last.origin.source, {})[entry.ref] = last
+        return {name: Snapshot(name, "", found, (NOT_READ,)) for name, found in resources.items()}
+
     async def load(self) -> None:
         saved = await self._world.store.load()
         self._book.load(saved)
@@ -101,6 +116,11 @@ class Wanted:
             self._snapshots = self._with([snapshot])
             self._adopt(wishes)
             return answer
+
+    def foreseen(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
+        """What would be wanted with these, once every source is read and says what it said last."""
+        told = {one.source for one in snapshots}
+        return self.weighed(*snapshots, *(one for name, one in self._recalled().items() if name not in told))
 
     def weighed(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
         """What would be wanted with these, and whether it may be. Changes nothing."""
@@ -189,10 +209,10 @@ class Wanted:
 
     async def override(self, override: Override) -> None:
         async with self._deciding:
-            entry = self._book.get(override.ref)
-            if entry is None or entry.want is None:
+            want = self._book.standing(override.ref)
+            if want is None:
                 raise NotFound(f"{override.ref} is not declared", remedy="`holdfast get` lists what is")
-            check_override(override, entry.want, self._world.kinds)
+            check_override(override, want, self._world.kinds)
             data = {"patch": dict(override.patch), "reason": override.reason}
             event = Event("override.set", self._world.clock.now(), override.ref, data, actor=override.author)
             await self._replace([o for o in self.overrides if o.ref == override.ref], override, event)

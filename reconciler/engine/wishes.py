@@ -54,11 +54,7 @@ class Clash:
     refused: Origin
 
     def __str__(self) -> str:
-        return f"{self.ref} is declared at {_where(self.kept)} and, differently, at {_where(self.refused)}"
-
-
-def _where(origin: Origin) -> str:
-    return f"{origin.place} (source {origin.source})"
+        return f"{self.ref} is declared {self.kept} and, differently, {self.refused}"
 
 
 @dataclass(frozen=True, slots=True)

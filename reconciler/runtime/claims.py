@@ -26,8 +26,7 @@ class Clash:
     declared: Resource[Any]
 
     def __str__(self) -> str:
-        place = self.declared.origin.place
-        return f"{self.wanted.ref} is declared differently at {place} (source {self.declared.origin.source})"
+        return f"{self.wanted.ref} is declared differently {self.declared.origin}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Claims:
             origin = clash.declared.origin
             changed[origin.source][clash.wanted.ref] = replace(clash.wanted, origin=origin)
         for source, resources in changed.items():
-            snapshot = engine.snapshot(source)
+            snapshot = engine.standing(source)
             if snapshot is not None:
                 yield replace(snapshot, resources={**snapshot.resources, **resources})
 
@@ -70,11 +69,10 @@ def claims(engine: Engine, resources: Iterable[Resource[Any]]) -> Claims:
 
 
 def _declared_elsewhere(engine: Engine, ref: Ref) -> Resource[Any] | None:
-    entry = engine.book.get(ref)
-    want = entry.want if entry is not None else None
+    want = engine.book.standing(ref)
     if want is None or want.origin.source == INBOX:
         return None
-    snapshot = engine.snapshot(want.origin.source)
+    snapshot = engine.standing(want.origin.source)
     return snapshot.resources.get(ref, want) if snapshot is not None else want  # a want may bear an override
 
 

@@ -161,19 +161,19 @@ class Desk(Window):
         return Snapshot(INBOX, "", held, current.problems, allow_prune=bundle.allow_prune)
 
     def _deletable(self, ref: Ref, together: frozenset[Ref]) -> None:
-        entry = self._entry(ref)
-        want = entry.want
+        self._entry(ref)
+        want = self._node.engine.book.standing(ref)
         if want is None:
             return
         if want.origin.source != INBOX or want.parent is not None:
-            owner = f"{want.parent}" if want.parent is not None else f"source {want.origin.source}"
+            whole = f", as a part of {want.parent}" if want.parent is not None else ""
             raise Conflict(
-                f"{ref} is declared at {want.origin.place} ({owner})",
+                f"{ref} is declared {want.origin}{whole}",
                 remedy="take it out there; the loop removes it",
             )
-        needed = [one for one in self._node.engine.book.dependents(ref) if one not in together]
-        needed = [one for one in needed if self._node.engine.book[one].want is not None and one.name]
-        parts = set(self._node.engine.book.parts(ref))
+        book = self._node.engine.book
+        needed = [one for one in book.dependents(ref) if one not in together and book.standing(one)]
+        parts = set(book.parts(ref))
         if still := [str(one) for one in needed if one not in parts]:
             raise Conflict(
                 f"{ref} is still needed by {', '.join(still)}", remedy="delete those first, or with it"

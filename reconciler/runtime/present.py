@@ -129,7 +129,7 @@ def of_status(entry: Entry, book: Book, monotonic: float) -> StatusView:
 def of_resource(
     entry: Entry, book: Book, kinds: Kinds, overrides: tuple[Override, ...], monotonic: float
 ) -> ResourceView:
-    want = book.resource(entry.ref)
+    want = book.standing(entry.ref) or book.resource(entry.ref)
     return {
         "api_version": api_version(entry.ref.kind),
         "kind": entry.ref.kind.partition(".")[0],
@@ -174,7 +174,8 @@ def managed_by(source: str, book: Book) -> str:
     if source == NODE_SOURCE:
         return "node"
     ref = source_ref(source)
-    spec = book.resource(ref).spec if ref in book else None
+    declared = book.standing(ref)
+    spec = declared.spec if declared is not None else None
     return next(
         (word for field, word in MANAGERS.items() if getattr(spec, field, None) is not None), "nobody"
     )

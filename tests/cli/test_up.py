@@ -206,3 +206,32 @@ def test_the_log_has_the_form_that_the_settings_say(node: RunningNode, form: str
     with told(node) as process:
         said = line_with(process.stderr, "asyncio")
         assert said.startswith("{") == (form == "json")
+
+
+@pytest.mark.req("CLI-08", "CORE-05", "CORE-06")
+def test_what_an_ended_node_was_told_still_counts(node: RunningNode) -> None:
+    """Its folder is read by nobody then, and what was taken from it is no less wished."""
+    manifest = node.place / "release.yaml"
+    manifest.write_text(f"{key('release')}---\n{service('web', uuid4().hex, dependsOn=['key/release'])}")
+    node.start()
+    until(lambda: node.answers() and node.converged({"key/release", "service/web"}), "it is up")
+    node.stop()
+    same = node.command("diff", "-f", str(node.place))
+    assert (same.returncode, same.stdout) == (
+        0,
+        "Plan: 0 to add, 0 to change, 0 to remove, 2 unchanged.\n",
+    )
+    manifest.write_text(manifest.read_text().replace("3600", "3601"))
+    other = node.command("diff", "-f", str(node.place))
+    assert other.returncode == 1
+    assert "-/+ service/web" in other.stdout
+    assert "declared differently in source root: change it there, `apply` refuses" in other.stdout
+    assert node.command("apply", "-f", str(node.place), "--yes").returncode == 6
+    assert "    role: creator\n" in node.command("describe", "key/release").stdout
+    refused = node.command("delete", "key/release", "--yes")
+    assert refused.returncode == 6
+    assert "is declared in source root" in refused.stderr
+    assert node.command("suspend", "service/web", "--reason", "a look").returncode == 0
+    node.start()
+    until(lambda: "Suspended" in node.command("get", "service/web").stdout, "the folder is read again")
+    assert "a look" in node.command("describe", "service/web").stdout

@@ -370,3 +370,38 @@ async def test_what_is_declared_again_while_its_end_is_weighed_stays() -> None:
     assert (await house.engine.submit(again)).removes == ()
     await asyncio.sleep(0.1)
     assert (house.value("a"), house.reason("a")) == (2, "Converged")
+
+
+@virtual
+@pytest.mark.req("CORE-05")
+async def test_a_preview_goes_by_what_an_unread_source_said_last() -> None:
+    house = House()
+    await with_sources(house, root("one", "two"), of("one", a=1, b=2), of("two"))
+    engine = await house.restart()
+    await engine.submit(root("one", "two"))
+    standing = engine.standing("one")
+    assert engine.snapshot("one") is None
+    assert standing is not None
+    assert sorted(ref.name for ref in standing.resources) == ["a", "b"]
+    preview = await engine.preview([of("two", "2", c=3)], [named(name) for name in "abc"])
+    assert {d.ref.name: d.action for d in preview.differences} == {"a": "none", "b": "none", "c": "add"}
+    await engine.submit(of("one", "2", a=1, b=2))
+    assert engine.standing("one") == engine.snapshot("one")
+    assert engine.standing("three") is None
+
+
+@virtual
+async def test_an_override_outlives_a_source_that_is_not_read_yet() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1))
+    engine = await house.restart()
+    await engine.submit(root("one"))
+    now = house.clock.now()
+    await engine.override(Override("o1", named("a"), {"value": 7}, "alice", "a try", now))
+    await house.settled()
+    assert house.value("a") == 1
+    await engine.submit(of("one", "2", a=1))
+    await house.settled()
+    assert house.value("a") == 7
+    with pytest.raises(NotFound, match="is not declared"):
+        await engine.override(Override("o2", named("z"), {"value": 7}, "alice", "a try", now))
