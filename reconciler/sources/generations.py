@@ -6,7 +6,8 @@
 
 Rules: a single file is replaced in place by a rename, more of them make a new generation; everything is
 on disk before it is pointed to; a part that a change does not touch stays the very folder that it was.
-What a killed writer left half done is swept away by the next one.
+What a killed writer left half done is swept away by the next one. A folder that has lost its pointer is never
+taken for an empty one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from reconciler.errors import Corrupt
 
 CURRENT: Final = "current"
 
@@ -54,6 +57,7 @@ class Generations:
         with os.fdopen(os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self.current.is_dir():
+                self._expect_nothing()
                 (self.root / _GENERATIONS / "0").mkdir(mode=0o700, exist_ok=True)
                 self._point_to("0")
             self._sweep()
@@ -107,6 +111,17 @@ class Generations:
         for below, _, _ in os.walk(folder, topdown=False):
             sync(Path(below))
         return bool(files)
+
+    def _expect_nothing(self) -> None:
+        """Without its pointer a folder that holds something is damaged, and by no means empty."""
+        past = {each.name for each in (self.root / _GENERATIONS).iterdir()}
+        if self.current.is_symlink():
+            past.add(self.current.readlink().name)
+        if past - {"0"} or any((self.root / _PARTS).iterdir()):
+            raise Corrupt(
+                f"{self.root} has lost what '{CURRENT}' in it pointed to",
+                remedy="restore the folder from a backup, its links too, or move it away to begin with nothing",
+            )
 
     def _point_to(self, generation: str) -> None:
         pointer = self.root / f"{CURRENT}~"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Conflict, Failed, Invalid, NotFound
+from reconciler.errors import Conflict, Corrupt, Failed, Invalid, NotFound
 from reconciler.model import Ref
 from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.clock import SystemClock
@@ -217,6 +218,8 @@ async def test_an_allowed_removal_is_allowed_for_this_revision_only(inbox: Inbox
         (Batch("s", [], {"../../etc/passwd": b""}), "leads out"),
         (Batch("s", [], {"/etc/passwd": b""}), "leads out"),
         (Batch("s", [], {"a\0b": b""}), "no file's name"),
+        (Batch("s", [], {"a\nb": b""}), "no file's name"),
+        (Batch("s", [], {"a\ud800": b""}), "no file's name"),
         (Batch("s", [], {"x" * 300: b""}), "too long"),
         (Batch("s", [Document(ref("x" * 300), "")], {}), "too long"),
         (Batch("s", [Document(ref("a"), ""), Document(ref("a"), "")], {}), "key/a stands twice"),
@@ -251,3 +254,18 @@ async def test_nobody_else_can_read_it(inbox: Inbox) -> None:
     await inbox.put(Batch("s", [Document(ref("a"), "1")], {"data": b"file"}))
     for path in (inbox.folder, *inbox.folder.rglob("*")):
         assert path.is_symlink() or path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.req("CORE-01")
+@pytest.mark.parametrize("lost", [("current",), (".generations",), (".generations", ".parts")])
+async def test_what_has_lost_its_pointer_is_damaged_and_not_empty(inbox: Inbox, lost: tuple[str, ...]) -> None:
+    """A copy without links, or without what begins with a dot."""
+    await inbox.put(batch("s", "a", "b"))
+    for gone in (inbox.folder / name for name in lost):
+        gone.unlink() if gone.is_symlink() else shutil.rmtree(gone)
+    for act in (lambda: inbox.put(batch("s", "c")), lambda: inbox.delete([ref("a")])):
+        with pytest.raises(Corrupt, match="has lost what 'current' in it pointed to"):
+            await act()
+    with pytest.raises(Corrupt, match="has lost"):
+        inbox.prepare()
+    assert len(list(inbox.folder.rglob("*.yaml"))) == (0 if ".parts" in lost else 2)
