@@ -19,9 +19,10 @@ from reconciler.ports.clock import Clock
 from reconciler.ports.feed import Fetched
 from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
-from reconciler.sources.listing import Listing, read, walk
+from reconciler.sources.listing import NO_NAME, Listing, read, walk
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.watch import Watch, folders
+from reconciler.sources.wording import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,9 @@ class DirectoryFeed:
             raise
         self._trouble = ""
         listing = self._listing
-        return Fetched(listing.revision, LiveTree(root, listing), listing.digests, self._clock.now())
+        notices = tuple(f"{shown(path)}: {NO_NAME}" for path in listing.nameless)
+        tree = LiveTree(root, listing)
+        return Fetched(listing.revision, tree, listing.digests, self._clock.now(), notices=notices)
 
     def _moved(self) -> bool:
         """Whether reading would find something else than last time."""

@@ -25,7 +25,7 @@ from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
 from reconciler.sources.directory import RHYTHM, DirectoryFeed, Rhythm
 from reconciler.sources.generations import CURRENT, Generations, put_file
-from reconciler.sources.listing import Listing, clean, read
+from reconciler.sources.listing import Listing, clean, has_a_name, read
 
 LONGEST_NAME: Final = 240  # bytes; file systems allow 255, and a temporary name needs one more
 
@@ -176,7 +176,7 @@ def _incoming(batch: Batch) -> dict[str, bytes]:
 
 def _place(name: str, path: str) -> str:
     parts = clean(path).split("/")
-    if "\0" in path:
+    if not has_a_name(path):
         raise Invalid(f"{path[:80]!r} is no file's name")
     if any(len(part.encode()) > LONGEST_NAME for part in parts):
         raise Invalid(f"'{path[:80]}…' is too long for a file's name", remedy="choose a shorter one")

@@ -2,7 +2,7 @@
 
 Rules: a file's stamp (inode, size, times) decides whether it must be hashed again; a stamp younger than
 `RACY_NS` is not trusted, since a second write within a clock tick leaves no trace. A folder that
-changes while it is read is read again. Folders whose name begins with a dot are no part of the tree
+changes while it is read is read again. A name that cannot be shown or stored is passed over. Folders whose name begins with a dot are no part of the tree
 (`.git`, `.venv`, Kubernetes' `..data`), nor are editors' temporary files; links are followed, special
 files are not. What cannot be entered is an error and never looks like an empty folder.
 """
@@ -15,8 +15,10 @@ import os
 import re
 import stat
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,8 +27,10 @@ from reconciler.records import dataclass
 
 RACY_NS: Final = 2_000_000_000
 MAX_FILES: Final = 100_000
+MAX_ENTRIES: Final = 2 * MAX_FILES
 MAX_BYTES: Final = 16 << 30
 ATTEMPTS: Final = 5
+NO_NAME: Final = "its name is no UTF-8, or holds control characters: rename it"
 UNREADABLE: Final = "unreadable"  # in place of a digest, where a file may not be opened
 
 _TEMPORARY = re.compile(r".*~|#.*#|\.#.*|\..*\.sw[a-z]|4913|.*\.swp|.*___jb_(tmp|old)___")
@@ -60,7 +64,11 @@ class Listing:
 
     @property
     def digests(self) -> dict[str, str]:
-        return {path: entry.digest for path, entry in self.files.items()}
+        return {path: entry.digest for path, entry in self.files.items() if has_a_name(path)}
+
+    @property
+    def nameless(self) -> list[str]:
+        return sorted(path for path in self.files if not has_a_name(path))
 
     @property
     def revision(self) -> str:
@@ -76,11 +84,16 @@ class Listing:
         return {path: entry.stamp for path, entry in self.files.items()} == stamps
 
 
+def has_a_name(path: str) -> bool:
+    """Whether it is text, without control characters."""
+    return path.isprintable() or all(unicodedata.category(char) not in {"Cc", "Cs"} for char in path)
+
+
 def combined(digests: Mapping[str, str]) -> str:
     """One digest for many files: of their paths and contents."""
     total = hashlib.sha256()
     for path in sorted(digests):
-        total.update(f"{path}\0{digests[path]}\n".encode(errors="surrogateescape"))
+        total.update(f"{path}\0{digests[path]}\n".encode())
     return total.hexdigest()
 
 
@@ -144,9 +157,17 @@ def _below(root: Path, path: str) -> Iterator[tuple[str, Stamp]]:
         yield path, Stamp.of(start)
         return
     stack = [(path, frozenset({(start.st_dev, start.st_ino)}))]
+    looked_at = 0
     while stack:
         folder, above = stack.pop()
-        for entry in _entries(root, folder):
+        entries = _entries(root, folder)
+        looked_at += len(entries)
+        if looked_at > MAX_ENTRIES:  # links can lead to one folder by very many ways
+            raise TooLarge(
+                f"{root / path} holds more than {MAX_ENTRIES} names, each counted by every link that leads to it",
+                remedy="remove links between its folders, or name the folders that hold manifests in `paths`",
+            )
+        for entry in entries:
             name = f"{folder}/{entry.name}" if folder else entry.name
             found = _look(root, name, entry)
             if found is None:
@@ -201,20 +222,26 @@ def _entry(path: Path, stamp: Stamp) -> Entry | None:
     racy = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) < RACY_NS
     try:
         content, opened = load(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return None
-    except OSError as error:
+    except PermissionError as error:
         return Entry(stamp, f"{UNREADABLE}:{error.strerror}", racy=False)
+    except OSError as error:  # a lease, too many open files: no stamp tells when that is over
+        return Entry(stamp, f"{UNREADABLE}:{error.strerror}", racy=True)
     return Entry(stamp, content, racy) if opened == stamp else None
 
 
 def load(path: Path) -> tuple[str, Stamp]:
     """The digest of a file, and the stamp of what was read."""
-    # Without blocking, since it may be a pipe by now, which nobody writes to.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+    with unblocked(path) as file:
         before = os.fstat(file.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise FileNotFoundError(path)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         after = os.fstat(file.fileno())
     return digest, Stamp.of(after) if Stamp.of(before) == Stamp.of(after) else Stamp(0, 0, 0, 0, 0)
+
+
+def unblocked(path: Path) -> FileIO:
+    """The file, open to be read, without waiting: it may be a pipe by now, which nobody writes to."""
+    return FileIO(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))

@@ -8,12 +8,11 @@ save through a link that lies in it.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.errors import Conflict, Missing, Refused
-from reconciler.sources.listing import UNREADABLE, Listing, below, clean, combined, read
+from reconciler.errors import Conflict, Missing, Refused, Unavailable
+from reconciler.sources.listing import UNREADABLE, Listing, below, clean, combined, read, unblocked
 
 
 class LiveTree:
@@ -22,7 +21,7 @@ class LiveTree:
     def __init__(self, root: Path, listing: Listing) -> None:
         self._root = root
         self._digests = listing.digests
-        self.sizes: Mapping[str, int] = {path: entry.stamp.size for path, entry in listing.files.items()}
+        self.sizes: Mapping[str, int] = {path: listing.files[path].stamp.size for path in self._digests}
 
     def read(self, path: str) -> bytes:
         path = clean(path)
@@ -60,11 +59,11 @@ class LiveTree:
 
     def _load(self, path: str) -> bytes:
         try:
-            with os.fdopen(
-                os.open(self._root / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
-            ) as file:
-                return file.read()
+            with unblocked(self._root / path) as file:
+                return file.readall()
         except FileNotFoundError as error:
             raise Missing(f"{self._root / path} does not exist") from error
-        except OSError as error:
+        except (PermissionError, IsADirectoryError) as error:
             raise Refused(f"{self._root / path} cannot be read: {error.strerror}") from error
+        except OSError as error:  # a lease, too many open files
+            raise Unavailable(f"{self._root / path} cannot be read just now: {error.strerror}") from error

@@ -8,7 +8,6 @@ were declared there.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Final
@@ -17,7 +16,7 @@ from reconciler.errors import Missing, Problem, TooLarge
 from reconciler.records import dataclass
 from reconciler.sources.git.objects import FOLDER, LINK, SUBMODULE, Entry, Objects, differences, find
 from reconciler.sources.git.transport import cleaned
-from reconciler.sources.listing import clean
+from reconciler.sources.listing import NO_NAME, clean, has_a_name
 
 MAX_FILES: Final = 200_000
 MAX_TOLD: Final = 20  # notices
@@ -85,9 +84,7 @@ def _start(objects: Objects, tree: str, path: str) -> Entry:
 def _unfit(path: str, entry: Entry) -> str:
     if entry.mode == SUBMODULE:
         return "a submodule: declare its repository as a Source of its own"
-    if not path.isprintable() and any(unicodedata.category(char) in {"Cc", "Cs"} for char in path):
-        return "its name is no UTF-8, or holds control characters: rename it"
-    return ""
+    return "" if has_a_name(path) else NO_NAME
 
 
 def _follow(objects: Objects, tree: str, path: str, files: dict[str, str], notices: dict[str, str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
+import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Conflict, Invalid, Missing, Refused, TooLarge
+from reconciler.errors import Conflict, Invalid, Missing, Refused, TooLarge, Unavailable
 from reconciler.ports.feed import Fetched
 from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed, Rhythm
-from reconciler.sources.listing import MAX_BYTES
+from reconciler.sources.listing import MAX_BYTES, UNREADABLE
 
 HOUR = 3600.0
 WATCH_ONLY = Rhythm(absent=HOUR)
@@ -292,10 +294,16 @@ async def test_what_is_no_part_of_the_tree(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("CORE-01")
-async def test_names_that_are_no_text_are_digested_like_others(tmp_path: Path) -> None:
-    (tmp_path / os.fsdecode(b"\xff\xfe.yaml")).write_text("a: 1")
+async def test_names_that_are_no_text_are_passed_over_and_told(tmp_path: Path) -> None:
+    for name in (b"\xff\xfe.yaml", b"two\nlines", b"caf\xc3\xa9.yaml"):
+        (tmp_path / os.fsdecode(name)).write_text("a: 1")
     async with following(tmp_path) as feed:
-        assert len((await feed.latest()).paths) == 1
+        fetched = await feed.latest()
+        assert fetched.paths.keys() == {"café.yaml"}
+        assert fetched.notices == (
+            "two\\nlines: its name is no UTF-8, or holds control characters: rename it",
+            "\\udcff\\udcfe.yaml: its name is no UTF-8, or holds control characters: rename it",
+        )
 
 
 @pytest.mark.req("CORE-01")
@@ -367,6 +375,57 @@ async def test_an_unreadable_file_is_told_when_it_is_read(tmp_path: Path, unpriv
             fetched.tree.read("b.yaml")
         fetched = await after(feed, lambda: (tmp_path / "b.yaml").chmod(0o644))
         assert fetched.tree.read("b.yaml") == b"b: 1"
+
+
+@pytest.mark.req("CORE-01")
+async def test_what_cannot_be_read_for_a_moment_is_read_again(tmp_path: Path) -> None:
+    """A lease, as Samba takes one: the file's stamp is the same before, meanwhile and after."""
+    file = tmp_path / "a.yaml"
+    file.write_text("a: 1")
+    os.utime(file, (1, 1))
+    ignored = signal.signal(signal.SIGIO, signal.SIG_IGN)  # it asks the holder to let go
+    held = os.open(file, os.O_RDWR)
+    fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    try:
+        async with following(tmp_path, interval_s=0.05) as feed:
+            with pytest.raises(Refused, match="Resource temporarily unavailable"):
+                (await feed.latest()).tree.read("a.yaml")
+            fetched = await after(feed, lambda: fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_UNLCK))
+            while fetched.paths["a.yaml"].startswith(UNREADABLE):
+                await feed.changed()
+                fetched = await feed.latest()
+            assert fetched.tree.read("a.yaml") == b"a: 1"
+            fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            with pytest.raises(Unavailable, match="just now"):
+                fetched.tree.read("a.yaml")
+    finally:
+        os.close(held)
+        signal.signal(signal.SIGIO, ignored)
+
+
+@pytest.mark.req("CORE-01")
+async def test_a_folder_that_is_read_as_a_file_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "apps").mkdir()
+    async with following(tmp_path) as feed:
+        tree = (await feed.latest()).tree
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            with pytest.raises(Refused, match="Is a directory"):
+                tree.read("apps")
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.req("CORE-01")
+async def test_folders_that_link_to_one_another_are_refused_in_bounded_time(tmp_path: Path) -> None:
+    """Twelve of them make 12! ways, none of which is a circle."""
+    names = [str(number) for number in range(12)]
+    for name in names:
+        (tmp_path / name).mkdir()
+        for other in names:
+            (tmp_path / name / other).symlink_to(f"../{other}")
+    async with following(tmp_path) as feed:
+        with pytest.raises(TooLarge, match="more than 200000 names"):
+            await feed.latest()
 
 
 @pytest.mark.req("CORE-01")
