@@ -120,7 +120,7 @@ class Generations:
         if past - {"0"} or any((self.root / _PARTS).iterdir()):
             raise Corrupt(
                 f"{self.root} has lost what '{CURRENT}' in it pointed to",
-                remedy="restore the folder from a backup, its links too, or move it away to begin with nothing",
+                remedy="restore the folder from a backup, links too, or move it away to begin with nothing",
             )
 
     def _point_to(self, generation: str) -> None:

@@ -2,9 +2,10 @@
 
 Rules: a file's stamp (inode, size, times) decides whether it must be hashed again; a stamp younger than
 `RACY_NS` is not trusted, since a second write within a clock tick leaves no trace. A folder that
-changes while it is read is read again. A name that cannot be shown or stored is passed over. Folders whose name begins with a dot are no part of the tree
-(`.git`, `.venv`, Kubernetes' `..data`), nor are editors' temporary files; links are followed, special
-files are not. What cannot be entered is an error and never looks like an empty folder.
+changes while it is read is read again. A name that cannot be shown or stored is passed over. Folders
+whose name begins with a dot are no part of the tree (`.git`, `.venv`, Kubernetes' `..data`), nor are
+editors' temporary files; links are followed, special files are not. What cannot be entered is an error
+and never looks like an empty folder.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from reconciler.records import dataclass
 
 RACY_NS: Final = 2_000_000_000
 MAX_FILES: Final = 100_000
-MAX_ENTRIES: Final = 2 * MAX_FILES
+MAX_NAMES: Final = 2 * MAX_FILES
 MAX_BYTES: Final = 16 << 30
 ATTEMPTS: Final = 5
 NO_NAME: Final = "its name is no UTF-8, or holds control characters: rename it"
@@ -155,18 +156,19 @@ def _below(root: Path, path: str) -> Iterator[tuple[str, Stamp]]:
         raise Refused(f"{root / path} cannot be entered: {error.strerror}") from error
     if stat.S_ISREG(start.st_mode):
         yield path, Stamp.of(start)
-        return
-    stack = [(path, frozenset({(start.st_dev, start.st_ino)}))]
-    looked_at = 0
+    else:
+        yield from _inside(root, path, (start.st_dev, start.st_ino))
+
+
+def _inside(root: Path, path: str, own: tuple[int, int]) -> Iterator[tuple[str, Stamp]]:
+    room = MAX_NAMES
+    stack = [(path, frozenset({own}))]
     while stack:
         folder, above = stack.pop()
         entries = _entries(root, folder)
-        looked_at += len(entries)
-        if looked_at > MAX_ENTRIES:  # links can lead to one folder by very many ways
-            raise TooLarge(
-                f"{root / path} holds more than {MAX_ENTRIES} names, each counted by every link that leads to it",
-                remedy="remove links between its folders, or name the folders that hold manifests in `paths`",
-            )
+        room -= len(entries)
+        if room < 0:
+            raise _too_many_ways(root / path)
         for entry in entries:
             name = f"{folder}/{entry.name}" if folder else entry.name
             found = _look(root, name, entry)
@@ -178,6 +180,14 @@ def _below(root: Path, path: str) -> Iterator[tuple[str, Stamp]]:
                     stack.append((name, above | {own}))
             elif stat.S_ISREG(found.st_mode) and not _TEMPORARY.fullmatch(entry.name):
                 yield name, Stamp.of(found)
+
+
+def _too_many_ways(folder: Path) -> TooLarge:
+    """Links between a few folders make very many ways to each, and none of them need be a loop."""
+    return TooLarge(
+        f"{folder} holds more than {MAX_NAMES} names, each counted by every way to it",
+        remedy="remove links between its folders, or name the folders that hold manifests in `paths`",
+    )
 
 
 def _look(root: Path, name: str, entry: os.DirEntry[str]) -> os.stat_result | None:

@@ -408,11 +408,11 @@ async def test_a_folder_that_is_read_as_a_file_leaves_nothing_open(tmp_path: Pat
     (tmp_path / "apps").mkdir()
     async with following(tmp_path) as feed:
         tree = (await feed.latest()).tree
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(3):
             with pytest.raises(Refused, match="Is a directory"):
                 tree.read("apps")
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.req("CORE-01")

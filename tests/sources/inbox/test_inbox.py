@@ -258,7 +258,9 @@ async def test_nobody_else_can_read_it(inbox: Inbox) -> None:
 
 @pytest.mark.req("CORE-01")
 @pytest.mark.parametrize("lost", [("current",), (".generations",), (".generations", ".parts")])
-async def test_what_has_lost_its_pointer_is_damaged_and_not_empty(inbox: Inbox, lost: tuple[str, ...]) -> None:
+async def test_what_has_lost_its_pointer_is_damaged_and_not_empty(
+    inbox: Inbox, lost: tuple[str, ...]
+) -> None:
     """A copy without links, or without what begins with a dot."""
     await inbox.put(batch("s", "a", "b"))
     for gone in (inbox.folder / name for name in lost):
