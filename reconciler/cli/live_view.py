@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from reconciler.engine.book import Entry
+    from reconciler.engine.entry import Entry
     from reconciler.runtime.node import Node
     from reconciler.views import EventView, SourceView
 

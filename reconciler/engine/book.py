@@ -7,73 +7,26 @@ wished gone stays in it until reality was seen without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from hashlib import sha256
-from json import dumps
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
 
+from reconciler.engine.entry import Entry
 from reconciler.engine.graph import cycles
-from reconciler.engine.wishes import Wishes, written
+from reconciler.engine.relations import Relations
+from reconciler.engine.wishes import Wishes
 from reconciler.model import (
     EMPTY,
-    JsonValue,
     Look,
     Need,
     Origin,
     Ref,
     Resource,
-    Seen,
-    Status,
 )
 from reconciler.ports.kinds import Kinds
 from reconciler.ports.store import Kept, Saved
-
-
-@dataclass(slots=True)
-class Entry:
-    ref: Ref
-    want: Resource[Any] | None = None  # None: wished gone
-    kept: Kept | None = None  # as the store has it once all that was handed to it is written
-    doubts: int = 0  # commits that have failed since all was written: nobody knows what the store has
-    memory: Mapping[str, JsonValue] = field(default=EMPTY)
-    status: Status | None = None
-    seen: Seen[Any] | None = None
-    disowned: bool = False  # the source that it was taken from is known to declare it no more
-    fault: Exception | None = None  # its kind could not even say what belongs to it
-    passed: float = 0.0  # when the last pass ended, on the monotonic clock
-    _digest: str = ""
-
-    @property
-    def digest(self) -> str:
-        """Of the want; worked out when it is first asked for."""
-        if not self._digest and self.want is not None:
-            self._digest = digest(self.want)
-        return self._digest
-
-    @property
-    def generation(self) -> int:
-        """Grows with every change of the wish."""
-        if self.kept is None:
-            return 1
-        moved = self.want is not None and self.kept.digest != self.digest
-        return self.kept.generation + moved
-
-    @property
-    def judged(self) -> Status | None:
-        """Its status, unless that is about an earlier wish."""
-        return self.status if self.status is not None and self.status.generation == self.generation else None
-
-    @property
-    def withdrawn(self) -> bool:
-        """Nobody wants it, and nobody has decided that it goes."""
-        return self.want is None and self.kept is not None and not self.kept.doomed
-
-    def wish(self, want: Resource[Any] | None) -> None:
-        self.want, self._digest, self.disowned = want, "", False
-
 
 _VALUES = attrgetter(*(one.name for one in fields(Entry)))
 
@@ -82,10 +35,7 @@ class Book:
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self._entries: dict[Ref, Entry] = {}
-        self._readers: dict[Ref, dict[Ref, None]] = {}
-        self._looks: dict[Ref, frozenset[Ref]] = {}
-        self._parts: dict[Ref, dict[Ref, None]] = {}
-        self._parents: dict[Ref, Ref] = {}
+        self._relations = Relations()
         self._knots: dict[Ref, tuple[Ref, ...]] = {}
 
     def load(self, saved: Saved) -> None:
@@ -183,13 +133,11 @@ class Book:
         return other
 
     def parts(self, ref: Ref) -> tuple[Ref, ...]:
-        return tuple(sorted(self._parts.get(ref, ())))
+        return self._relations.parts(ref)
 
     def drop(self, ref: Ref) -> None:
         del self._entries[ref]
-        for other in self._looks.pop(ref, ()):
-            self._readers[other].pop(ref, None)
-        self._belong(ref, None)
+        self._relations.drop(ref)
 
     def resource(self, ref: Ref) -> Resource[Any]:
         """The wish for a ref: what is wanted, or the tombstone made from what was."""
@@ -224,7 +172,7 @@ class Book:
         )
 
     def look(self, want: Resource[Any]) -> Mapping[Ref, Look]:
-        looks = self._looks.get(want.ref)
+        looks = self._relations.looks(want.ref)
         if not looks:
             return EMPTY
         found: dict[Ref, Look] = {}
@@ -238,15 +186,15 @@ class Book:
 
     def readers(self, ref: Ref) -> tuple[Ref, ...]:
         """Those whose pure functions may come to another end when this ref changes."""
-        return tuple(self._readers.get(ref, ()))
+        return self._relations.readers(ref)
 
     def dependents(self, ref: Ref) -> tuple[Ref, ...]:
         """What must be gone before this ref may go: what needs it, and its parts.
 
         What it needs in turn, through whatever, is no reason to wait: of a knot somebody must go first.
         """
-        needing = (r for r in self._readers.get(ref, ()) if ref in self._needs(r))
-        return tuple(sorted({*needing, *self._parts.get(ref, ())}.difference(self.knot(ref))))
+        needing = (one for one in self._relations.readers(ref) if ref in self._needs(one))
+        return tuple(sorted({*needing, *self._relations.parts(ref)}.difference(self.knot(ref))))
 
     def knot(self, ref: Ref) -> tuple[Ref, ...]:
         return self._knots.get(ref, ())
@@ -269,37 +217,12 @@ class Book:
                 looks |= self._kinds[ref.kind].looks_at(entry.want)
             except Exception as error:  # noqa: BLE001 - a kind's crash is its ref's trouble, and nobody else's
                 entry.fault = error
-        before = self._looks.get(ref, frozenset())
-        for other in before - looks:
-            self._readers[other].pop(ref, None)
-        for other in looks - before:
-            self._readers.setdefault(other, {})[ref] = None
-        if looks:
-            self._looks[ref] = looks
-        else:
-            self._looks.pop(ref, None)
         whole = entry.want if entry.want is not None else entry.kept
-        self._belong(ref, whole.parent if whole is not None else None)
-
-    def _belong(self, ref: Ref, parent: Ref | None) -> None:
-        before = self._parents.pop(ref, None)
-        if before is not None:
-            self._parts[before].pop(ref, None)
-        if parent is not None:
-            self._parents[ref] = parent
-            self._parts.setdefault(parent, {})[ref] = None
+        self._relations.put(ref, looks, whole.parent if whole is not None else None)
 
     def _tie_knots(self) -> None:
-        with_needs = {ref: tuple(needs) for ref in self._looks if (needs := self._needs(ref))}
+        with_needs = {ref: tuple(needs) for ref in self._relations.looking() if (needs := self._needs(ref))}
         self._knots = {ref: knot for knot in cycles(with_needs) for ref in knot} if with_needs else {}
-
-
-def digest(want: Resource[Any]) -> str:
-    """Tells one wish from another: by what is written in it, not by where."""
-    needs = sorted((*ref, how) for ref, how in want.needs.items())
-    parts = [written(want.wish), dict(want.labels), dict(want.annotations), needs, want.parent]
-    text = dumps(parts, sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode()).hexdigest()[:32]
 
 
 def _same(one: Resource[Any], other: Resource[Any]) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from reconciler.engine.book import Entry
 from reconciler.engine.decide import Decision, Gate
+from reconciler.engine.entry import Entry
 from reconciler.engine.judge import Outcome, judge
 from reconciler.engine.told import described, told
 from reconciler.engine.wishes import written

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from reconciler.engine.book import Book, Entry
+from reconciler.engine.book import Book
 from reconciler.engine.decide import Decision, Gate, Surroundings, decide
+from reconciler.engine.entry import Entry
 from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Ledger, Visit
 from reconciler.engine.wishes import DISABLED, PRUNE_DISABLED

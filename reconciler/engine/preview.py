@@ -11,8 +11,9 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from reconciler.engine.book import Book, Entry
+from reconciler.engine.book import Book
 from reconciler.engine.decide import Gate, Surroundings, decide
+from reconciler.engine.entry import Entry
 from reconciler.engine.graph import dependents
 from reconciler.engine.told import described
 from reconciler.engine.world import World

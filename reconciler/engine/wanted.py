@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from reconciler.engine.book import Book, Entry
+from reconciler.engine.book import Book
+from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
 from reconciler.engine.world import World

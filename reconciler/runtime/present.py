@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reconciler.engine.book import Book, Entry
+from reconciler.engine.book import Book
 from reconciler.engine.diff import plain
+from reconciler.engine.entry import Entry
 from reconciler.engine.preview import Difference, Preview
 from reconciler.engine.told import described
 from reconciler.engine.wishes import written

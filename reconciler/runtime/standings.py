@@ -6,7 +6,7 @@ not judged yet; what keeps a wish from coming into force is told with its reason
 
 from __future__ import annotations
 
-from reconciler.engine.book import Entry
+from reconciler.engine.entry import Entry
 from reconciler.model import Ref
 from reconciler.runtime import present
 from reconciler.runtime.node import ROOT, Node

@@ -10,7 +10,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.engine.book import Entry
+from reconciler.engine.entry import Entry
 from reconciler.engine.graph import order
 from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Ref

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.engine.book import Book, digest
+from reconciler.engine.book import Book
+from reconciler.engine.entry import digest
 from reconciler.engine.wishes import Wishes
 from reconciler.model import Condition, Need, Origin, Ref, Resource, Status
 from reconciler.ports.store import Kept, Saved

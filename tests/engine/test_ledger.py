@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from reconciler.engine.book import Entry
+from reconciler.engine.entry import Entry
 from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Ledger, Visit
 from reconciler.errors import Unavailable

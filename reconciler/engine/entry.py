@@ -1,0 +1,67 @@
+"""What the engine knows of one ref.
+
+Rules: a status counts for the wish that it was judged by, and for no later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+from reconciler.engine.wishes import written
+from reconciler.model import EMPTY, JsonValue, Ref, Resource, Seen, Status
+from reconciler.ports.store import Kept
+
+
+@dataclass(slots=True)
+class Entry:
+    ref: Ref
+    want: Resource[Any] | None = None  # None: wished gone
+    kept: Kept | None = None  # as the store has it once all that was handed to it is written
+    doubts: int = 0  # commits that have failed since all was written: nobody knows what the store has
+    memory: Mapping[str, JsonValue] = field(default=EMPTY)
+    status: Status | None = None
+    seen: Seen[Any] | None = None
+    disowned: bool = False  # the source that it was taken from is known to declare it no more
+    fault: Exception | None = None  # its kind could not even say what belongs to it
+    passed: float = 0.0  # when the last pass ended, on the monotonic clock
+    _digest: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of the want; worked out when it is first asked for."""
+        if not self._digest and self.want is not None:
+            self._digest = digest(self.want)
+        return self._digest
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change of the wish."""
+        if self.kept is None:
+            return 1
+        moved = self.want is not None and self.kept.digest != self.digest
+        return self.kept.generation + moved
+
+    @property
+    def judged(self) -> Status | None:
+        """Its status, unless that is about an earlier wish."""
+        return self.status if self.status is not None and self.status.generation == self.generation else None
+
+    @property
+    def withdrawn(self) -> bool:
+        """Nobody wants it, and nobody has decided that it goes."""
+        return self.want is None and self.kept is not None and not self.kept.doomed
+
+    def wish(self, want: Resource[Any] | None) -> None:
+        self.want, self._digest, self.disowned = want, "", False
+
+
+def digest(want: Resource[Any]) -> str:
+    """Tells one wish from another: by what is written in it, not by where."""
+    needs = sorted((*ref, how) for ref, how in want.needs.items())
+    parts = [written(want.wish), dict(want.labels), dict(want.annotations), needs, want.parent]
+    text = dumps(parts, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()[:32]
