@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.model import PublicKey, Ref
+from reconciler.model import Ref
+from reconciler.public_key import PublicKey
 from reconciler.records import dataclass
 
 

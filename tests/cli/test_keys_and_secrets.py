@@ -22,7 +22,8 @@ from reconciler.drivers.keystore import Keystore, age
 from reconciler.drivers.keystore.values import encrypted
 from reconciler.errors import Invalid
 from reconciler.kinds.secret.spec import SecretSpec
-from reconciler.model import PublicKey, Ref
+from reconciler.model import Ref
+from reconciler.public_key import PublicKey
 
 PLANTED = "planted-7f3a"
 RELEASE = Ref("Key", "default", "release")

@@ -13,9 +13,10 @@ from hashlib import sha256
 
 from reconciler.drivers.keystore import ed25519
 from reconciler.errors import Invalid, NotFound, Refused
-from reconciler.model import PublicKey, Ref
+from reconciler.model import Ref
 from reconciler.ports.keys import KnownKey, RetiredKey, Standing
 from reconciler.ports.secrets import KnownSecret
+from reconciler.public_key import PublicKey
 
 BEGIN, END = "-----BEGIN AGE ENCRYPTED FILE-----\n", "\n-----END AGE ENCRYPTED FILE-----\n"
 HEADER = b"age-encryption.org/v1\n-> fake\n"

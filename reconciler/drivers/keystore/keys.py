@@ -16,8 +16,9 @@ from reconciler.drivers.keystore.folder import Folder
 from reconciler.drivers.keystore.identity import Identity
 from reconciler.drivers.keystore.shelf import Record, Shelf
 from reconciler.errors import Conflict, NotFound, Refused
-from reconciler.model import PublicKey, Ref
+from reconciler.model import Ref
 from reconciler.ports.keys import KnownKey, RetiredKey, Standing
+from reconciler.public_key import PublicKey
 
 
 class Pair(Record):

@@ -20,7 +20,6 @@ from reconciler.model import (
     JsonValue,
     Owner,
     Plan,
-    PublicKey,
     Ref,
     Resource,
     Seen,
@@ -30,6 +29,7 @@ from reconciler.model import (
 from reconciler.ports.clock import Clock
 from reconciler.ports.keys import Keys, KnownKey, Standing
 from reconciler.ports.kind import Kind
+from reconciler.public_key import PublicKey
 
 
 @dataclass(frozen=True, slots=True)

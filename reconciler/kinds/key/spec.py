@@ -9,7 +9,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from reconciler.errors import Invalid
-from reconciler.model import PublicKey, Spec
+from reconciler.model import Spec
+from reconciler.public_key import PublicKey
 
 ROLES = {
     "creator": "signs the packages that it publishes",

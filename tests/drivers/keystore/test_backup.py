@@ -14,8 +14,9 @@ from reconciler.drivers.keystore import Keystore, age
 from reconciler.drivers.keystore.backup import Backup
 from reconciler.drivers.keystore.keys import KeyRecord, Pair
 from reconciler.errors import Conflict, Invalid, NotFound
-from reconciler.model import PublicKey, Ref
+from reconciler.model import Ref
 from reconciler.ports.keys import KnownKey, RetiredKey, Standing
+from reconciler.public_key import PublicKey
 
 RELEASE = Ref("Key", "default", "release")
 OTHER = Ref("Key", "team", "other")

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from reconciler.errors import Invalid, NotFound, Refused
-from reconciler.model import PublicKey, Ref
+from reconciler.model import Ref
 from reconciler.ports.keys import RetiredKey, Standing
+from reconciler.public_key import PublicKey
 from tests.drivers.keystore.stores import Store
 
 RELEASE = Ref("Key", "default", "release")

@@ -16,8 +16,9 @@ from reconciler.drivers.keystore.fake import FakeKeys
 from reconciler.engine.diff import diff
 from reconciler.kinds.key import Key, KeyState, Uses
 from reconciler.kinds.key.spec import ROLES, KeySpec
-from reconciler.model import EMPTY, Case, DeletionPolicy, Origin, PublicKey, Ref, Resource, Seen
+from reconciler.model import EMPTY, Case, DeletionPolicy, Origin, Ref, Resource, Seen
 from reconciler.ports.keys import Keys, Standing
+from reconciler.public_key import PublicKey
 
 RELEASE = Ref("Key", "default", "release")
 KIND = Key()

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Failed, Invalid, Missing, Refused
-from reconciler.model import PublicKey, Ref
+from reconciler.model import Ref
+from reconciler.public_key import PublicKey
 from reconciler.sources.git import Access
 from reconciler.sources.git.sshsig import BEGIN, END, SshSignature
 from tests.sources.git.conftest import FeedMaker
