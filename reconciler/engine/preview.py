@@ -74,7 +74,7 @@ async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> tuple[
         case: Case[Any, Any] = Case(want, seen, book.look(want), memory)
         decision = decide(kind, case, Surroundings(cycle=book.knot(ref), living=living))
     except Problem as problem:
-        return "change" if present else "add", (), problem.message
+        return "change" if present or book[ref].kept is not None else "add", (), problem.message
     if not decision.changes:
         return _by_inventory(book[ref], present=present), (), decision.message
     reason = decision.message if decision.gate is not Gate.OPEN else ""

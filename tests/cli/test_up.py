@@ -212,7 +212,9 @@ def test_the_log_has_the_form_that_the_settings_say(node: RunningNode, form: str
 def test_what_an_ended_node_was_told_still_counts(node: RunningNode) -> None:
     """Its folder is read by nobody then, and what was taken from it is no less wished."""
     manifest = node.place / "release.yaml"
-    manifest.write_text(f"{key('release')}---\n{service('web', uuid4().hex, dependsOn=['key/release'])}")
+    web = service("web", uuid4().hex, dependsOn=["key/release"], restartOn=["conf"])
+    manifest.write_text(f"{key('release')}---\n{web}")
+    (node.place / "conf").write_text("1")
     node.start()
     until(lambda: node.answers() and node.converged({"key/release", "service/web"}), "it is up")
     node.stop()

@@ -385,6 +385,9 @@ async def test_a_preview_goes_by_what_an_unread_source_said_last() -> None:
     assert sorted(ref.name for ref in standing.resources) == ["a", "b"]
     preview = await engine.preview([of("two", "2", c=3)], [named(name) for name in "abc"])
     assert {d.ref.name: d.action for d in preview.differences} == {"a": "none", "b": "none", "c": "add"}
+    blind = snapshot({"a": thing(follows="zzz")}, source="two", revision="3")
+    found = (await engine.preview([blind, of("one")], [named("a")])).differences[0]
+    assert (found.action, found.reason) == ("change", "thing/a follows zzz, which is not there")
     await engine.submit(of("one", "2", a=1, b=2))
     assert engine.standing("one") == engine.snapshot("one")
     assert engine.standing("three") is None

@@ -68,11 +68,16 @@ def real(step: Start, path: str) -> str:
     return step.tree.folder(f"{step.folder}/{path}" if step.folder else path)
 
 
-def digests(want: Resource[ServiceSpec]) -> Mapping[str, str]:
-    """The content digests of the files beside the manifest that a restart must follow."""
+def digests(want: Resource[ServiceSpec], known: Mapping[str, str]) -> Mapping[str, str]:
+    """The content digests of the files beside the manifest that a restart must follow.
+
+    `known` are those that it was started with. They stand in as long as nobody has read the source.
+    """
     if want.spec is None or not want.spec.restart_on:
         return EMPTY
     tree = want.origin.tree
+    if tree is None and known.keys() == set(want.spec.restart_on):
+        return known
     if tree is None:
         raise Invalid(f"{want.ref}: restartOn names files, but its manifest came without any")
     return {path: tree.digest(beside(want, path)) for path in want.spec.restart_on}

@@ -87,17 +87,16 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         processes = await uses.processes.fresh() if fresh else uses.processes.processes()
         process = processes.get(_id(want.ref))
         now = uses.clock.now()
-        inputs = digests(want)
         if process is None:
             wished = want.spec is not None and want.spec.state is State.STOPPED
             actual = Running(Phase.STOPPED) if wished else None
-            return Seen(actual, Owner.NONE, now, inputs)
+            return Seen(actual, Owner.NONE, now, digests(want, EMPTY))
         health = uses.processes.health(process.id)
         actual = as_cared_for(process.care, PHASES[process.state])
         facts = _facts(process)
         if health is not None:
             facts |= {"health": health.state, "health_message": health.message}
-        return Seen(actual, Owner.OURS, now, inputs, facts)
+        return Seen(actual, Owner.OURS, now, digests(want, actual.inputs), facts)
 
     def log(
         self, ref: Ref, uses: Uses, *, tail: int | None, follow: bool, since: datetime | None

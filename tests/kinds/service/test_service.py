@@ -259,9 +259,10 @@ def test_files_beside_the_manifest_are_named_and_found(tmp_path: Path) -> None:
     assert KIND.files(wish) == ("./run", "app", "conf")
     assert KIND.files(spec(command=["/bin/true"], cwd="/")) == ()
     tree = StoredTree({"apps/run": b"x", "apps/conf": b"1", "apps/app/a": b""}, EMPTY, tmp_path)
-    assert launching.digests(wanted(wish, tree=tree)).keys() == {"conf"}
+    assert launching.digests(wanted(wish, tree=tree), {"conf": "old"}).keys() == {"conf"}
     with pytest.raises(Invalid, match="restartOn names files"):
-        launching.digests(wanted(wish))
+        launching.digests(wanted(wish), {"other": "old"})
+    assert launching.digests(wanted(wish), {"conf": "old"}) == {"conf": "old"}, "its source is not read yet"
     start = Start(settled(spec()), tree=tree, folder="apps")
     assert Path(launching.real(start, "run")).read_bytes() == b"x"
     assert launching.real(start, "/bin/true") == "/bin/true"
