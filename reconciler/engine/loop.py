@@ -15,7 +15,7 @@ from reconciler.engine.book import Book
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.passes import Passed, Passes
 from reconciler.engine.preview import Preview, preview
-from reconciler.engine.wanted import Wanted
+from reconciler.engine.wanted import AskOthers, Wanted
 from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import STEADY, Pace, Workers
 from reconciler.engine.world import World
@@ -151,6 +151,21 @@ class Engine:
         for ref in others:
             self._workers.wake(ref)
 
+    # ------------------------------------------------------------------------------- looks at the sources
+
+    def ask_others(self, ask: AskOthers) -> None:
+        """Call this when a source has withdrawn something, for another one may have it by now."""
+        self._wanted.ask_others(ask)
+
+    @property
+    def moment(self) -> int:
+        """To be told with a look at a source that begins now."""
+        return self._wanted.moment
+
+    def looked(self, source: str, moment: int) -> None:
+        """A look at a source that began at this moment has come to an end."""
+        self._wanted.looked(source, moment)
+
     # ------------------------------------------------------------------------------------- what is due
 
     def wake(self, ref: Ref) -> None:
@@ -176,6 +191,8 @@ class Engine:
         entry = self._book.get(ref)
         if entry is None:
             return Passed(gone=True)
+        if stays_s := self._wanted.stays_for(ref):
+            return Passed(again_s=stays_s)
         if entry.withdrawn and not await self._wanted.give_up(entry):
             passed = await self._passes.glance(entry)
         else:

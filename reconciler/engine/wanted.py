@@ -1,8 +1,8 @@
 """What is wanted: the snapshots of all sources, what people have overridden, and what is to go.
 
-Rules: one decision at a time, and it is durable before it is in force; whatever ends by the clock ends by
-itself, even when the wall clock jumps; after the loss of the store nothing goes away until a person says
-so when all can be told.
+Rules: one decision at a time, and it is durable before it is in force; what one source withdraws, the others
+are asked for; whatever ends by the clock ends by itself, even when the wall clock jumps; after the loss of
+the store nothing goes away until a person says so when all can be told.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from reconciler.engine.book import Book
 from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
+from reconciler.engine.withdrawals import Withdrawals
 from reconciler.engine.world import World
 from reconciler.errors import NotFound, Unavailable
 from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Resource, Snapshot, source_ref
@@ -28,6 +29,8 @@ NOT_READ = Unavailable("not read yet")  # so nothing is concluded from what is n
 
 Moved = Callable[[Iterable[Ref], Iterable[Ref]], None]
 """Tells which wishes are new, and which refs have only a reason to look."""
+AskOthers = Callable[[str], None]
+"""A source has withdrawn something: let all others be looked at, for it may have moved there."""
 
 
 class Wanted:
@@ -39,6 +42,8 @@ class Wanted:
         self._snapshots: Mapping[str, Snapshot] = EMPTY
         self._overrides: dict[str, Override] = {}
         self._rebuilt = False
+        self._withdrawals = Withdrawals()
+        self._ask_others: AskOthers | None = None
         self._unasked: list[str] = []  # kinds that have not told yet what of ours there is
         self._deciding = asyncio.Lock()
         self._timed = asyncio.Event()
@@ -115,13 +120,37 @@ class Wanted:
             await self._decide(wishes, doomed, *([Note("rebuilt", None)] if confirmed else []))
             self._rebuilt = self._rebuilt and not confirmed
             self._snapshots = self._with([snapshot])
+            self._withdraw(snapshot.source, answer.removes, wishes)
             self._adopt(wishes)
             return answer
 
-    def foreseen(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
-        """What would be wanted with these, once every source is read and says what it said last."""
-        told = {one.source for one in snapshots}
-        return self.weighed(*snapshots, *(one for name, one in self._recalled().items() if name not in told))
+    def _withdraw(self, source: str, doomed: Iterable[Ref], wishes: Wishes) -> None:
+        """Its word brings these wishes: what had a wish and has none, and what it decides to take away."""
+        wants = wishes.wants
+        unwished = [entry.ref for entry in self._book if entry.want is not None and entry.ref not in wants]
+        if withdrawn := [*unwished, *doomed]:
+            self._withdrawals.note(withdrawn, source, self._world.clock.monotonic())
+            if self._ask_others is not None:
+                self._ask_others(source)
+
+    def ask_others(self, ask: AskOthers) -> None:
+        self._ask_others = ask
+
+    @property
+    def moment(self) -> int:
+        """Names the withdrawals until now: a look that begins at it knows of them."""
+        return self._withdrawals.moment
+
+    def looked(self, source: str, moment: int) -> None:
+        """What there was to read of this source at that moment is in force, or held for a reason."""
+        self._moved((), self._withdrawals.looked(source, moment))
+
+    def stays_for(self, ref: Ref) -> float:
+        """Seconds for which what was withdrawn stays at most, since another source may have it by now."""
+        if ref not in self._withdrawals:
+            return 0.0
+        others = self.wishes.sources.difference(self.unread)  # what is not read yet is waited for anyway
+        return self._withdrawals.stays_for(ref, others, self._world.clock.monotonic())
 
     def weighed(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
         """What would be wanted with these, and whether it may be. Changes nothing."""
@@ -136,6 +165,11 @@ class Wanted:
             rebuilt=self._rebuilt,
             deleted=frozenset().union(*(one.deleted for one in snapshots)),
         )
+
+    def foreseen(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
+        """What would be wanted with these, once every source is read and says what it said last."""
+        told = {one.source for one in snapshots}
+        return self.weighed(*snapshots, *(one for name, one in self._recalled().items() if name not in told))
 
     async def forget_source(self, name: str) -> None:
         async with self._deciding:
@@ -186,6 +220,7 @@ class Wanted:
         at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process
         self._hold(wishes)
         moved = self._book.wish(wishes)
+        self._withdrawals.forget(wishes.wants)
         withdrawn = [entry.ref for entry in self._book if entry.want is None]
         self._moved(
             moved, [*withdrawn, *(ref for source, _ in at_odds if (ref := source_ref(source)) in self._book)]

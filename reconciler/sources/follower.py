@@ -40,7 +40,7 @@ class Follower:
         self._ended = False
         self._allowed = False  # what the next round finds may remove much
         self._failures = 0  # in a row
-        self._grace_s = means.grace_s
+        self._intake, self._grace_s = means.intake, means.grace_s
         self._patient = False  # nothing is in force yet, so a slow source is not waited for
         self._asked: list[asyncio.Future[SourceState]] = []
         self._answering: list[asyncio.Future[SourceState]] = []  # by the round under way
@@ -112,10 +112,12 @@ class Follower:
 
     async def _round(self) -> bool:
         allowed, self._allowed = self._allowed, False  # whatever comes of this round: it was said of this one
+        moment = self._intake.moment
         await self._close_old_feeds()
         await self._uptake.load()
         if self.state.config.suspended:
             await self._uptake.restore(self._feed)
+            self._intake.looked(self.state.config.name, moment)
             return True
         try:
             latest = await self._latest()
@@ -129,6 +131,7 @@ class Follower:
         self._patient = True
         settled = await self._uptake.consider(latest, self._feed, allowed=allowed)
         self._failures = 0 if settled else self._failures + 1
+        self._intake.looked(self.state.config.name, moment)
         await self._feed.collect({self._uptake.revision, latest.revision})
         return settled
 

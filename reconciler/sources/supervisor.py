@@ -30,6 +30,7 @@ class Supervisor:
         self._closed = False
         self._awaited: list[asyncio.Future[None]] = []  # by those who wait for a source to be followed
         self._subscribers: list[Callable[[str], None]] = []
+        means.intake.ask_others(self._look_at_others)
 
     async def configure(self, config: SourceConfig) -> None:
         """Follow this source from now on, or go on following it like this."""
@@ -96,6 +97,11 @@ class Supervisor:
 
     def subscribe(self, changed: Callable[[str], None]) -> None:
         self._subscribers.append(changed)
+
+    def _look_at_others(self, source: str) -> None:
+        for name, (follower, _) in self._followed.items():
+            if name != source:
+                follower.poke()
 
     def _follower(self, name: str) -> Follower:
         if name not in self._followed:

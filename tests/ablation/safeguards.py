@@ -141,6 +141,11 @@ SAFEGUARDS = (
         BySeed("and nobody has read them"),
     ),
     Planted(
+        "what is withdrawn stays until the other sources were looked at again: it may have moved there",
+        Edit("engine/loop.py", "if stays_s := self._wanted.stays_for(ref):", "if stays_s := 0.0:"),
+        BySeed("and may have moved to"),
+    ),
+    Planted(
         "a removal is decided, durably, before it begins",
         Edit(
             "engine/ledger.py",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from reconciler.engine.withdrawals import PATIENCE_S
 from reconciler.errors import Failed, Misplaced, NotFound, Place, Unavailable
 from reconciler.model import JsonValue, Override, Resource, Seen, Snapshot
 from reconciler.ports.kinds import Kinds
@@ -50,6 +51,73 @@ async def test_a_ref_may_move_from_one_source_to_another() -> None:
     await house.settled()
     assert house.outside.bodies[named("a")].uid == uid
     assert house.engine.book.inventory[named("a")].source == "two"
+
+
+@virtual
+async def test_it_may_be_read_first_where_it_is_no_more() -> None:
+    house = House()
+    engine = await house.start()
+    asked: list[str] = []
+    engine.ask_others(asked.append)
+    for one in (root("one", "two"), of("one", a=1), of("two")):
+        await engine.submit(one)
+    await house.settled()
+    uid = house.outside.bodies[named("a")].uid
+    early = engine.moment
+    assert (await engine.submit(of("one", "2"))).removes == (named("a"),)
+    assert asked == ["one"]
+    engine.looked("two", early)
+    await asyncio.sleep(1.0)
+    assert house.value("a") == 1, "that look began before it was withdrawn"
+    moment = engine.moment
+    await engine.submit(of("two", "2", a=1))
+    engine.looked("two", moment)
+    await house.settled()
+    assert house.outside.bodies[named("a")].uid == uid
+    assert engine.book.inventory[named("a")].source == "two"
+
+
+@virtual
+async def test_what_has_moved_nowhere_goes_as_soon_as_the_others_were_looked_at() -> None:
+    house = House()
+    await with_sources(house, root("one", "two", "three"), of("one", a=1), of("two"), of("three"))
+    await house.engine.submit(of("one", "2"))
+    for name in ("two", "three"):
+        await asyncio.sleep(0.1)
+        assert house.value("a") == 1
+        house.engine.looked(name, house.engine.moment)
+    await asyncio.sleep(0.1)
+    assert house.value("a") is None
+
+
+@virtual
+async def test_whoever_does_not_answer_is_not_waited_for_long() -> None:
+    house = House()
+    await with_sources(house, root("one", "two"), of("one", a=1), of("two"))
+    await house.engine.submit(of("one", "2"))
+    await asyncio.sleep(PATIENCE_S - 0.1)
+    assert house.value("a") == 1
+    await asyncio.sleep(0.2)
+    assert house.value("a") is None
+
+
+@virtual
+async def test_where_there_is_no_other_source_nothing_is_waited_for() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1))
+    await house.engine.submit(of("one", "2"))
+    await asyncio.sleep(0.1)
+    assert house.value("a") is None
+
+
+@virtual
+async def test_what_comes_back_at_once_is_not_waited_for() -> None:
+    house = House()
+    await with_sources(house, root("one", "two"), of("one", a=1), of("two"))
+    await house.engine.submit(of("one", "2"))
+    await house.engine.submit(of("one", "3", a=2))
+    await asyncio.sleep(0.1)
+    assert house.value("a") == 2
 
 
 @virtual

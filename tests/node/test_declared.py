@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.node.committed import source
+from tests.node.committed import NAME, committed, source
 from tests.node.running import RunningNode, hurt, key, processes, running_node, service, until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-01", "TST-47")]
@@ -59,7 +59,8 @@ def _role(node: RunningNode) -> str:
 
 
 def _source_of(node: RunningNode, ref: str) -> str:
-    return str(node.resources()[ref]["origin"]["source"])
+    found = node.resources().get(ref)
+    return str(found["origin"]["source"]) if found is not None else ""
 
 
 @pytest.mark.req("CORE-06", "CORE-09")
@@ -253,3 +254,64 @@ def test_drift_is_mended_and_a_second_look_does_nothing() -> None:
         events = node.ask("/events/history", {"cursor": str(newest), "limit": "100"})["data"]
         assert [one["event"] for one in events] == ["operation.reconcile"]
         assert set(processes(marker)) == again
+
+
+@pytest.mark.req("CORE-02", "CORE-09")
+def test_a_file_moved_from_folder_to_folder_moves_no_process() -> None:
+    """One `mv`, to where no watch tells of it: the folder that it leaves is read long before the other."""
+    marker = f"mark-{uuid4().hex}"
+    with running_node() as node:
+        one, two = folders(node, "one", "two")
+        hidden = node.place.parent / "hidden"
+        hidden.mkdir()
+        (two / "link").symlink_to(hidden)
+        (one / "web.yaml").write_text(service("web", marker))
+        for folder in (one, two):
+            (folder / "stays.yaml").write_text(key(f"stays-in-{folder.name}"))
+        everything = {"service/web", "key/stays-in-one", "key/stays-in-two"}
+        node.start()
+        until(lambda: node.converged(everything), "it is up")
+        before = set(processes(marker))
+        for _ in range(3):
+            (one / "web.yaml").rename(hidden / "web.yaml")
+            _moves_to(node, "two")
+            until(lambda: node.converged(everything), "and all is well")
+            assert set(processes(marker)) == before
+            (hidden / "web.yaml").rename(one / "web.yaml")
+            until(lambda: node.source("one").get("resources") == 2, "it is back")
+            node.command("reconcile", "source/two")
+            _moves_to(node, "one")
+            assert set(processes(marker)) == before
+
+
+@pytest.mark.needs("git")
+@pytest.mark.req("CORE-02", "CORE-09")
+def test_what_a_folder_gives_up_is_looked_for_in_a_repository_that_is_rarely_asked() -> None:
+    marker = f"mark-{uuid4().hex}"
+    with committed({"stays.yaml": key("stays")}) as scene:
+        node = scene.node
+        (node.place / "web.yaml").write_text(service("web", marker))
+        until(lambda: node.converged({"service/web", "key/stays"}), "it is up")
+        before = set(processes(marker))
+        scene.repository.commit({"web.yaml": service("web", marker)}, "Take it over")
+        (node.place / "web.yaml").unlink()
+        _moves_to(node, NAME)
+        until(lambda: node.converged({"service/web", "key/stays"}), "and all is well")
+        assert set(processes(marker)) == before
+
+
+@pytest.mark.needs("git")
+@pytest.mark.req("CORE-02", "CORE-09")
+def test_a_repository_that_cannot_be_asked_holds_no_removal_up_for_long() -> None:
+    with committed({"stays.yaml": key("stays")}) as scene:
+        node = scene.node
+        (node.place / "goes.yaml").write_text(key("goes"))
+        until(lambda: node.converged({"key/goes", "key/stays"}), "both")
+        scene.repository.folder.rename(scene.repository.folder.with_name("away"))
+        (node.place / "goes.yaml").unlink()
+        until(lambda: node.has({"key/stays"}), "it goes all the same")
+        until(lambda: bool(node.source(NAME).get("error")), "and why it took a moment can be told")
+
+
+def _moves_to(node: RunningNode, source_name: str) -> None:
+    until(lambda: _source_of(node, "service/web") == source_name, f"it is declared by {source_name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from reconciler.errors import Misplaced, Place
 from reconciler.model import NODE_SOURCE, DeletionPolicy, Origin, Ref, Resource, Snapshot, Spec
@@ -50,6 +50,8 @@ class Repo:
 class Committer:
     """Edits the repositories."""
 
+    kinds: ClassVar[Kinds] = KINDS
+
     def __init__(self, random: Random) -> None:
         self._random = random
         self.repos = {name: Repo(name) for name in SOURCES}
@@ -88,6 +90,24 @@ class Committer:
             )[0]
             edits.append(edit)
         return self.commit(name, *edits, allow=random.random() < 0.15)
+
+    def move(self) -> str:
+        """One document, from one repository to another, both at once."""
+        names = [name for name in self.repos if name != NODE_SOURCE]
+        here, there = self._random.sample(names, 2)
+        free = [ref for ref in self.repos[here].documents if ref not in self.repos[there].documents]
+        if not free:
+            return "nothing to move"
+        ref = self._random.choice(sorted(free))
+        moved = self.repos[here].documents[ref]
+
+        def leave(repo: Repo) -> None:
+            del repo.documents[ref]
+
+        def arrive(repo: Repo) -> None:
+            repo.declare(ref, moved.wish, dict(moved.annotations), self.kinds)
+
+        return f"{self.commit(here, leave)}; {self.commit(there, arrive)}"
 
     def _fill(self, repo: Repo) -> None:
         for _ in range(self._random.randint(1, 6)):

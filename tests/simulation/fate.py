@@ -31,9 +31,9 @@ class Fate:
             (
                 self._commit, self._drift, self._foreign, self._crash, self._outage, self._override,
                 self._end_override, self._request, self._rotate, self._jump, self._pause, self._unreadable,
-                self._lose_store, self._allow,
+                self._lose_store, self._allow, self._move,
             ),
-            (30, 10, 6, 6, 6, 6, 3, 3, 3, 3, 8, 3, 0.4, 2),
+            (30, 10, 6, 6, 6, 6, 3, 3, 3, 3, 8, 3, 0.4, 2, 6),
         )[0]  # fmt: skip
         said = await deed()
         self._node.witness.note(f"DEED {said}")
@@ -114,3 +114,6 @@ class Fate:
     async def _allow(self) -> str:
         name = self._random.choice(tuple(self._node.committer.repos))
         return self._node.committer.commit(name, allow=True)
+
+    async def _move(self) -> str:
+        return self._node.committer.move()

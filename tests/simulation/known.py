@@ -51,3 +51,7 @@ class Known(Protocol):
     def unread(self) -> frozenset[str]:
         """Those that were declared to this process, and were not read by it."""
         ...
+
+    def unasked(self, ref: Ref) -> frozenset[str]:
+        """Those that may have what was withdrawn, and that there was no time to look at since."""
+        ...

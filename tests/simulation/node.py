@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import ClassVar
 
 from reconciler.engine.loop import Engine, Pace
+from reconciler.engine.withdrawals import PATIENCE_S
 from reconciler.engine.world import World
 from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import NODE_SOURCE, Override, Ref, Snapshot
@@ -52,6 +55,8 @@ class Node:
         self.committer = self._committer(Random(random.random()))
         self.store = MemoryStore()
         self.life: Life | None = None
+        self._withdrawn: dict[Ref, tuple[float, str]] = {}  # when, and by which source
+        self._looks: dict[str, float] = {}  # when the last one that has ended began
 
     def _committer(self, random: Random) -> Committer:
         return Committer(random)
@@ -96,6 +101,13 @@ class Node:
 
     def unread(self) -> frozenset[str]:
         return sources_in(self._wants_aloud()) - self.read()
+
+    def unasked(self, ref: Ref) -> frozenset[str]:
+        withdrawn, by = self._withdrawn.get(ref, (-inf, ""))
+        if _now() >= withdrawn + PATIENCE_S:
+            return frozenset()
+        others = self.reached() & self.read() - {NODE_SOURCE, by}
+        return frozenset(name for name in others if self._looks.get(name, -inf) < withdrawn)
 
     def _in_force(self) -> list[Override]:
         return [one for one in self.overrides.values() if one.id not in self.witness.ended]
@@ -169,7 +181,12 @@ class Node:
         self.witness.note(f"submitted {snapshot.revision}: {answer}")
         if answer.accepted:
             self.accepted.take(snapshot, read_before=read_before)
+            self._withdrawn |= dict.fromkeys(answer.removes, (_now(), snapshot.source))
             self.witness.heard()
+
+    def looked(self, source: str, began: float) -> None:
+        """At all that its repository holds."""
+        self._looks[source] = began
 
     def removed(self, source: str) -> None:
         """Nobody follows it any more."""
@@ -208,6 +225,7 @@ class Life:
         self._make_engine = make_engine
         self._feeds: dict[str, asyncio.Task[None]] = {}
         self._repos: dict[str, str] = {}
+        self._asked: dict[str, asyncio.Event] = {}  # to look before the time has come
         self._tasks: list[asyncio.Task[None]] = []
         self.engine: Engine | None = None
 
@@ -253,6 +271,7 @@ class Life:
             engine = self._make_engine(world, PACE)
             try:
                 await engine.start()
+                engine.ask_others(self._ask_others)
                 break
             except (Problem, OSError, RuntimeError):
                 await asyncio.sleep(1.0)
@@ -269,6 +288,7 @@ class Life:
         if self._repos.get(name) != repo:
             await self.remove(name)
             self._repos[name] = repo
+            self._asked[name] = asyncio.Event()
             self._feeds[name] = asyncio.create_task(self._feed(name))
 
     async def remove(self, name: str) -> None:
@@ -281,12 +301,19 @@ class Life:
             await self.engine.forget_source(name)
             self._node.removed(name)
 
+    def _ask_others(self, source: str) -> None:
+        for name, asked in self._asked.items():
+            if name != source:
+                asked.set()
+
     async def _feed(self, name: str) -> None:
         """Fetch, submit, wait for the next revision; a fault is a reason to try again."""
         node, engine = self._node, self.engine
         assert engine is not None
-        repo, last = node.committer.repos[name], -1
+        repo, last, asked = node.committer.repos[name], -1, self._asked[name]
         while True:
+            asked.clear()
+            moment, began = engine.moment, _now()
             if repo.readable and repo.revision != last:
                 snapshot = repo.snapshot()
                 answer = await self._submit(engine, snapshot)
@@ -296,7 +323,13 @@ class Life:
                 if answer is not None and not answer.accepted and restored and engine.snapshot(name) is None:
                     while await self._submit(engine, restored) is None:  # noqa: ASYNC110 - time is virtual
                         await asyncio.sleep(1.0)
-            await asyncio.sleep(node._random.uniform(0.5, 1.0) * (POLL_S if repo.revision == last else 2.0))
+            if repo.readable and repo.revision == last:
+                node.looked(name, began)
+                engine.looked(name, moment)
+            pause = node._random.uniform(0.5, 1.0) * (POLL_S if repo.revision == last else 2.0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await asked.wait()
 
     async def _submit(self, engine: Engine, snapshot: Snapshot) -> Submission | None:
         node, known = self._node, engine.snapshot(snapshot.source) is not None
@@ -311,3 +344,7 @@ class Life:
                 node.witness.submitting.remove(submission)
         node.submitted(snapshot, answer, read_before=known)
         return answer
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

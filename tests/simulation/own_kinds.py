@@ -37,6 +37,8 @@ def ref_of(name: str) -> Ref:
 
 
 class OwnCommitter(Committer):
+    kinds: ClassVar[Kinds] = ALL
+
     def anything(self) -> str:
         if self._random.random() < 0.4:
             return super().anything()

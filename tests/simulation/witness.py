@@ -151,11 +151,13 @@ class Witness:
                 self.fail(f"{ref} acts while {need} is not {how}")
 
     def _may_go(self, ref: Ref, begun: Pass) -> None:
-        """What is removed is not to be left as it is, wanted by nobody unread, and needed no more."""
+        """What is removed is not to be left, wanted by nobody unread or unasked, and needed no more."""
         if is_left(begun.want):
             self.fail(f"{ref} is removed, and was to be left as it is")
         if unread := begun.unread & self._known.unread():
             self.fail(f"{ref} is removed while {sorted(unread)} may want it, and nobody has read them")
+        if unasked := self._known.unasked(ref):
+            self.fail(f"{ref} is removed, and may have moved to {sorted(unasked)}")
         wants = self._known.wants()
         for other, row in begun.rows.items():
             now, body = self.rows.get(other), self.bodies.get(other)
