@@ -16,6 +16,7 @@ from api.pages import Limit, Stretch
 from api.routes import TheClosing, TheDesk
 from api.stream import SSE, Stream
 from reconciler.ports.store import EventFilter
+from reconciler.store.tail import RESET
 from reconciler.views import EventView
 
 Names = Annotated[
@@ -102,15 +103,15 @@ async def _frames(
     if lost is not None:
         yield _reset(after, lost)
     async for event in desk.follow(after, only):
-        name = event["event"].encode()
-        yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event["id"], name, encode_json(event))
+        name, told = event["event"], event["data"] if event["event"] == RESET else event
+        yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event["id"], name.encode(), encode_json(told))
 
 
 def _reset(after: int, lost: tuple[int, int, int]) -> bytes:
     """What the reader has seen last is kept no more: it must read anew what it wants to know."""
     asked, oldest, newest = lost
     told = {"last_event_id": asked, "oldest": oldest, "newest": newest}
-    return b"id: %d\nevent: stream.reset\ndata: %s\n\n" % (after, encode_json(told))
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (after, RESET.encode(), encode_json(told))
 
 
 def _listed(given: list[str] | None) -> tuple[str, ...]:

@@ -163,7 +163,10 @@ class Store(Protocol):
         ...
 
     def follow(self, after: int, only: EventFilter = ...) -> AsyncIterator[Event]:
-        """The log from `after` on, then live, without end, without loss, without doubles."""
+        """The log from `after` on, then live, without end, without loss, without doubles.
+
+        Who falls behind what is kept gets a `stream.reset` in place of what is lost; 0 is where it begins.
+        """
         ...
 
     async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:

@@ -93,7 +93,9 @@ class MemoryStore:
         wanted = matcher(only)
         later = (event for event in islice(self._events, start, None) if wanted(event))
         found = tuple(islice(later, max(limit, 0)))
-        return Page(found, found[-1].id if 0 < len(found) == limit else max(after, self._last_event))
+        end = found[-1].id if 0 < len(found) == limit else max(after, self._last_event)
+        oldest = self._events[0].id if self._events else self._last_event + 1
+        return Page(found, end, oldest, self._last_event)
 
     async def event_ids(self) -> tuple[int, int]:
         return (self._events[0].id, self._events[-1].id) if self._events else (0, 0)

@@ -85,10 +85,11 @@ def by_rows(connection: sqlite3.Connection) -> sqlite3.Connection:
 def page(connection: sqlite3.Connection, after: int, limit: int, only: EventFilter) -> Page:
     with snapshot(connection), ExitStack() as open_cursors:
         (newest,) = connection.execute(queries.LAST_EVENT).fetchone()
-        end = max(after, newest)
+        (oldest, _) = connection.execute(queries.EVENT_IDS).fetchone()
+        end, oldest = max(after, newest), oldest or newest + 1
         start = _start(connection, after, only)
         if start is None or limit <= 0:
-            return Page((), end)
+            return Page((), end, oldest, newest)
         ways = [open_cursors.enter_context(closing(cursor)) for cursor in _ways(connection, start, only)]
         wanted = matcher(only)
         found = []
@@ -97,8 +98,8 @@ def page(connection: sqlite3.Connection, after: int, limit: int, only: EventFilt
             if wanted(event):
                 found.append(event)
             if len(found) == limit or looked_at == A_SEARCH:
-                return Page(tuple(found), row[0])
-        return Page(tuple(found), end)
+                return Page(tuple(found), row[0], oldest, newest)
+        return Page(tuple(found), end, oldest, newest)
 
 
 def _event(row: Row) -> Event:

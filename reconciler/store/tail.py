@@ -2,6 +2,7 @@
 
 Rules: a reader has nothing but its position, so a slow one costs nothing and loses nothing: whoever has
 fallen behind what is in memory reads the table until it has caught up. Nothing is ever queued for a reader.
+Whoever has fallen behind what is kept at all is told so, by an event that stands in no log.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
@@ -18,6 +20,7 @@ from reconciler.ports.store import EventFilter
 ALL = EventFilter()
 IN_MEMORY = 1024
 A_PAGE = 256
+RESET = "stream.reset"
 
 
 class Page(NamedTuple):
@@ -25,6 +28,8 @@ class Page(NamedTuple):
 
     events: tuple[Event, ...]
     upto: int
+    oldest: int  # the first that is kept at all; of an empty log the next to come
+    newest: int
 
 
 class ReadPage(Protocol):
@@ -58,6 +63,8 @@ class Tail:
         while True:
             if position < self._complete_after:
                 page = await self._read(position, A_PAGE, only)
+                if 0 < position < page.oldest - 1:
+                    yield self._missed(position, page)
                 position = page.upto
                 for event in page.events:
                     yield event
@@ -70,6 +77,12 @@ class Tail:
                 return
             else:
                 await self._bell.wait()
+
+    def _missed(self, position: int, page: Page) -> Event:
+        """From here on all is there again; its id is a place to go on from."""
+        near = next(iter((*page.events, *self._recent)), Event("", datetime.fromtimestamp(0, UTC)))
+        data = {"last_event_id": position, "oldest": page.oldest, "newest": page.newest}
+        return Event(RESET, near.at, data=data, id=page.oldest - 1)
 
     def _newer(self, position: int) -> list[Event]:
         found = list(takewhile(lambda event: event.id > position, reversed(self._recent)))

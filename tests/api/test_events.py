@@ -200,6 +200,35 @@ async def test_who_was_away_for_too_long_is_told(asked: int) -> None:
             assert (await anext(again)).id == oldest, "the id of the notice is a place to go on from"
 
 
+@pytest.mark.req("EVT-05", "EVT-11")
+async def test_who_falls_behind_while_reading_is_told() -> None:
+    async with running(retention__event_rows=10) as api, listening(api.public, type="test.*") as heard:
+        await api.ready("key/release")
+        await publish(api, "test.first")
+        seen = (await anext(heard)).id
+        for _ in range(40):  # more than memory holds of the log, and sockets of what nobody reads
+            await publish(api, *["test.much"] * 50, text="x" * 30_000)
+        await publish(api, "test.last")
+        await api.node.store.prune(datetime.now(UTC), api.node.settings.retention)
+        oldest, _ = await api.node.store.event_ids()
+        kept = [event["id"] for event in await history(api, type="test.*")]
+        got = [frame async for frame in _up_to(heard, "test.last")]
+        at, reset = next((at, one) for at, one in enumerate(got) if one.event == "stream.reset")
+        assert (reset.id, reset.data["oldest"]) == (oldest - 1, oldest)
+        assert reset.data["last_event_id"] == got[at - 1].id
+        assert [one.id for one in got[:at]] == list(range(seen + 1, seen + 1 + at)), (
+            "up to there nothing is lost"
+        )
+        assert [one.id for one in got[at + 1 :]] == kept, "nor from there on"
+
+
+async def _up_to(heard: AsyncIterator[Frame], last: str) -> AsyncIterator[Frame]:
+    async for frame in heard:
+        yield frame
+        if frame.event == last:
+            return
+
+
 @pytest.mark.req("EVT-11")
 async def test_ids_that_are_none_are_refused(api: Running) -> None:
     for wrong in ("x", "-1", "1.5", "1e3", "٣", "9" * 30):

@@ -14,7 +14,7 @@ from reconciler.model import Event, Ref
 from reconciler.ports.store import EventFilter
 from reconciler.settings import Retention
 from reconciler.store.reading import A_SEARCH
-from reconciler.store.tail import ALL, IN_MEMORY
+from reconciler.store.tail import ALL, IN_MEMORY, RESET
 from tests.store.records import DB, NOW, WEB, AnyStore, event
 
 pytestmark = pytest.mark.req("EVT-02", "EVT-05")
@@ -59,6 +59,26 @@ async def test_who_falls_behind_reads_the_table_and_misses_nothing(store: AnySto
         assert found == list(range(2, 3 * IN_MEMORY + 2))
         await store.commit(event())
         assert (await anext(events)).id == 3 * IN_MEMORY + 2
+
+
+@pytest.mark.req("EVT-11")
+async def test_who_falls_behind_what_is_kept_is_told_and_goes_on(store: AnyStore) -> None:
+    async with aclosing(store.follow(0)) as all_, aclosing(store.follow(0, EventFilter(("other",)))) as none:
+        await store.commit(event(), event(name="other"))
+        assert [(await anext(all_)).id, (await anext(all_)).id] == [1, 2]
+        assert (await anext(none)).id == 2
+        for _ in range(2):
+            await store.commit(*(event() for _ in range(IN_MEMORY)))
+        await store.prune(NOW, Retention(event_days=10_000, event_rows=1500))
+        oldest, newest = await store.event_ids()
+        assert (oldest, newest) == (2 * IN_MEMORY + 2 - 1499, 2 * IN_MEMORY + 2)
+        missed = await anext(all_)
+        assert (missed.name, missed.id) == (RESET, oldest - 1)
+        assert missed.data == {"last_event_id": 2, "oldest": oldest, "newest": newest}
+        assert [(await anext(all_)).id for _ in range(1500)] == list(range(oldest, newest + 1))
+        assert (await anext(none)).name == RESET, "whatever it asks for: it may have been among the lost"
+        await store.commit(event(name="other"))
+        assert (await anext(none)).id == newest + 1
 
 
 @pytest.mark.parametrize("seed", range(5))
