@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from litestar import Response, delete, get
 from litestar.di import NamedDependency, Provide
@@ -15,9 +16,11 @@ from api.errors import Fault, Wrong
 from api.identity import CONFLICTS
 from api.pages import Limit, Page, Stretch, page_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
+from reconciler.model import Ref
 from reconciler.runtime.window import Selection
-from reconciler.views import CauseView, OperationView, PlannedView, ResourceView
+from reconciler.views import CauseView, OperationView, PlannedView, ResourceView, StatusView
 
+V = TypeVar("V")
 ONE = "/api/v1/resources/{kind:str}/{namespace:str}/{name:str}"
 
 Kind = Annotated[str, QueryParameter(description="Only this kind, in any spelling of it.")]
@@ -49,10 +52,21 @@ def stretch(
     desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000
 ) -> Stretch[ResourceView]:
     """Larger pieces than pages, and nothing is left out or told twice while resources come and go."""
-    rest = [ref for ref in desk.refs(chosen) if tuple(ref) > _after(cursor)]
+    return _stretch(desk.refs(chosen), desk.resource, cursor, limit)
+
+
+@get("/api/v1/status/all", sync_to_thread=False, dependencies=CHOSEN, summary="Statuses behind a cursor")
+def statuses(desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000) -> Stretch[StatusView]:
+    """For who follows many resources, and wants to know of each only how it stands."""
+    return _stretch(desk.refs(chosen), desk.status, cursor, limit)
+
+
+def _stretch(refs: Iterable[Ref], view: Callable[[Ref], V], cursor: str | None, limit: int) -> Stretch[V]:
+    after = _after(cursor)
+    rest = [ref for ref in refs if tuple(ref) > after]
     told = rest[:limit]
     return {
-        "data": [desk.resource(ref) for ref in told],
+        "data": [view(ref) for ref in told],
         "cursor": cursor,
         "limit": limit,
         "next": "/".join(told[-1]) if len(rest) > limit else None,

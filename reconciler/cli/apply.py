@@ -51,11 +51,12 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
         show(preview)
         if options["dry_run"] or preview["conflicts"]:
             door.rehearse(wanted)  # refused whenever the real one would be
-        if options["dry_run"] or not _agreed(preview, options):
+        ask = not _agreed_beforehand(preview, options)
+        if options["dry_run"] or (ask and not _agreed(preview["removes"])):
             return exits.OK
         if preview["digest"] != wanted.expect and not wanted.expect:
             wanted = _pinned(wanted, preview)
-        operation = door.apply(wanted)
+        operation = door.apply(wanted, at_once=not ask)
         if not options["wait"] and door.living:
             return exits.OK
         from reconciler.cli.following import follow
@@ -92,10 +93,12 @@ def _pinned(wanted: Bundle, preview: PreviewView) -> Bundle:
     return replace(wanted, expect=preview["digest"])
 
 
-def _agreed(preview: PreviewView, options: dict[str, object]) -> bool:
-    removes = preview["removes"]
-    if not preview["differences"] or (options["yes"] and (removes <= MANY or options["allow_prune"])):
-        return True
+def _agreed_beforehand(preview: PreviewView, options: dict[str, object]) -> bool:
+    few = preview["removes"] <= MANY or options["allow_prune"]
+    return not preview["differences"] or bool(options["yes"] and few)
+
+
+def _agreed(removes: int) -> bool:
     if not sys.stdin.isatty():
         raise Refused(
             "there is nobody to ask whether this is wanted",

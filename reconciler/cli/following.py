@@ -15,7 +15,6 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.waiting_time import seconds
-from reconciler.errors import NotFound
 
 if TYPE_CHECKING:
     from reconciler.cli.door import Door
@@ -50,19 +49,12 @@ def wait_for(
 ) -> list[StatusView]:
     end = time.monotonic() + timeout_s
     while True:
-        statuses = [status for ref in refs if (status := _status(door, ref)) is not None]
+        statuses = door.statuses(refs)
         _draw(statuses)
         if all(enough(one) for one in statuses) or time.monotonic() > end:
             _draw([])
             return statuses
         time.sleep(LOOK_S)
-
-
-def _status(door: Door, ref: str) -> StatusView | None:
-    try:
-        return door.resource(ref)["status"]
-    except NotFound:
-        return None
 
 
 def _final(status: StatusView) -> bool:

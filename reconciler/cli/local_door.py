@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +20,7 @@ from reconciler.errors import Invalid
 from reconciler.ports.processes import ProcessState
 from reconciler.ports.store import EventFilter
 from reconciler.runtime.asker import Asker
-from reconciler.runtime.desk import Desk
+from reconciler.runtime.desk import Desk, Looked
 from reconciler.runtime.node import Node, open_node, read_node
 from reconciler.runtime.window import Selection
 from reconciler.settings import load
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         ResourceView,
         RevisionView,
         SourceView,
+        StatusView,
     )
 
 R = TypeVar("R")
@@ -52,6 +54,7 @@ class LocalDoor:
         self._runner = runner
         self._by = Asker(f"uid:{os.getuid()}")
         self._peeked = False
+        self._looked: tuple[Bundle, Looked] | None = None
 
     @property
     def _whole(self) -> Desk:
@@ -73,6 +76,11 @@ class LocalDoor:
 
     def resource(self, ref: str) -> ResourceView:
         return self._whole.resource(self._whole.ref(ref))
+
+    def statuses(self, refs: Sequence[str]) -> list[StatusView]:
+        desk = self._whole
+        named = (desk.ref(ref) for ref in refs)
+        return [desk.status(ref) for ref in named if ref in self._node.engine.book]
 
     def plans(self, ref: str) -> list[PlannedView]:
         return self._wait(self._whole.plans(self._whole.ref(ref)))
@@ -99,13 +107,20 @@ class LocalDoor:
         return every[-number:]
 
     def diff(self, bundle: Bundle) -> PreviewView:
-        return self._wait(self._desk.diff(bundle))
+        self._looked = bundle, self._wait(self._desk.look(bundle))
+        return self._looked[1].view()
 
     def rehearse(self, bundle: Bundle) -> PreviewView:
-        return self._wait(self._desk.rehearse(bundle))
+        return self._wait(self._desk.rehearse(bundle, self._just_looked(bundle)))
 
-    def apply(self, bundle: Bundle) -> OperationView:
-        return self._wait(self._brought_about(self._desk.apply(bundle, self._by)))
+    def apply(self, bundle: Bundle, *, at_once: bool) -> OperationView:
+        looked = self._just_looked(bundle) if at_once else None
+        return self._wait(self._brought_about(self._desk.apply(bundle, self._by, looked)))
+
+    def _just_looked(self, bundle: Bundle) -> Looked | None:
+        """What `diff` has found of the same."""
+        about, looked = self._looked or (None, None)
+        return looked if about is not None and replace(bundle, expect=about.expect) == about else None
 
     def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
         chosen = [self._whole.ref(ref) for ref in refs]
@@ -146,7 +161,13 @@ class LocalDoor:
         return True
 
     def _wait(self, asked: Coroutine[Any, Any, R]) -> R:
-        return self._runner.run(asked)
+        answers: list[R] = []
+
+        async def answered() -> None:
+            answers.append(await asked)
+
+        self._runner.run(answered())  # which makes a text of what a task returns, however large it is
+        return answers[0]
 
     async def _brought_about(self, asked: Coroutine[Any, Any, OperationView]) -> OperationView:
         """Do it, and let the engine work until nothing is left that it can do now."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ResourceView,
         RevisionView,
         SourceView,
+        StatusView,
     )
 
 V1 = "/api/v1"
@@ -52,13 +53,26 @@ class RemoteDoor:
         return self._get("/status")  # type: ignore[no-any-return]
 
     def resources(self, query: Mapping[str, str]) -> list[ResourceView]:
-        return list(self._stretches(query))
+        return list(self._stretches("/resources/all", query))
 
-    def _stretches(self, query: Mapping[str, str]) -> Iterator[ResourceView]:
+    def statuses(self, refs: Sequence[str]) -> list[StatusView]:
+        named: dict[tuple[str, str], list[str]] = {}
+        for kind, namespace, name in map(split, refs):
+            named.setdefault((kind, namespace), []).append(name)
+        found: list[StatusView] = []
+        for (kind, namespace), names in named.items():
+            wanted = frozenset(names)
+            query = {"kind": kind, "namespace": namespace}
+            if len(names) == 1:
+                query["name"] = names[0]
+            found += (one for one in self._stretches("/status/all", query) if one["name"] in wanted)
+        return found
+
+    def _stretches(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
         cursor: str | None = ""
         while cursor is not None:
             more = {"cursor": cursor} if cursor else {}
-            piece = self._get("/resources/all", {**query, **more})
+            piece = self._get(path, {**query, **more})
             yield from piece["data"]
             cursor = piece["next"]
 
@@ -97,7 +111,7 @@ class RemoteDoor:
     def rehearse(self, bundle: Bundle) -> PreviewView:
         return self._post("/apply?dryRun=true", bundle.to_json())  # type: ignore[no-any-return]
 
-    def apply(self, bundle: Bundle) -> OperationView:
+    def apply(self, bundle: Bundle, *, at_once: bool) -> OperationView:
         return self._post("/apply", bundle.to_json())  # type: ignore[no-any-return]
 
     def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:

@@ -132,6 +132,13 @@ class Book:
         other.wish(wishes)
         return other
 
+    def take_over(self, found: Mapping[Ref, Entry]) -> frozenset[Ref]:
+        """What was found out in a book made by `as_if`; answers for which refs that counts here as well."""
+        known = [ref for ref, other in found.items() if self._entries[ref].is_like(other)]
+        for ref in known:
+            self._entries[ref].learn(found[ref])
+        return frozenset(known)
+
     def parts(self, ref: Ref) -> tuple[Ref, ...]:
         return self._relations.parts(ref)
 

@@ -58,6 +58,13 @@ class Entry:
     def wish(self, want: Resource[Any] | None) -> None:
         self.want, self._digest, self.disowned = want, "", False
 
+    def is_like(self, other: Entry) -> bool:
+        return self.want is other.want and self.kept is other.kept and self.status is other.status
+
+    def learn(self, other: Entry) -> None:
+        """`other` is like this one, and has been looked at since."""
+        self.seen, self._digest = other.seen, other.digest
+
 
 def digest(want: Resource[Any]) -> str:
     """Tells one wish from another: by what is written in it, not by where."""

@@ -77,10 +77,7 @@ class Ledger:
     async def conclude(self, visit: Visit, outcome: Outcome) -> None:
         """What came of it, if it is news."""
         entry, now = visit.entry, self._clock.now()
-        row = _row(visit, ours=outcome.decision.gate is not Gate.FOREIGN)
-        known = entry.kept if row is None else None
-        revision = known.revision if known is not None else visit.want.origin.revision
-        status = judge(outcome, entry.status, visit.generation, revision, now)
+        row, status = concluded(visit, outcome, now)
         same, doubts = status == entry.status, entry.doubts
         if same and row is None and not doubts:
             return
@@ -115,6 +112,15 @@ class Ledger:
         except Exception:
             entry.doubts += 1
             raise
+
+
+def concluded(visit: Visit, outcome: Outcome, now: datetime) -> tuple[Kept | None, Status]:
+    """The inventory row that is to be written, if any, and the status. Pure."""
+    entry = visit.entry
+    row = _row(visit, ours=outcome.decision.gate is not Gate.FOREIGN)
+    known = entry.kept if row is None else None
+    revision = known.revision if known is not None else visit.want.origin.revision
+    return row, judge(outcome, entry.status, visit.generation, revision, now)
 
 
 def _marked(entry: Entry, *, doomed: bool) -> Kept | None:

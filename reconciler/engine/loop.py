@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.engine.book import Book
+from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.passes import Passed, Passes
 from reconciler.engine.preview import Preview, preview
@@ -19,7 +20,7 @@ from reconciler.engine.wanted import AskOthers, Wanted
 from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import STEADY, Pace, Workers
 from reconciler.engine.world import World
-from reconciler.model import Event, JsonValue, Override, Ref, Snapshot, Status
+from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot, Status
 from reconciler.ports.kind import Wake
 from reconciler.ports.sources import Submission
 
@@ -35,6 +36,8 @@ class Engine:
         self._passes = Passes(world, self._book, ledger, living=living)
         self._workers = Workers(world.clock, world.random, pace, self._pass)
         self._wanted = Wanted(world, self._book, ledger, self._moved)
+        self._listens = False
+        self._heard: set[str] = set()
         self.last_pass: float | None = None
 
     def set_pace(self, pace: Pace) -> None:
@@ -93,11 +96,19 @@ class Engine:
         await self._wanted.load()
 
     async def start(self) -> None:
-        """Read what was, and listen to the drivers. A kind that cannot listen is found by looking."""
+        """Read what was, and listen to the drivers."""
         await self.load()
-        for name, kind in self._world.kinds.items():
+        self._listens = True
+        await self._listen()
+
+    async def _listen(self) -> None:
+        """To each kind once there is something of it. One that cannot be listened to is found by looking."""
+        for name in {entry.ref.kind: None for entry in self._book} if self._listens else ():
+            if name in self._heard:
+                continue
+            self._heard.add(name)
             try:
-                kind.watch(self._world.uses[name], self._waker(name))
+                self._world.kinds[name].watch(self._world.uses[name], self._waker(name))
             except Exception as error:  # noqa: BLE001 - a plug-in's crash must not keep the node down
                 data = {"kind": name, "error": f"{type(error).__name__}: {error}"}
                 await self._world.store.commit(Event("kind.deaf", self._world.clock.now(), None, data))
@@ -120,9 +131,14 @@ class Engine:
 
     # ------------------------------------------------------------------------------------ what is wanted
 
-    async def submit(self, snapshot: Snapshot) -> Submission:
-        """Take what a source declares now, unless it would take away more than it may."""
-        return await self._wanted.submit(snapshot)
+    async def submit(self, snapshot: Snapshot, ready: Mapping[Ref, Entry] = EMPTY) -> Submission:
+        """Take what a source declares now, unless it would take away more than it may.
+
+        `ready`: what a preview has just found as it is to be needs no pass.
+        """
+        answer = await self._wanted.submit(snapshot, ready)
+        await self._listen()
+        return answer
 
     async def preview(self, snapshots: Sequence[Snapshot], about: Collection[Ref]) -> Preview:
         """What would change if their sources declared this; `about` names the refs that were asked for."""
@@ -143,10 +159,13 @@ class Engine:
     async def end_override(self, ref: Ref, actor: str) -> None:
         await self._wanted.end_override(ref, actor)
 
-    def _moved(self, wishes: Iterable[Ref], others: Iterable[Ref]) -> None:
+    def _moved(self, wishes: Iterable[Ref], others: Iterable[Ref], looked_at: Collection[Ref]) -> None:
         """New wishes begin their tries anew; `others` only have a reason to look."""
+        for ref in looked_at:
+            self._workers.leave(ref)
         for ref in wishes:
-            self._workers.urge(ref)
+            if ref not in looked_at:
+                self._workers.urge(ref)
             self._workers.urge_all(self._book.readers(ref))
         for ref in others:
             self._workers.wake(ref)

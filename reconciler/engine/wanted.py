@@ -8,7 +8,7 @@ the store nothing goes away until a person says so when all can be told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,8 +27,8 @@ LOOK_AT_THE_CLOCK_S = 10.0  # how late the end of an override is noticed after t
 
 NOT_READ = Unavailable("not read yet")  # so nothing is concluded from what is not in it
 
-Moved = Callable[[Iterable[Ref], Iterable[Ref]], None]
-"""Tells which wishes are new, and which refs have only a reason to look."""
+Moved = Callable[[Iterable[Ref], Iterable[Ref], Collection[Ref]], None]
+"""Tells which wishes are new, which refs have only a reason to look, and which have just been looked at."""
 AskOthers = Callable[[str], None]
 """A source has withdrawn something: let all others be looked at, for it may have moved there."""
 
@@ -101,7 +101,7 @@ class Wanted:
 
     # ----------------------------------------------------------------------------------------- sources
 
-    async def submit(self, snapshot: Snapshot) -> Submission:
+    async def submit(self, snapshot: Snapshot, ready: Mapping[Ref, Entry] = EMPTY) -> Submission:
         async with self._deciding:
             await self._recall()
             wishes, answer = self.weighed(snapshot)
@@ -121,7 +121,7 @@ class Wanted:
             self._rebuilt = self._rebuilt and not confirmed
             self._snapshots = self._with([snapshot])
             self._withdraw(snapshot.source, answer.removes, wishes)
-            self._adopt(wishes)
+            self._adopt(wishes, ready)
             return answer
 
     def _withdraw(self, source: str, doomed: Iterable[Ref], wishes: Wishes) -> None:
@@ -143,7 +143,7 @@ class Wanted:
 
     def looked(self, source: str, moment: int) -> None:
         """What there was to read of this source at that moment is in force, or held for a reason."""
-        self._moved((), self._withdrawals.looked(source, moment))
+        self._moved((), self._withdrawals.looked(source, moment), ())
 
     def stays_for(self, ref: Ref) -> float:
         """Seconds for which what was withdrawn stays at most, since another source may have it by now."""
@@ -216,15 +216,14 @@ class Wanted:
                 fates.append((entry, entry.kept.doomed and not spared))
         await self._ledger.decide(fates, *others)
 
-    def _adopt(self, wishes: Wishes) -> None:
+    def _adopt(self, wishes: Wishes, ready: Mapping[Ref, Entry] = EMPTY) -> None:
         at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process
         self._hold(wishes)
         moved = self._book.wish(wishes)
         self._withdrawals.forget(wishes.wants)
         withdrawn = [entry.ref for entry in self._book if entry.want is None]
-        self._moved(
-            moved, [*withdrawn, *(ref for source, _ in at_odds if (ref := source_ref(source)) in self._book)]
-        )
+        sources = [ref for source, _ in at_odds if (ref := source_ref(source)) in self._book]
+        self._moved(moved, [*withdrawn, *sources], self._book.take_over(ready))
         self._timed.set()
 
     def _hold(self, wishes: Wishes) -> None:

@@ -72,6 +72,11 @@ class Workers:
         for ref in refs:
             self.urge(ref)
 
+    def leave(self, ref: Ref) -> None:
+        """There is no reason to look before the resync: it has just been looked at, and all is well."""
+        self._queue.forget(ref)
+        self._schedule(ref, Passed())
+
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -46,13 +46,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Appliable:
-    """A bundle that may be applied, as far as everything stands now."""
+class Looked:
+    """A bundle, and what it would change as everything stands now."""
 
     unpacked: Unpacked
     known: Claims
     candidate: Snapshot
     preview: Preview
+
+    def view(self) -> PreviewView:
+        return present.of_preview(self.preview, self.known.clashes)
+
+    def refuse_unless_appliable(self, expect: str) -> None:
+        """`expect` is the digest of the changes that were agreed to, if any were."""
+        self.known.refuse_clashes()
+        if expect and expect != self.preview.digest:
+            raise Conflict(
+                f"the changes are no longer those of the saved plan; now they are: {_told(self.preview)}",
+                remedy="look at them with `holdfast diff`, save a new plan, and apply that one",
+            )
+        if not self.preview.submission.accepted:
+            raise Refused(self.preview.submission.message)
 
 
 class Desk(Window):
@@ -61,23 +75,31 @@ class Desk(Window):
         self.inbox_reader = InboxReader(node)
         self.hooks = Hooks(node, self.daemon, self.push)
 
-    async def diff(self, bundle: Bundle) -> PreviewView:
+    async def look(self, bundle: Bundle) -> Looked:
         """What the same would change, were it applied or written where it is declared. Writes nothing."""
-        unpacked = self._unpacked(bundle)
+        tree = StoredTree(bundle.files, EMPTY, exports(self._node.settings.data))
+        unpacked = unpack(bundle, self._node.kinds, tree)
         known = claims(self._node.engine, unpacked.resources.values())
-        snapshots = [await self._candidate(bundle, unpacked, known), *known.written_there(self._node.engine)]
+        candidate = await self._candidate(bundle, unpacked, known)
+        snapshots = [candidate, *known.written_there(self._node.engine)]
         preview = await self._node.engine.preview(snapshots, tuple(unpacked.resources))
-        return present.of_preview(preview, known.clashes)
+        return Looked(unpacked, known, candidate, preview)
 
-    async def rehearse(self, bundle: Bundle) -> PreviewView:
+    async def diff(self, bundle: Bundle) -> PreviewView:
+        return (await self.look(bundle)).view()
+
+    async def rehearse(self, bundle: Bundle, looked: Looked | None = None) -> PreviewView:
         """What `apply` of the same would do, refused whenever that would be. Writes nothing."""
-        return present.of_preview((await self._appliable(bundle)).preview, ())
+        found = looked or await self.look(bundle)
+        found.refuse_unless_appliable(bundle.expect)
+        return found.view()
 
-    async def apply(self, bundle: Bundle, by: Asker) -> OperationView:
-        """Put the manifests into the inbox; the loop does the rest."""
-        found = await self._appliable(bundle)
+    async def apply(self, bundle: Bundle, by: Asker, looked: Looked | None = None) -> OperationView:
+        """Put the manifests into the inbox; the loop does the rest. `looked`: at the same, just now."""
+        found = looked or await self.look(bundle)
+        found.refuse_unless_appliable(bundle.expect)
         removed = await self._node.inbox.put(found.unpacked.batch(bundle, frozenset(found.known.own)))
-        await self.inbox_reader.read(found.candidate)
+        await self.inbox_reader.read(found.candidate, found.preview.ready())
         return await self._operated("apply", by, [*found.unpacked.resources, *sorted(removed)])
 
     async def delete(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:
@@ -130,25 +152,6 @@ class Desk(Window):
         return await self.override(ref, {"hold": chosen}, by, reason or f"rollback to {chosen[:12]}", None)
 
     # ------------------------------------------------------------------------------------------- inside
-
-    def _unpacked(self, bundle: Bundle) -> Unpacked:
-        tree = StoredTree(bundle.files, EMPTY, exports(self._node.settings.data))
-        return unpack(bundle, self._node.kinds, tree)
-
-    async def _appliable(self, bundle: Bundle) -> _Appliable:
-        unpacked = self._unpacked(bundle)
-        known = claims(self._node.engine, unpacked.resources.values())
-        known.refuse_clashes()
-        candidate = await self._candidate(bundle, unpacked, known)
-        preview = await self._node.engine.preview([candidate], tuple(unpacked.resources))
-        if bundle.expect and bundle.expect != preview.digest:
-            raise Conflict(
-                f"the changes are no longer those of the saved plan; now they are: {_told(preview)}",
-                remedy="look at them with `holdfast diff`, save a new plan, and apply that one",
-            )
-        if not preview.submission.accepted:
-            raise Refused(preview.submission.message)
-        return _Appliable(unpacked, known, candidate, preview)
 
     async def _candidate(self, bundle: Bundle, unpacked: Unpacked, known: Claims) -> Snapshot:
         """The inbox as it would be."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from reconciler.engine.entry import Entry
 from reconciler.errors import Failed, Unavailable
 from reconciler.model import EMPTY, Ref, Snapshot
 from reconciler.ports.sources import SourceConfig
@@ -33,14 +34,16 @@ class InboxReader:
 
     async def peek_whole(self) -> None:
         """Take the inbox as it lies there; who only looks decides nothing, so nothing is taken away."""
+        if self._node.engine.snapshot(INBOX) is not None:  # an `apply` or a `delete` before has taken it
+            return
         snapshot = await self.peek()
         looking = Unavailable("nothing is decided by who only looks")
         await self._node.engine.submit(replace(snapshot, problems=(*snapshot.problems, looking)))
 
-    async def read(self, snapshot: Snapshot) -> None:
+    async def read(self, snapshot: Snapshot, ready: Mapping[Ref, Entry] = EMPTY) -> None:
         """Take what was just written there into force, and say what speaks against it.
 
-        Where no source follows the inbox, `snapshot` is taken as what it holds now.
+        Where no source follows the inbox, `snapshot` is taken as what it holds now; `ready` needs no pass.
         """
         if self._node.living:
             await self._until_the_inbox_is_followed()
@@ -49,7 +52,7 @@ class InboxReader:
             if trouble:
                 raise Failed(f"the inbox was written, but is not in force: {trouble}")
             return
-        await self._node.engine.submit(snapshot)
+        await self._node.engine.submit(snapshot, ready)
 
     async def _until_the_inbox_is_followed(self) -> None:
         """Right after the start the engine has not come to it yet."""

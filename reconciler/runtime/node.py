@@ -72,8 +72,11 @@ class Node(Parts):
     async def start(self, root: Mapping[str, JsonValue] | None = None) -> None:
         """Read what was, and declare the node's own sources. `root` is the spec of the root source."""
         self.node_id = await asyncio.to_thread(node_id.given, self.settings.data)
-        self.kinds.load()
-        await self.drivers.open()
+        if self.living:
+            self.kinds.load()
+            await self.drivers.open()
+        else:
+            await self.drivers.look()
         await self.engine.start()
         self.notes = dict(self.engine.notes)
         await self._sweep()

@@ -81,10 +81,6 @@ class Window:
             "warnings": self.daemon.warnings,
         }
 
-    def statuses(self, selection: Selection) -> list[StatusView]:
-        book, now = self._node.engine.book, self._node.clock.monotonic()
-        return [present.of_status(entry, book, now) for entry in self._selected(selection)]
-
     def resources(self, selection: Selection) -> list[ResourceView]:
         return [self._view(entry) for entry in self._selected(selection)]
 

@@ -109,21 +109,21 @@ class Inbox:
 
     def _put(self, batch: Batch, incoming: Mapping[str, bytes]) -> frozenset[Ref]:
         with self._writing():
-            documents = self._documents()
-            for ref in sorted(batch.refs & documents.keys()):
+            documents, refs = self._documents(), batch.refs
+            for ref in sorted(refs & documents.keys()):
                 if (other := documents[ref][0]) != batch.set:
                     raise Conflict(
                         f"{ref} was applied with the set '{other}'",
                         remedy=f"apply it with that set, or delete it first: `holdfast delete {ref}`",
                     )
             own = {ref: path for ref, (name, path) in documents.items() if name == batch.set}
-            gone = {path for ref, path in own.items() if ref in batch.refs}  # it may lie elsewhere now
+            gone = {path for ref, path in own.items() if ref in refs}  # it may lie elsewhere now
             if batch.prune:
                 gone = {path for path in self._folder.files() if path.startswith(f"{batch.set}/")}
             self._folder.change(incoming, gone - incoming.keys())
             if batch.allow_prune:
                 self._allow()
-            return frozenset(own.keys() - batch.refs) if batch.prune else frozenset()
+            return frozenset(own.keys() - refs) if batch.prune else frozenset()
 
     def _delete(self, refs: frozenset[Ref], allow_prune: bool) -> None:
         with self._writing():

@@ -247,4 +247,13 @@ SAFEGUARDS = (
         Edit("engine/wanted.py", "await self._expire()", "pass"),
         BySeed("after 3000 s of calm"),
     ),
+    Planted(
+        "a preview spares only what is recorded so a pass",
+        Edit(
+            "engine/preview.py",
+            "return row is None and status.ready and status == entry.status",
+            "return True",
+        ),
+        ByTest("tests/engine/test_preview.py::test_what_is_judged_another_way_than_recorded_gets_its_pass"),
+    ),
 )

@@ -70,6 +70,8 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("resources_pages", {}, {"params": {"per_page": "2"}}),
     ("resources_stretch", {}, {"params": {"limit": "2"}}),
     ("resources_stretch", {}, {}),
+    ("resources_statuses", {}, {"params": {"limit": "2"}}),
+    ("resources_statuses", {}, {}),
     ("resources_one", WEB, {}),
     ("resources_plans", WEB, {}),
     ("resources_causes", WEB, {}),

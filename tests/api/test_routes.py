@@ -76,6 +76,17 @@ async def test_a_cursor_tells_everything_once(api: Running) -> None:
     assert told == ["key/alice", "key/bob", "key/release", "source/inbox", "source/root"]
 
 
+@pytest.mark.req("ERR-14")
+async def test_statuses_alone_are_told_behind_a_cursor_too(api: Running) -> None:
+    first = (await api.socket.get("/api/v1/status/all", params={"kind": "key", "limit": 2})).json()
+    rest = (
+        await api.socket.get("/api/v1/status/all", params={"kind": "key", "cursor": first["next"]})
+    ).json()
+    assert [one["ref"] for one in first["data"]] == ["key/alice", "key/bob"]
+    assert [(one["ref"], one["ready"]) for one in rest["data"]] == [("key/release", True)]
+    assert rest["next"] is None
+
+
 async def test_resources_are_chosen_by_kind_name_and_labels(api: Running) -> None:
     async def names(**query: str | list[str]) -> set[str]:
         found = (await api.public.get("/api/v1/resources", params=query)).json()["data"]

@@ -6,13 +6,21 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.cli.terminal import on_a_terminal
+from tests.node.running import until
+
 HOLDFAST = str(Path(sys.executable).with_name("holdfast"))
 HEAD = "apiVersion: holdfast.dev/v1\nkind: "
 KEY = f"{HEAD}Key\nmetadata: {{name: release}}\nspec: {{role: creator, generate: true}}\n"
+FILE = (
+    "apiVersion: example.com/v1\nkind: File\nmetadata: {{name: f}}\nspec: {{path: {path}, content: wanted}}\n"
+)
+SAMPLES = {"PYTHONPATH": str(Path(__file__).parents[1] / "plugins")}
 SLEEPER = f"{HEAD}Service\nmetadata: {{name: web}}\nspec: {{command: [sleep, '60']}}\n"
 
 
@@ -21,10 +29,12 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def run(data: Path, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    data: Path, *words: str, typed: str = "", environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [HOLDFAST, *words],
-        env=os.environ | {"HOLDFAST_DATA": str(data)},
+        env=os.environ | {"HOLDFAST_DATA": str(data)} | dict(environ or {}),
         input=typed,
         capture_output=True,
         text=True,
@@ -181,3 +191,50 @@ def test_what_is_quick_imports_little(words: tuple[str, ...]) -> None:
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60
     )
     assert told.stderr == "[]\n"
+
+
+@pytest.mark.req("CLI-02")
+def test_what_somebody_agreed_to_is_done_or_nothing(tmp_path: Path, data: Path) -> None:
+    """While it asks, the file that was to be changed goes away: to make it anew is another plan."""
+    file = tmp_path / "made"
+    (tmp_path / "file.yaml").write_text(FILE.format(path=file))
+    words = ("apply", "-f", str(tmp_path / "file.yaml"), "--data", str(data))
+    assert run(data, *words, "--yes", environ=SAMPLES).returncode == 0
+    file.write_text("drifted")
+    with on_a_terminal(*words, environ=SAMPLES) as terminal:
+        until(lambda: "Apply this?" in terminal.text, "it asks")
+        file.unlink()
+        terminal.press(b"y\n")
+        assert terminal.process.wait(60) == 6
+        until(lambda: "the changes are no longer those" in terminal.text, "it says why")
+    assert not file.exists()
+
+
+@pytest.mark.req("CLI-02")
+@pytest.mark.parametrize(("there", "looks"), [("wanted", 1), ("drifted", 3)])
+def test_an_apply_looks_again_only_to_change_something(
+    tmp_path: Path, data: Path, there: str, looks: int
+) -> None:
+    """Before it decides; and when it acts, before and after that."""
+    file = tmp_path / "made"
+    (tmp_path / "file.yaml").write_text(FILE.format(path=file))
+    words = ("apply", "-f", str(tmp_path / "file.yaml"), "--yes")
+    assert run(data, *words, environ=SAMPLES).returncode == 0
+    file.write_text(there)
+    code = (
+        "import os, sys; from reconciler.cli.top import run\n"
+        "def hear(event, about):\n"
+        f"    if event == 'open' and about[0] == {str(file)!r}: os.write(2, b'look ')\n"
+        "sys.addaudithook(hear); run(sys.argv[1:])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, *words, "--data", str(data)],
+        env=os.environ | SAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (told.stderr.count("look "), told.returncode) == (looks, 0), told.stderr
+    assert "1 of 1 are ready." in told.stderr
+    assert file.read_text() == "wanted"

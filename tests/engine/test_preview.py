@@ -1,0 +1,140 @@
+"""What a preview has just found as it should be needs no pass, and nothing else is spared one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+import pytest
+
+from reconciler.engine.loop import Engine
+from reconciler.engine.preview import Preview
+from reconciler.model import Case, Ref, Snapshot, Verdict
+from reconciler.ports.kinds import Kinds
+from tests.engine.virtual import House, snapshot, thing, virtual
+from tests.simulation.thing import Thing, ThingSpec, ThingState, named
+
+pytestmark = pytest.mark.req("CLI-02", "TST-47")
+
+WANTED = snapshot({"a": thing(value=1), "b": thing(value=2), "c": thing(uses=["a"])})
+
+
+async def looked_at(house: House, wanted: Snapshot) -> tuple[Engine, Preview]:
+    """What was made by a process that has ended is previewed by another one."""
+    await house.start()
+    await house.engine.submit(WANTED)
+    await house.settled()
+    await house.stop()
+    house.outside.restarted()
+    engine = house.new_engine(living=False)
+    await engine.start()
+    return engine, await engine.preview([wanted], tuple(wanted.resources))
+
+
+def observed(house: House) -> Mapping[str, int]:
+    names = [call.split()[1] for call in house.diary.calls if call.startswith("observe")]
+    return {name: names.count(name) for name in names}
+
+
+@virtual
+async def test_what_is_as_it_should_be_is_looked_at_once_and_nothing_is_written() -> None:
+    house = House()
+    engine, preview = await looked_at(house, WANTED)
+    house.diary.calls.clear()
+    handed = len(house.store.handed)
+    await engine.submit(WANTED, preview.ready())
+    await engine.bring_about()
+    assert observed(house) == {"c": 1}, "it looks at another one"
+    assert len(house.store.handed) == handed
+    status = engine.status(named("a"))
+    assert status is not None
+    assert status.ready
+    seen = engine.book[named("a")].seen
+    assert seen is not None
+    assert seen.actual == ThingState(1, 0, "", polished=False)
+
+
+@virtual
+async def test_what_differs_or_is_not_recorded_so_gets_its_pass() -> None:
+    house = House()
+    await looked_at(house, WANTED)
+    house.outside.outsider_alters(named("a"), 9)
+    house.outside.restarted()
+    labelled = snapshot({"a": thing(value=1), "b": thing(value=2)}, annotations={"b": {"x": "y"}})
+    engine = house.new_engine(living=False)
+    await engine.start()
+    preview = await engine.preview([labelled], tuple(labelled.resources))
+    assert preview.ready() == {}
+    await engine.submit(labelled, preview.ready())
+    await engine.bring_about()
+    assert house.value("a") == 1
+    kept = engine.book[named("b")].kept
+    assert kept is not None
+    assert kept.annotations == {"x": "y"}
+
+
+@virtual
+async def test_what_has_moved_since_the_preview_gets_its_pass() -> None:
+    house = House()
+    engine, preview = await looked_at(house, WANTED)
+    again = snapshot({"a": thing(value=5), "b": thing(value=2)})
+    await engine.submit(again, preview.ready())
+    await engine.bring_about()
+    assert house.value("a") == 5
+
+
+class Moody(Thing):
+    """Judged anew each time it is asked."""
+
+    verdict_now = Verdict()
+
+    def verdict(self, case: Case[ThingSpec, ThingState]) -> Verdict:
+        return self.verdict_now
+
+
+class Crashing(Thing):
+    def verdict(self, case: Case[ThingSpec, ThingState]) -> NoReturn:
+        raise LookupError("a bug")
+
+
+@virtual
+async def test_what_is_judged_another_way_than_recorded_gets_its_pass() -> None:
+    moody = Moody()
+    house = House(Kinds({"Thing": moody}))
+    _, before = await looked_at(house, WANTED)
+    spared = set(before.ready())
+    moody.verdict_now = Verdict(ready=False, reason="Warming", message="not yet")
+    house.kinds = Kinds({"Thing": moody})
+    engine = house.new_engine(living=False)
+    await engine.start()
+    preview = await engine.preview([WANTED], tuple(WANTED.resources))
+    assert (spared, preview.ready()) == ({named("a"), named("b")}, {})
+
+
+@virtual
+async def test_a_kind_that_crashes_over_its_verdict_says_so_in_a_pass() -> None:
+    house = House()
+    await looked_at(house, WANTED)
+    house.kinds = Kinds({"Thing": Crashing()})
+    engine = house.new_engine(living=False)
+    await engine.start()
+    preview = await engine.preview([WANTED], tuple(WANTED.resources))
+    await engine.submit(WANTED, preview.ready())
+    await engine.bring_about()
+    status = engine.status(Ref("Thing", "default", "a"))
+    assert status is not None
+    assert status.conditions[0].reason == "Crashed"
+
+
+@virtual
+async def test_what_is_to_be_looked_at_again_soon_gets_its_pass() -> None:
+    house = House()
+    wanted = snapshot({"a": thing(value=1, ripens=1e6)})
+    await house.start()
+    await house.engine.submit(wanted)
+    await house.settled()
+    await house.stop()
+    house.outside.restarted()
+    engine = house.new_engine(living=False)
+    await engine.start()
+    assert (await engine.preview([wanted], tuple(wanted.resources))).ready() == {}
