@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reconciler.settings import Log
 
-LEVELS = ("debug", "info", "warning", "error")
+TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def begin(settings: Log) -> None:
@@ -22,9 +22,6 @@ def begin(settings: Log) -> None:
 
 def set_level(settings: Log) -> None:
     logging.root.setLevel(settings.level.upper())
-
-
-TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _ToStderr(logging.StreamHandler):  # type: ignore[type-arg] # generic for the type checker alone

@@ -73,9 +73,6 @@ class Inbox:
 
     # -------------------------------------------------------------------------------------------- reading
 
-    def sets(self) -> frozenset[str]:
-        return frozenset(name for name, _ in self._documents().values())
-
     def members(self, name: str) -> frozenset[Ref]:
         return frozenset(ref for ref, (own, _) in self._documents().items() if own == name)
 

@@ -30,7 +30,6 @@ metadata: {{name: {name}, labels: {{app: shop, tier: {tier}}}}}
 spec: {{role: creator, generate: true}}
 """
 PATIENCE_S = 20.0
-USUAL = Limits()
 LIMITS = Limits()
 
 

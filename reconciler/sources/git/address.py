@@ -78,15 +78,6 @@ class Address:
         bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         return cls(Way.HTTP, bare, scheme, host, port, user)
 
-    def same_door(self, url: str) -> bool:
-        """Whether this URL leads to the same server: the only one that may have our credentials."""
-        parts = urlsplit(url)
-        return (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)) == (
-            self.scheme,
-            self.host,
-            self.port,
-        )
-
     @property
     def private(self) -> bool:
         """Whether nobody on the way can read along."""

@@ -53,7 +53,7 @@ class Watcher(pygit2.RemoteCallbacks):
     ) -> pygit2.UserPass:
         if not self._request["token"]:
             raise Ended(WANTS_LOGIN)
-        if _door(url) != _door(self._request["url"]):
+        if door(url) != door(self._request["url"]):
             raise Ended(OTHER_HOST)
         if self._asked:
             raise Ended(LOGIN_REFUSED)
@@ -80,7 +80,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _door(url: str) -> tuple[str, str | None, int | None]:
+def door(url: str) -> tuple[str, str | None, int | None]:
+    """The server that a URL leads to: the only one that may have our credentials is the one we named."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
 

@@ -68,21 +68,6 @@ def test_a_password_is_refused_and_not_repeated(location: str) -> None:
     assert "s3cret" not in f"{failure.value!r} {failure.value}"
 
 
-@pytest.mark.parametrize(
-    ("url", "same"),
-    [
-        ("https://host/other?x", True),
-        ("https://HOST:443/x", True),
-        ("http://host/x", False),
-        ("https://host:444/x", False),
-        ("https://host.evil/x", False),
-        ("https://host@evil/x", False),
-    ],
-)
-def test_the_door_that_credentials_are_for(url: str, same: bool) -> None:
-    assert Address.parse("https://host/x").same_door(url) is same
-
-
 @given(st.text(max_size=60) | st.from_regex(r"(https?|ssh|file)://[!-~]{0,40}", fullmatch=True))
 def test_no_text_breaks_the_reader_or_becomes_an_option(location: str) -> None:
     try:
