@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from reconciler.errors import Invalid, Place
 from reconciler.records import dataclass
+from reconciler.ref_text import DEFAULT_NAMESPACE, parted
 
 JsonValue = Any  # str, int, float, bool, None, and lists and dicts of these
 
@@ -46,7 +47,6 @@ class _Empty(Mapping[Any, Any]):
 
 EMPTY: Mapping[Any, Any] = _Empty()
 
-DEFAULT_NAMESPACE = "default"
 API_GROUP = "holdfast.dev"
 API_VERSION = f"{API_GROUP}/v1"
 
@@ -67,12 +67,7 @@ class Ref(NamedTuple):
     @classmethod
     def parse(cls, text: str, namespace: str = DEFAULT_NAMESPACE) -> Ref:
         """Read `kind/name` or `kind/namespace/name`; the kind stays as it is written."""
-        match text.split("/"):
-            case [kind, name] if kind and name:
-                return cls(kind, namespace, name)
-            case [kind, own, name] if kind and own and name:
-                return cls(kind, own, name)
-        raise Invalid(f"'{text}' names no resource", remedy="write KIND/NAME or KIND/NAMESPACE/NAME")
+        return cls(*parted(text, namespace))
 
 
 SOURCE_KIND = "Source"

@@ -12,9 +12,9 @@ import click
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb
 from reconciler.cli.naming import SERVICE
-from reconciler.cli.remote_door import split
 from reconciler.cli.waiting_time import moment
 from reconciler.errors import Problem, Unavailable
+from reconciler.ref_text import parted
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
@@ -38,7 +38,7 @@ def logs(where: Where, refs: tuple[str, ...], tail: int | None, since: str, foll
     }
     query = {key: value for key, value in query.items() if value}
     for ref, line in _interleaved(where, list(refs), query):
-        name = split(ref)[2]
+        name = parted(ref)[2]
         colour = COLOURS[refs.index(ref) % len(COLOURS)]
         prefix = click.style(f"{name} | ", fg=colour) if len(refs) > 1 else ""
         click.echo(prefix + json.loads(line)["text"])
@@ -58,7 +58,7 @@ def _interleaved(where: Where, refs: list[str], query: dict[str, str]) -> Iterat
 
     def read(ref: str) -> None:
         try:
-            for line in where.remote().lines(f"/api/v1/resources/{'/'.join(split(ref))}/logs", query):
+            for line in where.remote().lines(f"/api/v1/resources/{'/'.join(parted(ref))}/logs", query):
                 lines.put((ref, line))
             lines.put((ref, None))
         except Problem as problem:

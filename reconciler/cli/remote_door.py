@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.remote import Remote
-from reconciler.errors import Invalid
+from reconciler.ref_text import parted
 
 if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
@@ -25,16 +25,6 @@ if TYPE_CHECKING:
     )
 
 V1 = "/api/v1"
-
-
-def split(ref: str) -> tuple[str, str, str]:
-    """`kind/name` or `kind/namespace/name`."""
-    match ref.split("/"):
-        case [kind, name] if kind and name:
-            return kind, "default", name
-        case [kind, namespace, name] if kind and namespace and name:
-            return kind, namespace, name
-    raise Invalid(f"'{ref}' names no resource", remedy="write KIND/NAME or KIND/NAMESPACE/NAME")
 
 
 class RemoteDoor:
@@ -123,7 +113,7 @@ class RemoteDoor:
         return self._post("/overrides", body)  # type: ignore[no-any-return]
 
     def end_override(self, ref: str) -> None:
-        self._remote.ask("DELETE", f"{V1}/overrides/{'/'.join(split(ref))}")
+        self._remote.ask("DELETE", f"{V1}/overrides/{'/'.join(parted(ref))}")
 
     def reconcile(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
         body = {"refs": list(refs), "allow_prune": allow_prune}
@@ -134,4 +124,4 @@ class RemoteDoor:
         return self._post(f"/sources/{source}/rollback", body)  # type: ignore[no-any-return]
 
     def _path(self, ref: str) -> str:
-        return "/resources/" + "/".join(split(ref))
+        return "/resources/" + "/".join(parted(ref))

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from reconciler.errors import Invalid
-from reconciler.model import DEFAULT_NAMESPACE, EMPTY, Need, Ref, Spec
+from reconciler.model import EMPTY, Need, Ref, Spec
 from reconciler.ports.kind import Kind
+from reconciler.ref_text import DEFAULT_NAMESPACE
 
 
 class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):

@@ -18,7 +18,8 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from reconciler.errors import NotFound, Problem, Unauthorized
-from reconciler.model import DEFAULT_NAMESPACE, Ref
+from reconciler.model import Ref
+from reconciler.ref_text import DEFAULT_NAMESPACE
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.daemon import Daemon
 from reconciler.runtime.parts import Parts

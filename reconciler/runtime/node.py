@@ -25,6 +25,7 @@ from reconciler.model import (
     Resource,
     Snapshot,
     source_name,
+    source_ref,
 )
 from reconciler.ports.clock import Clock
 from reconciler.ports.store import Note
@@ -111,7 +112,7 @@ class Node(Parts):
             specs[ROOT] = root
         resources: dict[Ref, Resource[Any]] = {}
         for name, spec in specs.items():
-            ref = Ref(SOURCE_KIND, "default", name)
+            ref = source_ref(name)
             model = self.kinds[SOURCE_KIND].spec.model_validate(spec)
             resources[ref] = Resource(ref, model, Origin(NODE_SOURCE), needs=self.kinds.needs(ref, model))
         return Snapshot(NODE_SOURCE, "", resources)

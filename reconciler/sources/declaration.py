@@ -13,8 +13,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reconciler.errors import Problem
-from reconciler.model import DEFAULT_NAMESPACE, JsonValue, Need, Ref, Spec, merge_patch
+from reconciler.model import JsonValue, Need, Ref, Spec, merge_patch
 from reconciler.records import dataclass
+from reconciler.ref_text import DEFAULT_NAMESPACE
 from reconciler.sources.complaints import Complaint, Wrong, complaints
 from reconciler.sources.metadata import Metadata
 from reconciler.sources.overlay import Patch

@@ -12,7 +12,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from reconciler.model import DEFAULT_NAMESPACE, EMPTY
+from reconciler.model import EMPTY
+from reconciler.ref_text import DEFAULT_NAMESPACE
 
 LONGEST_NAME: Final = 253
 LONGEST_NAMESPACE: Final = 63

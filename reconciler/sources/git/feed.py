@@ -19,10 +19,10 @@ from types import MappingProxyType
 from typing import Final
 
 from reconciler.errors import Corrupt, NotFound, Problem
-from reconciler.model import DEFAULT_NAMESPACE
 from reconciler.ports.clock import Clock
 from reconciler.ports.feed import Fetched
 from reconciler.ports.sources import SourceConfig
+from reconciler.ref_text import DEFAULT_NAMESPACE
 from reconciler.sources.git.address import Address, Way
 from reconciler.sources.git.auth import Access, Auth, login
 from reconciler.sources.git.exports import Exports
