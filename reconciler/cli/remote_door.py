@@ -47,7 +47,7 @@ class RemoteDoor:
 
     def statuses(self, refs: Sequence[str]) -> list[StatusView]:
         named: dict[tuple[str, str], list[str]] = {}
-        for kind, namespace, name in map(split, refs):
+        for kind, namespace, name in map(parted, refs):
             named.setdefault((kind, namespace), []).append(name)
         found: list[StatusView] = []
         for (kind, namespace), names in named.items():
