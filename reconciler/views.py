@@ -221,7 +221,7 @@ class NodeView(TypedDict):
     """The whole node at a glance."""
 
     node_id: str  # its own for ever
-    status: str  # running | degraded | stalled | stopping
+    status: str  # running | degraded | stalled | stopping; where none runs: stopped
     version: str  # of Holdfast
     started_at: str  # when
     uptime_s: float  # seconds since the node was started

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--type", "name", default="", help="Only events of this name, or such as `reconcile.*`.")
 @click.option("--since", default="", metavar="TIME", help="Only from then on: `10m` ago, or in ISO 8601.")
-@click.option("--tail", "number", default=20, show_default=True, help="How many of the latest.")
+@click.option(
+    "--tail",
+    "number",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="How many of the latest.",
+)
 @output_as("table", "json")
 @at_node
 def events(
@@ -34,9 +41,9 @@ def events(
     query = {"subject": ref or "", "type": name, "since": moment(since)}
     query = {key: value for key, value in query.items() if value}
     with where.open(reading=True) as door:
-        found = door.events(query, number)
+        found = door.events(query, max(number, 1))  # where there is nothing to show, where to go on from
         living = door.living
-    for event in found:
+    for event in found if number else ():
         _show(event, output)
     if not follow:
         return

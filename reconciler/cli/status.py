@@ -6,6 +6,7 @@ import json
 
 import click
 
+from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.tables import aligned
@@ -14,19 +15,20 @@ from reconciler.cli.tables import aligned
 @click.command(cls=Verb)
 @output_as("table", "json")
 @at_node
-def status(where: Where, output: str) -> None:
-    """The node at a glance: how much of what is wished is so, and where its wishes come from."""
-    with where.open(reading=True) as door:
+def status(where: Where, output: str) -> int:
+    """The node at a glance: how much of what is wished is so, and where its wishes come from.
+
+    Exits 7 when no node runs, and shows what the last one has recorded.
+    """
+    with where.open(reading=True, recorded=True) as door:
         node, living = door.node(), door.living
     if output == "json":
         click.echo(json.dumps(node, indent=2, sort_keys=True))
-        return
+        return exits.OK if living else exits.UNAVAILABLE
     age = node["last_pass_age_s"]
     if living:
         last = f"last pass {age:.0f} s ago" if age is not None else "no pass yet"
         click.echo(f"node {node['node_id'][:8]} {node['status']}, up for {node['uptime_s']:.0f} s, {last}")
-    else:
-        click.echo("no node runs here; this is what is recorded")
     rows = [["KIND", "READY", "NOT READY", "STALLED"]]
     rows += [[k, str(r["ready"]), str(r["not_ready"]), str(r["stalled"])] for k, r in node["kinds"].items()]
     for line in aligned(rows):
@@ -39,3 +41,4 @@ def status(where: Where, output: str) -> None:
         click.echo(f"! {problem}")
     for ref in node["rebuilt"]["withheld"] if node["rebuilt"] is not None else ():
         click.echo(f"! stays until confirmed: {ref}")
+    return exits.OK if living else exits.UNAVAILABLE

@@ -61,7 +61,9 @@ class Daemon:
 
     @property
     def state(self) -> str:
-        """running, degraded (something is wrong), stalled (no pass for too long), or stopping."""
+        """running, degraded (something is wrong), stalled (no pass for too long), stopping, or none runs."""
+        if not self._node.living:
+            return "stopped"
         if self._node.stopping.is_set():
             return "stopping"
         if self._stalls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -218,6 +219,8 @@ def test_what_an_ended_node_was_told_still_counts(node: RunningNode) -> None:
     node.start()
     until(lambda: node.answers() and node.converged({"key/release", "service/web"}), "it is up")
     node.stop()
+    glance = node.command("status", "-o", "json")
+    assert (glance.returncode, json.loads(glance.stdout)["status"]) == (7, "stopped")
     same = node.command("diff", "-f", str(node.place))
     assert (same.returncode, same.stdout) == (
         0,
