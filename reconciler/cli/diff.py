@@ -11,6 +11,7 @@ from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.selecting import from_files
+from reconciler.errors import Missing
 
 
 @click.command(cls=Verb)
@@ -31,6 +32,8 @@ def diff(
     from reconciler.cli.differences import show
     from reconciler.cli.files import bundle
 
+    if out is not None and not Path(out).absolute().parent.is_dir():
+        raise Missing(f"--out: {Path(out).parent} does not exist", remedy="make the folder first")
     wanted = bundle(files, set=set, prune=prune, allow_prune=allow_prune)
     with where.open(reading=True) as door:
         preview = door.diff(wanted)

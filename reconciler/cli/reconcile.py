@@ -21,4 +21,5 @@ def reconcile(where: Where, refs: tuple[str, ...], allow_prune: bool) -> None:
     """Look at resources now, and begin the tries anew; a source is fetched. Without a name: at all."""
     with where.open() as door:
         operation = door.reconcile(refs, allow_prune=allow_prune)
-    click.echo(f"looking at {len(operation['refs'])} resources", err=True)
+    many = len(operation["refs"])
+    click.echo(f"looking at {many} resource{'' if many == 1 else 's'}", err=True)

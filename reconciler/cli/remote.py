@@ -33,6 +33,7 @@ BY_CODE: Mapping[str, type[Problem]] = {
         errors.TimedOut,
     )
 }
+SCHEMES: Mapping[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
 BY_STATUS: Mapping[int, type[Problem]] = {
     401: errors.Unauthorized,
     403: errors.Refused,
@@ -151,9 +152,18 @@ class Remote:
     def _connection(self, timeout: float) -> HTTPConnection:
         if "://" not in self._address:
             return _OverSocket(self._address, timeout)
-        parts = urlsplit(self._address)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return kind(parts.hostname or "", parts.port, timeout=timeout)
+        try:
+            parts = urlsplit(self._address)
+            host, port = parts.hostname or "", parts.port
+            if not host.isascii():
+                host.encode("idna")
+        except ValueError:
+            host, port = "", None
+        if not host or parts.scheme not in SCHEMES:
+            raise errors.Invalid(
+                f"{self._shown} is no node's address", remedy="write `http://HOST:PORT`, or `--socket PATH`"
+            )
+        return SCHEMES[parts.scheme](host, port, timeout=timeout)
 
 
 def _problem(answer: HTTPResponse) -> Problem:

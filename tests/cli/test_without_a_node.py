@@ -143,6 +143,12 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
         (("get", "-l", "foo"), 2),
         (("apply", "/etc/hostname"), 2),
         (("get", "--api-url", "http://127.0.0.1:1"), 7),
+        (("get", "--api-url", "http://127.0.0.1:99999"), 2),
+        (("get", "--api-url", "http://[::1"), 2),
+        (("get", "--api-url", "http://a..é"), 2),
+        (("get", "--api-url", "ftp://127.0.0.1"), 2),
+        (("get", "--api-url", "http://"), 2),
+        (("diff", "-f", "-", "--out", "/nonexistent/plan"), 2),
     ],
 )
 def test_every_end_has_its_exit_status(data: Path, words: tuple[str, ...], status: int) -> None:
