@@ -18,7 +18,7 @@ from reconciler.errors import Unavailable
 from reconciler.model import Event, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
-from reconciler.store import rows
+from reconciler.store import columns, rows
 from reconciler.store.faults import no_files
 from reconciler.store.pruning import oldest, surplus
 from reconciler.store.tail import ALL, Page, Tail, matcher
@@ -39,10 +39,10 @@ KEYED = (
 
 class MemoryStore:
     def __init__(self) -> None:
-        self._keyed: dict[str, dict[rows.Row, rows.Row]] = {table: {} for table in KEYED}
-        self._plans: list[rows.Row] = []
+        self._keyed: dict[str, dict[columns.Row, columns.Row]] = {table: {} for table in KEYED}
+        self._plans: list[columns.Row] = []
         self._events: list[Event] = []
-        self._files: dict[rows.Row, dict[str, bytes]] = {}
+        self._files: dict[columns.Row, dict[str, bytes]] = {}
         self._last_event = 0
         self._closed = False
         self._tail = Tail(self._page, 0)
@@ -128,12 +128,12 @@ class MemoryStore:
         of_ref = (rows.sampled(row) for key, row in self._samples() if key[1:] == ref)
         return list(islice((one for one in of_ref if since <= one.at <= until), limit))
 
-    def _samples(self) -> list[tuple[rows.Row, rows.Row]]:
+    def _samples(self) -> list[tuple[columns.Row, columns.Row]]:
         return sorted(self._keyed["service_metrics"].items())
 
     async def prune(self, now: datetime, keep: Retention) -> Mapping[str, int]:
         before = oldest(now, keep.event_days)
-        events = [event for event in self._events if rows.moment(event.at) >= before]
+        events = [event for event in self._events if columns.moment(event.at) >= before]
         events = events[max(len(events) - keep.event_rows, 0) :]
         asked_before = oldest(now, keep.operation_days)
         operations = {
@@ -159,8 +159,8 @@ class MemoryStore:
         before, number = oldest(now, keep.metric_days), len(self._keyed["service_metrics"])
         found = [rows.sampled(row) for key, row in self._samples() if key[0] >= before]
         self._keyed["service_metrics"] = {op.key: op.row for one in found for op in rows.ops(one)}
-        rounds = sorted({key[0] for key in self._keyed["service_metrics"] if key[0] <= rows.moment(now)})
-        for first, last in crowded(rounds, rows.moment(now)):
+        rounds = sorted({key[0] for key in self._keyed["service_metrics"] if key[0] <= columns.moment(now)})
+        for first, last in crowded(rounds, columns.moment(now)):
             together = [(key, row) for key, row in self._samples() if first <= key[0] <= last]
             for key, _ in together:
                 del self._keyed["service_metrics"][key]
@@ -170,7 +170,7 @@ class MemoryStore:
         self._keyed["service_metrics"] = dict(kept[max(len(kept) - keep.metric_rows, 0) :])
         return number - len(self._keyed["service_metrics"])
 
-    def _plans_to_keep(self, before: int, limit: int) -> Iterator[rows.Row]:
+    def _plans_to_keep(self, before: int, limit: int) -> Iterator[columns.Row]:
         later = Counter(row[:3] for row in self._plans)
         for row in self._plans:
             ref = row[:3]
@@ -185,7 +185,7 @@ class MemoryStore:
     async def dump(self) -> Mapping[str, Sequence[Any]]:
         """All that is kept, for tests that compare."""
         files = (
-            rows.sealed(*key, path, sha256(body).hexdigest())
+            columns.sealed(*key, path, sha256(body).hexdigest())
             for key, kept in self._files.items()
             for path, body in kept.items()
         )

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from reconciler.settings import Retention
-from reconciler.store import queries, reading, rows
+from reconciler.store import columns, queries, reading, rows
+from reconciler.store.columns import Row
 from reconciler.store.lane import Lane
-from reconciler.store.rows import Op, Row
+from reconciler.store.rows import Op
 from reconciler.store.thinning import crowded, merged
 from reconciler.store.writing import write
 
@@ -38,7 +39,7 @@ async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> M
 
 def oldest(now: datetime, days: float) -> int:
     """The moment before which nothing is kept."""
-    return rows.moment(now - timedelta(days=days))
+    return columns.moment(now - timedelta(days=days))
 
 
 def surplus(newest_first: Iterable[tuple[str, str, str]], limit: int) -> Iterator[tuple[str, str]]:
@@ -122,7 +123,7 @@ async def _samples(reader: Lane, writer: Lane, now: datetime, keep: Retention) -
     """Those that are too old, then what the rest can do without, then those that are too many."""
     before = partial(_samples_before, oldest(now, keep.metric_days))
     gone = await _take(reader, writer, before, queries.TAKE["service_metrics"])
-    gone += await _thin(reader, writer, rows.moment(now))
+    gone += await _thin(reader, writer, columns.moment(now))
     beyond = partial(_samples_beyond, keep.metric_rows)
     return gone + await _take(reader, writer, beyond, queries.TAKE["service_metrics"])
 

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 from reconciler.errors import Corrupt
 from reconciler.model import Event, Ref
 from reconciler.ports.store import EventFilter, Sampled, Saved
-from reconciler.store import queries, rows
+from reconciler.store import columns, queries, rows
+from reconciler.store.columns import Row
 from reconciler.store.faults import no_files
-from reconciler.store.rows import Row
 from reconciler.store.tail import Page, matcher
 
 A_SEARCH = 4096
@@ -107,14 +107,14 @@ def _event(row: Row) -> Event:
     try:
         return rows.event(row[0], row[1:])
     except Corrupt as damage:
-        return Event("store.damaged", rows.EPOCH, data={"reason": damage.message}, id=row[0])
+        return Event("store.damaged", columns.EPOCH, data={"reason": damage.message}, id=row[0])
 
 
 def _start(connection: sqlite3.Connection, after: int, only: EventFilter) -> int | None:
     """The id after which to look. The clock may have jumped, so that `since` gives a lower bound only."""
     if only.since is None:
         return after
-    (first,) = connection.execute(queries.FIRST_SINCE, (rows.moment(only.since),)).fetchone()
+    (first,) = connection.execute(queries.FIRST_SINCE, (columns.moment(only.since),)).fetchone()
     return None if first is None else max(after, first - 1)
 
 
@@ -152,7 +152,7 @@ def files(connection: sqlite3.Connection, source: str, revision: str) -> Mapping
 
 def _body(path: str, rest: Sequence[Any]) -> bytes:
     packed, source, revision, digest, seal = rest
-    rows.unsealed("revision_files", (source, revision, path, digest, seal))
+    columns.unsealed("revision_files", (source, revision, path, digest, seal))
     try:
         body = zlib.decompress(packed)
     except zlib.error:
@@ -168,7 +168,7 @@ def _body(path: str, rest: Sequence[Any]) -> bytes:
 def samples(
     connection: sqlite3.Connection, ref: Ref, since: datetime, until: datetime, limit: int
 ) -> list[Sampled]:
-    asked = {**ref._asdict(), "since": rows.moment(since), "until": rows.moment(until), "limit": limit}
+    asked = {**ref._asdict(), "since": columns.moment(since), "until": columns.moment(until), "limit": limit}
     return list(whole(connection.execute(queries.SAMPLES, asked)))
 
 

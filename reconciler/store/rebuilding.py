@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.errors import Corrupt
 from reconciler.model import Event
 from reconciler.ports.store import Note, Write
-from reconciler.store import queries, rows
+from reconciler.store import columns, queries, rows
 from reconciler.store.migrating import migrate, migrations
 from reconciler.store.writing import write
 
@@ -63,7 +63,7 @@ def rebuild(path: Path, now: datetime, damage: Corrupt) -> None:
     said = {"at": now.isoformat(), "reason": damage.message, "aside": _aside(path, now).name}
     news = (Note("rebuilt", said), Event("store.rebuilt", now, data=said))
     # Milliseconds since 1970 are more than any count of events: ids go on even where the last one is lost.
-    last = max(saved.last_event, rows.moment(now) // 1000)
+    last = max(saved.last_event, columns.moment(now) // 1000)
     make(_rebuilt(path), Salvage((*saved.writes, *news), last))
     finish(path, now)
 
@@ -135,7 +135,7 @@ def salvaged(path: Path) -> Salvage:
             connection.close()
 
 
-def _readable(connection: sqlite3.Connection, query: str, decode: Callable[[rows.Row], R]) -> Iterator[R]:
+def _readable(connection: sqlite3.Connection, query: str, decode: Callable[[columns.Row], R]) -> Iterator[R]:
     try:
         for row in connection.execute(query):
             try:

@@ -1,20 +1,16 @@
 """Records to rows and back: the one place that knows how a noun lies in a table.
 
 Rules: what a record holds is copied when it is encoded, so nobody can change it behind the store's back;
-what JSON cannot carry is refused here, for the caller that brought it; each row ends with a seal over its
-other columns, and a row whose seal does not fit is `Corrupt`, never data.
+each row ends with a seal over its other columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from zlib import crc32
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
-from reconciler.errors import Corrupt, Invalid
 from reconciler.model import EMPTY, Condition, Event, JsonValue, Need, Override, Ref, Status
 from reconciler.ports.store import (
     Drop,
@@ -30,16 +26,10 @@ from reconciler.ports.store import (
     Write,
 )
 from reconciler.ports.usage import Usage
-from reconciler.store.faults import RESTART
-
-Row = tuple[Any, ...]
+from reconciler.store.columns import Row, instant, json, mapping, moment, sealed, unsealed
 
 BY_REF = ("inventory", "memory", "statuses")  # the tables that a Drop empties of a ref
-HISTORY = ("plans", "events", "operations", "revision_files", "service_metrics")
-LINES = ["\x1f".join(["%s"] * width) for width in range(16)]  # by far the fastest way to one text of a row
 NEEDS = {need.value: need for need in Need}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 class Op(NamedTuple):
@@ -58,19 +48,19 @@ def ops(write: Write) -> Iterator[Op]:
         case Drop(ref):
             yield from (Op(table, ref, None) for table in BY_REF)
         case Planned(ref, at, generation, changes, steps):
-            yield Op("plans", (), sealed(*ref, moment(at), generation, _json(changes), _json(steps)))
+            yield Op("plans", (), sealed(*ref, moment(at), generation, json(changes), json(steps)))
         case Event():
             yield Op("events", (), _event_row(write))
         case Revision():
             yield from _revision(write)
         case Operation(id, kind, actor, at, state, data):
-            yield Op("operations", (id,), sealed(id, kind, actor, moment(at), state, _json(data)))
+            yield Op("operations", (id,), sealed(id, kind, actor, moment(at), state, json(data)))
         case Override(id):
             yield Op("overrides", (id,), _override_row(write))
         case EndOverride(id):
             yield Op("overrides", (id,), None)
         case Note(key, value):
-            yield Op("notes", (key,), None if value is None else sealed(key, _json(value)))
+            yield Op("notes", (key,), None if value is None else sealed(key, json(value)))
 
 
 def _by_ref(write: Kept | Remembered | Judged | Sampled) -> Op:
@@ -79,7 +69,7 @@ def _by_ref(write: Kept | Remembered | Judged | Sampled) -> Op:
         case Kept():
             return Op("inventory", ref, _kept_row(write))
         case Remembered():
-            return Op("memory", ref, sealed(*ref, _json(write.memory)))
+            return Op("memory", ref, sealed(*ref, json(write.memory)))
         case Judged():
             return Op("statuses", ref, _status_row(ref, write.status))
         case Sampled():
@@ -88,14 +78,14 @@ def _by_ref(write: Kept | Remembered | Judged | Sampled) -> Op:
 
 def _kept_row(kept: Kept) -> Row:
     needs = [(*need, how.value) for need, how in kept.needs.items()]
-    wish = _json((kept.spec, kept.labels or {}, kept.annotations or {}, needs, kept.parent))
+    wish = json((kept.spec, kept.labels or {}, kept.annotations or {}, needs, kept.parent))
     doomed = int(kept.doomed)
     return sealed(*kept.ref, kept.source, kept.revision, kept.generation, doomed, kept.digest, wish)
 
 
 def _status_row(ref: Ref, status: Status) -> Row:
     conditions = [(c.type, c.status, c.reason, c.message, moment(c.since)) for c in status.conditions]
-    judged = _json((conditions, sorted(need.value for need in status.reached), status.waits_for))
+    judged = json((conditions, sorted(need.value for need in status.reached), status.waits_for))
     generations = (status.generation, status.observed_generation)
     return sealed(*ref, *generations, status.revision, status.error, judged)
 
@@ -110,7 +100,7 @@ def _revision(write: Revision) -> Iterator[Op]:
 def _override_row(override: Override) -> Row:
     until = None if override.until is None else moment(override.until)
     times = (moment(override.created), until)
-    return sealed(override.id, *override.ref, _json(override.patch), override.author, override.reason, *times)
+    return sealed(override.id, *override.ref, json(override.patch), override.author, override.reason, *times)
 
 
 def _sampled_row(sampled: Sampled) -> Row:
@@ -138,7 +128,7 @@ def _event_row(event: Event) -> Row:
         event.actor,
         event.request_id,
         event.trace_id,
-        _json(event.data),
+        json(event.data),
     )
 
 
@@ -196,7 +186,7 @@ def planned(row: Row) -> Planned:
 def event(id: int, row: Row) -> Event:
     name, at, kind, namespace, subject, actor, request_id, trace_id, data = unsealed("events", row)
     ref = None if kind is None else Ref(kind, namespace, subject)
-    return Event(name, instant(at), ref, _mapping(data), actor, request_id, trace_id, id)
+    return Event(name, instant(at), ref, mapping(data), actor, request_id, trace_id, id)
 
 
 def revision(row: Row) -> Revision:
@@ -206,7 +196,7 @@ def revision(row: Row) -> Revision:
 
 def operation(row: Row) -> Operation:
     key, kind, actor, at, state, data = unsealed("operations", row)
-    return Operation(key, kind, actor, instant(at), state, _mapping(data))
+    return Operation(key, kind, actor, instant(at), state, mapping(data))
 
 
 def sampled(row: Row) -> Sampled:
@@ -226,57 +216,3 @@ def override(row: Row) -> Override:
 def note(row: Row) -> tuple[str, JsonValue]:
     key, value = unsealed("notes", row)
     return key, from_json(value)
-
-
-# ---------------------------------------------------------------------------------- seals, times, JSON
-
-
-def sealed(*columns: JsonValue) -> Row:
-    try:
-        return (*columns, _seal(columns))
-    except UnicodeEncodeError as error:
-        raise Invalid(f"a text that is to be stored is no Unicode: {error}") from None
-
-
-def unsealed(table: str, row: Row) -> Sequence[Any]:
-    columns = row[:-1]
-    if _seal(columns) != row[-1]:
-        raise Corrupt(
-            f"a row of {table} is not as it was written: {', '.join(str(part)[:80] for part in columns[:3])}",
-            remedy="it is history and nothing is decided by it: it goes when its time comes"
-            if table in HISTORY
-            else RESTART,
-        )
-    return columns
-
-
-def _seal(columns: Row) -> int:
-    return crc32((LINES[len(columns)] % columns).encode())
-
-
-def moment(at: datetime) -> int:
-    if at.tzinfo is None:
-        raise Invalid(f"the time {at.isoformat()} has no zone", remedy="give it one: datetime.now(UTC)")
-    return (at - EPOCH) // MICROSECOND
-
-
-def instant(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
-
-
-def _json(value: JsonValue) -> str:
-    try:
-        return to_json(value, fallback=_plain).decode()
-    except ValueError as error:
-        raise Invalid(f"JSON cannot carry what is to be stored: {error}") from None
-
-
-def _plain(value: object) -> JsonValue:
-    """Read-only mappings are welcome; anything else that JSON does not know is a slip of the caller."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise ValueError(f"{type(value).__name__}")
-
-
-def _mapping(text: str) -> Mapping[str, Any]:
-    return EMPTY if text == "{}" else from_json(text)

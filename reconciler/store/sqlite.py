@@ -13,7 +13,7 @@ from reconciler.errors import Refused
 from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
-from reconciler.store import pruning, queries, reading, rows
+from reconciler.store import columns, pruning, queries, reading, rows
 from reconciler.store.group import GroupCommit
 from reconciler.store.lane import Lane
 from reconciler.store.tail import ALL, Page, Tail
@@ -89,10 +89,10 @@ class SqliteStore:
     async def samples(self, ref: Ref, since: datetime, until: datetime, limit: int) -> Sequence[Sampled]:
         return await self._reader.run(reading.samples, ref, since, until, limit)
 
-    async def _all(self, query: str, *args: JsonValue) -> list[rows.Row]:
+    async def _all(self, query: str, *args: JsonValue) -> list[columns.Row]:
         return await self._reader.run(reading.all_of, query, args)
 
-    async def dump(self) -> Mapping[str, Sequence[rows.Row]]:
+    async def dump(self) -> Mapping[str, Sequence[columns.Row]]:
         """All that is kept, for tests that compare."""
         return await self._reader.run(reading.everything)
 

@@ -13,9 +13,10 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from reconciler.model import Event
-from reconciler.store import queries, rows
+from reconciler.store import columns, queries, rows
+from reconciler.store.columns import Row
 from reconciler.store.faults import callers_own
-from reconciler.store.rows import Op, Row
+from reconciler.store.rows import Op
 
 
 class Outcome(NamedTuple):
@@ -85,5 +86,5 @@ def _keep_files(connection: sqlite3.Connection, key: Row, files: Mapping[str, by
         digest = sha256(body).hexdigest()
         if connection.execute(queries.HAS_CONTENT, (digest,)).fetchone() is None:
             connection.execute(queries.PUT_CONTENT, (digest, zlib.compress(body)))
-        connection.execute(queries.PUT_FILE, rows.sealed(*key, path, digest))
+        connection.execute(queries.PUT_FILE, columns.sealed(*key, path, digest))
     connection.execute(queries.MARK_FILES, key)

@@ -17,7 +17,7 @@ from reconciler.errors import Invalid
 from reconciler.model import Override, Ref
 from reconciler.ports.store import EventFilter, Kept, Note, Sampled
 from reconciler.settings import Retention
-from reconciler.store import SqliteStore, queries, rows
+from reconciler.store import SqliteStore, columns, queries
 from reconciler.store.migrating import migrate, migrations
 from tests.store.records import NOW, WEB, AnyStore, event, judged, planned, sampled
 
@@ -173,7 +173,7 @@ async def test_a_damaged_sample_is_a_gap_and_goes_with_the_next_thinning(
     moments = [NOW - timedelta(hours=9, seconds=n) for n in (40, 20, 0)]
     await sqlite.commit(*(sampled(at=at) for at in moments))
     shell = sqlite3.connect(path)
-    shell.execute("UPDATE service_metrics SET processes = 77 WHERE at = ?", (rows.moment(moments[1]),))
+    shell.execute("UPDATE service_metrics SET processes = 77 WHERE at = ?", (columns.moment(moments[1]),))
     shell.commit()
     shell.close()
     found = await sqlite.samples(WEB, moments[0], NOW, 9)

@@ -12,7 +12,7 @@ from reconciler.errors import Corrupt, Problem, Refused
 from reconciler.ports.store import Note
 from reconciler.settings import Retention
 from reconciler.store import open_read_only, open_store
-from reconciler.store.rows import sealed
+from reconciler.store.columns import sealed
 from tests.store.folders import TRACE, contents, left_by_a_kill, older, stored
 from tests.store.records import DB, NOW, WEB, FixedClock, event, kept, one_of_each
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.store import rows
+from reconciler.store import columns
 from reconciler.store.thinning import SECOND, crowded, merged, period
 from tests.store.records import DB, NOW, WEB, sampled
 
 pytestmark = pytest.mark.req("CORE-29", "CORE-33")
 
-now = rows.moment(NOW)
+now = columns.moment(NOW)
 ages = st.integers(0, 40 * 86400 * SECOND)
 
 
