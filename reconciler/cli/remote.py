@@ -154,16 +154,16 @@ class Remote:
             return _OverSocket(self._address, timeout)
         try:
             parts = urlsplit(self._address)
-            host, port = parts.hostname or "", parts.port
+            scheme, host, port = parts.scheme, parts.hostname or "", parts.port
             if not host.isascii():
                 host.encode("idna")
         except ValueError:
-            host, port = "", None
-        if not host or parts.scheme not in SCHEMES:
+            scheme, host, port = "", "", None
+        if not host or scheme not in SCHEMES:
             raise errors.Invalid(
                 f"{self._shown} is no node's address", remedy="write `http://HOST:PORT`, or `--socket PATH`"
             )
-        return SCHEMES[parts.scheme](host, port, timeout=timeout)
+        return SCHEMES[scheme](host, port, timeout=timeout)
 
 
 def _problem(answer: HTTPResponse) -> Problem:
