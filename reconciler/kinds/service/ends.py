@@ -40,7 +40,14 @@ def how(seen: Seen[Running]) -> str:
     code, by = seen.facts.get("exit_code"), seen.facts.get("signal")
     if code is not None:
         return f"ended with exit code {code}"
-    return f"ended by {signal.Signals(by).name}" if by is not None else "ended while nobody watched"
+    return f"ended by {_name(by)}" if by is not None else "ended while nobody watched"
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # those between SIGRTMIN and SIGRTMAX have none
+        return f"signal {number}"
 
 
 def pause_before_next(seen: Seen[Running]) -> Plan[Step] | None:

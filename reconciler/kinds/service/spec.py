@@ -11,13 +11,28 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from reconciler.model import Need, Part, Spec
-from reconciler.quantities import Duration, Size
+from reconciler.quantities import Duration, Size, format_duration
 
 SECOND = timedelta(seconds=1)
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=63)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1, max_length=1024)]
+
+
+def _at_least(least: timedelta) -> AfterValidator:
+    def checked(value: timedelta) -> timedelta:
+        if value < least:
+            raise ValueError(f"expected at least {format_duration(least)}")
+        return value
+
+    return AfterValidator(checked)
+
+
+def _within_a_day(value: timedelta) -> timedelta:
+    if value > timedelta(days=1):
+        raise ValueError("expected at most 1d")
+    return value
 
 
 class FromSecret(Part):
@@ -50,9 +65,9 @@ class Health(Part):
     """Healthy when it answers."""
     tcp: Tcp | None = None
     """Healthy when it accepts a connection."""
-    interval: Duration = 10 * SECOND
+    interval: Annotated[Duration, _at_least(SECOND / 10)] = 10 * SECOND
     """How often to ask."""
-    timeout: Duration = 5 * SECOND
+    timeout: Annotated[Duration, _at_least(SECOND / 1000)] = 5 * SECOND
     """How long an answer may take."""
     retries: Annotated[int, Field(ge=1, le=100)] = 3
     """How many failures in a row make it unhealthy."""
@@ -69,7 +84,7 @@ class Health(Part):
 class Logs(Part):
     """How much of the service's output is kept."""
 
-    max_size: Size = 10 << 20
+    max_size: Annotated[Size, Field(ge=4 << 10, le=1 << 40)] = 10 << 20
     """A file that has grown to this is rotated."""
     keep: Annotated[int, Field(ge=1, le=100)] = 5
     """How many files are kept."""
@@ -90,7 +105,7 @@ def _known_signal(name: str) -> str:
     full = name if name.startswith("SIG") else f"SIG{name}"
     if full not in signal.Signals.__members__:
         raise ValueError("unknown signal; write one such as TERM, INT, QUIT or KILL")
-    return full.removeprefix("SIG")
+    return signal.Signals[full].name.removeprefix("SIG")  # of two names the one that a process is told by
 
 
 Signal = Annotated[str, AfterValidator(_known_signal)]
@@ -115,7 +130,7 @@ class ServiceFields(Part):
     """What happens when it ends by itself: start again `always`, `on-failure`, or `never`."""
     stop_signal: Signal = "TERM"
     """The signal that asks it to end."""
-    stop_grace: Duration = 10 * SECOND
+    stop_grace: Annotated[Duration, AfterValidator(_within_a_day)] = 10 * SECOND
     """How long it may take to end before it is killed."""
     restart_on: tuple[str, ...] = ()
     """Files and folders beside the manifest; when their content changes, the service is restarted."""
@@ -123,6 +138,20 @@ class ServiceFields(Part):
     """How much of its output is kept."""
     state: State = State.RUNNING
     """`running`, or `stopped`: declared, but not running."""
+
+    @model_validator(mode="after")
+    def _can_be_passed_on(self) -> Self:
+        """What the kernel takes no program with."""
+        for name, value in self.env.items():
+            if not name or "=" in name or "\0" in name:
+                raise ValueError(
+                    "env: a variable's name is not empty and holds neither '=' nor a zero character"
+                )
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError(f"env: the value of {name} holds a zero character")
+        if any("\0" in word for word in (*self.command, self.cwd, self.user)):
+            raise ValueError("command, cwd and user hold no zero character")
+        return self
 
 
 class ServiceSpec(Spec, ServiceFields):

@@ -123,6 +123,37 @@ def test_how_it_is_looked_after_changes_while_it_runs(fields: dict[str, JsonValu
     assert KIND.plan(this, changes).steps == (Tend(settled(wish)),)
 
 
+@pytest.mark.parametrize("name", sorted(signal.Signals.__members__))
+def test_a_signal_with_two_names_is_one_signal(name: str) -> None:
+    running = settled(spec(stopSignal=name))
+    assert as_cared_for(care_for(running), Phase.RUNNING) == running
+
+
+UNFIT: list[tuple[dict[str, JsonValue], str]] = [
+    ({"health": {"tcp": {"port": 80}, "interval": "0s"}}, "expected at least 100ms"),
+    ({"health": {"tcp": {"port": 80}, "timeout": "0s"}}, "expected at least 1ms"),
+    ({"stopGrace": "25h"}, "expected at most 1d"),
+    ({"logs": {"maxSize": "1KiB"}}, "4096"),
+    ({"logs": {"maxSize": "2TiB"}}, "1099511627776"),
+    ({"env": {"A=B": "1"}}, "neither '=' nor a zero character"),
+    ({"env": {"": "1"}}, "not empty"),
+    ({"env": {"A\0": "1"}}, "nor a zero character"),
+    ({"env": {"A": "s3cr\0t"}}, "the value of A holds a zero character"),
+    ({"command": ["a\0b"]}, "no zero character"),
+    ({"cwd": "a\0b"}, "no zero character"),
+    ({"user": "a\0b"}, "no zero character"),
+]
+
+
+@pytest.mark.parametrize(("fields", "says"), UNFIT, ids=[str(fields) for fields, _ in UNFIT])
+def test_what_no_process_could_be_run_with_is_refused_where_it_is_written(
+    fields: dict[str, JsonValue], says: str
+) -> None:
+    with pytest.raises(ValidationError, match=says) as caught:
+        spec(**fields)
+    assert "s3cr" not in "; ".join(error["msg"] for error in caught.value.errors(include_input=False))
+
+
 def test_a_new_way_to_look_after_it_does_not_hide_what_else_is_to_do() -> None:
     wish = spec(stopGrace="1s")
     assert words(planned(wish, saw(settled(spec(), Phase.FROZEN)))) == ["Tend", "Resume"]
@@ -172,6 +203,7 @@ def test_the_end_is_judged_by_how_it_came() -> None:
     bad = KIND.verdict(case(wish, saw(ended, exit_code=3)))
     assert (bad.ready, bad.stalled, bad.message) == (False, True, "ended with exit code 3")
     assert KIND.verdict(case(wish, saw(ended, signal=9))).message == "ended by SIGKILL"
+    assert KIND.verdict(case(wish, saw(ended, signal=40))).message == "ended by signal 40", "it has no name"
     assert KIND.verdict(case(wish, saw(ended))).message == "ended while nobody watched"
 
 
