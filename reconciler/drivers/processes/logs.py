@@ -1,7 +1,8 @@
 """Reads what the keeper wrote of a process's output, while it writes on.
 
 Rules: a file is left only when the next one exists and nothing more comes from this one, so a reader
-that follows loses no line to rotation, unless it is so slow that the file is gone. Parts of a line are
+that follows loses no line to rotation, unless it is so slow that the file is gone. Who does not follow reads
+what is there when he comes, however much is written meanwhile. Parts of a line are
 put together again, each stream by itself; a line without end is cut.
 """
 
@@ -11,10 +12,12 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from reconciler.drivers.processes.keeper.log import numbered
 from reconciler.ports.log_line import LogLine
 
 CHUNK = 1 << 18
@@ -23,6 +26,9 @@ LOOK_S = 0.1
 SPARE = 16  # records before the wanted ones: the beginnings of lines that end among them
 RECORD = re.compile(rb"([0-9TZ:.-]+) (stdout|stderr) ([FP]) (.*)", re.DOTALL)
 WHOLE = re.compile(rb"\S+ \S+ F ")
+
+Place = tuple[int, int]
+"""The number of a file, and how far into it."""
 
 
 async def read_log(
@@ -33,7 +39,8 @@ async def read_log(
         if tail is not None:
             await asyncio.to_thread(files.seek_tail, tail + SPARE)
         last: deque[LogLine] = deque(maxlen=tail)
-        while records := await asyncio.to_thread(files.read):
+        end = await asyncio.to_thread(files.end)
+        while records := await asyncio.to_thread(files.read, end):
             last.extend(lines.of(records))
             while tail is None and last:
                 yield last.popleft()
@@ -61,20 +68,33 @@ class _Files:
         self._rest = b""
 
     def seek_tail(self, wanted: int) -> None:
-        for number in reversed(self._numbers()):
-            data = self._path(number).read_bytes()
+        for number in reversed(numbered(self._folder)):
+            try:
+                data = self._path(number).read_bytes()
+            except FileNotFoundError:  # rotated away just now, and so are all before it
+                return
             place, found = _back(data, wanted)
             wanted -= found
             self._open(number, place)
             if wanted <= 0:
                 return
 
-    def read(self) -> list[bytes]:
-        """The next whole records; none when there are no more just now."""
+    def end(self) -> Place:
+        """As far as it is written just now."""
+        newest = max(numbered(self._folder), default=0)
+        try:
+            return newest, self._path(newest).stat().st_size
+        except FileNotFoundError:
+            return newest, 0
+
+    def read(self, end: Place | None = None) -> list[bytes]:
+        """The next whole records, those that begin before `end`; none when there are no more just now."""
         while True:
+            if end is not None and (self._number, self._file.tell() if self._file else 0) >= end:
+                return []
             chunk = self._file.read(CHUNK) if self._file else b""
             if not chunk:
-                later = [number for number in self._numbers() if number > self._number]
+                later = self._later()
                 if not later:
                     return []
                 chunk = self._file.read(CHUNK) if self._file else b""  # written before the later one was made
@@ -90,15 +110,20 @@ class _Files:
         if self._file:
             self._file.close()
 
+    def _later(self) -> list[int]:
+        numbers = numbered(self._folder)
+        if numbers and numbers[-1] < self._number:  # it was erased, and has begun anew
+            return numbers
+        return [number for number in numbers if number > self._number]
+
     def _open(self, number: int, place: int) -> None:
         self.close()
         self._number = number
         self._rest = b""
-        self._file = self._path(number).open("rb")
-        self._file.seek(place)
-
-    def _numbers(self) -> list[int]:
-        return sorted(int(path.stem) for path in self._folder.glob("[0-9]*.log"))
+        self._file = None
+        with suppress(FileNotFoundError):  # rotated away just now
+            self._file = self._path(number).open("rb")
+            self._file.seek(place)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.log"

@@ -217,6 +217,26 @@ async def test_without_file_numbers_nothing_starts_nobody_hangs_and_it_passes(pr
     await other.close()
 
 
+async def test_a_start_that_fails_for_want_of_file_numbers_leaves_none_open(processes: Processes) -> None:
+    await processes.start(Run("web", SLEEP, env=ENV))
+    keeper = keeper_pid(processes)
+    numbers = Path(f"/proc/{keeper}/fd")
+    before = {one.name for one in numbers.iterdir()}
+    failed = set()
+    for left in range(max(map(int, before)) + 1, max(map(int, before)) + 12):  # each of its steps may fail
+        with without(resource.RLIMIT_NOFILE, keeper, left):
+            try:
+                await processes.start(Run("db", SLEEP, env=ENV))
+            except Failed:
+                failed.add(left)
+        await processes.stop("db", signal.SIGKILL, 0)
+        await processes.forget("db")
+        async with asyncio.timeout(10):
+            while {one.name for one in numbers.iterdir()} != before:
+                await processes.fresh()
+    assert len(failed) > 4
+
+
 async def test_a_keeper_without_file_numbers_takes_no_living_process_for_dead(
     processes: Processes, folder: Path
 ) -> None:

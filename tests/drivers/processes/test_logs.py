@@ -49,6 +49,70 @@ async def followed(processes: Processes, last: str) -> list[str]:
 # -------------------------------------------------------------------------------------- the files
 
 
+def written(folder: Path, *files: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for number, text in enumerate(files, 1):
+        lines = "".join(f"2026-01-01T00:00:00Z stdout F {word}\n" for word in text.split())
+        (folder / f"{number:08}.log").write_text(lines)
+
+
+async def test_who_does_not_follow_comes_to_an_end_however_much_is_written_meanwhile(tmp_path: Path) -> None:
+    written(tmp_path / "web", "a b", "c")
+    newest = tmp_path / "web" / "00000002.log"
+    found = []
+    async for line in read_log(tmp_path / "web", tail=None, follow=False, since=None):
+        found.append(line.text)
+        assert len(found) < 10
+        newest.write_text(newest.read_text() * 2)
+    assert "".join(found).startswith("abc")
+
+
+@pytest.mark.parametrize("tail", [None, 4])
+async def test_a_file_that_is_rotated_away_just_now_ends_no_reading(tmp_path: Path, tail: int | None) -> None:
+    written(tmp_path / "web", "a", "b", "c")
+    gone = tmp_path / "web" / "00000002.log"
+    gone.unlink()
+    gone.symlink_to("nowhere")  # it is listed, and is not there
+    assert (await texts(tmp_path / "web", tail=tail))[-1] == "c"
+    (tmp_path / "web" / "00000003.log").unlink()
+    (tmp_path / "web" / "00000003.log").symlink_to("nowhere")
+    await texts(tmp_path / "web", tail=tail)
+
+
+async def test_a_log_that_was_erased_and_begun_anew_is_followed_on(tmp_path: Path) -> None:
+    folder = tmp_path / "web"
+    written(folder, "a", "b", "c")
+    found = []
+    async with asyncio.timeout(20):
+        async for line in read_log(folder, tail=None, follow=True, since=None):
+            found.append(line.text)
+            if line.text == "c":
+                for file in folder.iterdir():
+                    file.unlink()
+                written(folder, "d")
+            if line.text == "d":
+                break
+    assert found == ["a", "b", "c", "d"]
+
+
+async def test_a_strangers_files_in_a_log_folder_stay_and_harm_nobody(
+    processes: Processes, tmp_path: Path
+) -> None:
+    await processes.start(Run("web", ("sh", "-c", "echo 1; exec sleep 3600"), env=ENV))
+    assert await followed(processes, "1") == ["1"]
+    folder = tmp_path / "node" / "logs" / "web"
+    (folder / "00000001 (copy).log").write_text("mine")
+    (folder / "1.log").write_text("mine")
+    await processes.stop("web", signal.SIGKILL, 0)
+    await processes.start(Run("web", ("sh", "-c", "echo 2; exec sleep 3600"), env=ENV))
+    assert await followed(processes, "2") == ["1", "2"]
+    await processes.stop("web", signal.SIGKILL, 0)
+    keeper = processes._link
+    await processes.forget("web", logs=True)
+    assert processes._link is keeper, "the keeper lives on"
+    assert sorted(path.name for path in folder.iterdir()) == ["00000001 (copy).log", "1.log"]
+
+
 async def test_files_are_of_bounded_size_and_number_and_hold_the_newest_lines(tmp_path: Path) -> None:
     log = Log(tmp_path / "web")
     log.limit(4096, 3)

@@ -9,9 +9,13 @@ counted, and never the process.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import time
 from pathlib import Path
+
+NUMBER = re.compile("[0-9]{8,18}")
 
 
 class Log:
@@ -59,15 +63,17 @@ class Log:
 
     def erase(self) -> None:
         self.close()
-        for number in self._numbers():
+        for number in numbered(self._folder):
             self._path(number).unlink(missing_ok=True)
-        if self._folder.exists():
+        with contextlib.suppress(
+            OSError
+        ):  # it was never made, or somebody has put something of his own in it
             self._folder.rmdir()
 
     def _append(self, records: list[bytes]) -> None:
         if self._file < 0:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._open(max(self._numbers(), default=1))
+            self._open(max(numbered(self._folder), default=1))
         if self._lost:
             note = b"[holdfast] %d bytes of output are lost here: they could not be written" % self._lost
             self._put([b"%sstderr F %s\n" % (_stamp(), note)])
@@ -93,7 +99,7 @@ class Log:
     def _rotate(self) -> None:
         self.close()
         self._open(self._number + 1)
-        for number in self._numbers():
+        for number in numbered(self._folder):
             if number <= self._number - self._keep:
                 self._path(number).unlink(missing_ok=True)
 
@@ -104,11 +110,13 @@ class Log:
         if self._size and os.pread(self._file, 1, self._size - 1) != b"\n":
             self._put([b"\n"])  # a line was torn when its writer was killed, or the disk was full
 
-    def _numbers(self) -> list[int]:
-        return [int(path.stem) for path in self._folder.glob("[0-9]*.log")]
-
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.log"
+
+
+def numbered(folder: Path) -> list[int]:
+    """The numbers of a log's files, the oldest first; what is called otherwise is not ours."""
+    return sorted(int(path.stem) for path in folder.glob("*.log") if NUMBER.fullmatch(path.stem))
 
 
 def _stamp() -> bytes:

@@ -95,6 +95,8 @@ class Server:
             self._do(client, n, fields)
         except Trouble as trouble:
             client.send(_answer(n, trouble))
+        except OSError as failure:  # a disk that is full or read-only keeps nobody else waiting
+            client.send(_answer(n, Trouble("FAILED", str(failure))))
         except (ValueError, RecursionError):
             client.send(_answer(n, Trouble("INVALID_REQUEST", "a request is one line of JSON")))
 

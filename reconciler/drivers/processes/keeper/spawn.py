@@ -73,7 +73,12 @@ class Held:
 
 def hold(run: Run, token: str, ends: Sequence[int]) -> Held:
     waits, gate = os.pipe()
-    report, says = os.pipe()
+    try:
+        report, says = os.pipe()
+    except OSError:
+        os.close(waits)
+        os.close(gate)
+        raise
     # A signal that comes before the child has dropped our handlers must wait, or it would be swallowed.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:

@@ -79,9 +79,9 @@ class Starts:
         finally:
             for fd in ends:
                 os.close(fd)
-        who = proc.stat(held.pid)  # at worst a zombie: nobody else can wait for it
-        row.record.pid, row.record.start = held.pid, who.start if who else 0
         try:
+            who = proc.stat(held.pid)  # at worst a zombie: nobody else can wait for it
+            row.record.pid, row.record.start = held.pid, who.start if who else 0
             self._table.records.save(row.record)
         except OSError:
             held.give_up()
