@@ -17,7 +17,9 @@ from api.routes import AnyRequest, TheClosing, TheDesk, TheRef
 from api.stream import LINES, SSE, Stream
 from reconciler.views import LogLineView
 
-Tail = Annotated[int | None, QueryParameter(ge=0, description="Only the last lines; if not said, all.")]
+Tail = Annotated[
+    int | None, QueryParameter(ge=0, le=1_000_000, description="Only the last lines; if not said, all.")
+]
 Follow = Annotated[bool, QueryParameter(description="Go on with what is printed from now on.")]
 Since = Annotated[datetime | None, QueryParameter(description="Only lines from this time on, in ISO 8601.")]
 AT_ONCE_S = 0.5

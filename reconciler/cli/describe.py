@@ -11,6 +11,7 @@ import click
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb
 from reconciler.cli.naming import REF
+from reconciler.cli.plain import plain
 
 if TYPE_CHECKING:
     from reconciler.views import PlannedView, ResourceView
@@ -26,11 +27,12 @@ def describe(where: Where, ref: str) -> None:
     with where.open(reading=True, recorded=True) as door:
         found, plans, causes = door.resource(ref), door.plans(ref), door.causes(ref)
     for line in _resource(found):
-        click.echo(line)
+        click.echo(plain(line))
     for cause in causes[1:]:
-        click.echo(f"{'  ' * cause['depth']}because {cause['ref']}: {cause['reason']}: {cause['message']}")
+        told = f"{'  ' * cause['depth']}because {cause['ref']}: {cause['reason']}: {cause['message']}"
+        click.echo(plain(told))
     for line in _plans(plans[:PLANS]):
-        click.echo(line)
+        click.echo(plain(line))
 
 
 def _resource(found: ResourceView) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.plain import plain
+
 if TYPE_CHECKING:
     from reconciler.views import DifferenceView, PreviewView
 
@@ -24,9 +26,9 @@ def lines(preview: PreviewView) -> Iterator[str]:
     for one in preview["differences"]:
         yield from _difference(one)
     for conflict in preview["conflicts"]:
-        yield click.style(f"! {conflict}: change it there, `apply` refuses", fg="yellow")
+        yield click.style(f"! {plain(conflict)}: change it there, `apply` refuses", fg="yellow")
     for warning in preview["warnings"]:
-        yield click.style(f"! {warning}", fg="yellow")
+        yield click.style(f"! {plain(warning)}", fg="yellow")
     if preview["differences"] or preview["warnings"] or preview["conflicts"]:
         yield ""
     yield summary(preview)
@@ -50,12 +52,12 @@ def _difference(one: DifferenceView) -> Iterator[str]:
     for name, value in one["wish"].items():
         yield f"    {name}: {_short(value)}"
     if one["reason"]:
-        yield f"    {one['reason']}"
+        yield f"    {plain(one['reason'])}"
     if one["affects"]:
         yield f"    affects {', '.join(one['affects'])}"
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - JSON
-    plain = isinstance(value, str) and value and value.isprintable()
-    text = str(value) if plain else json.dumps(value, ensure_ascii=False)
+    bare = isinstance(value, str) and value and value.isprintable()
+    text = str(value) if bare else plain(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from reconciler.cli.plain import plain
+
 if TYPE_CHECKING:
     from reconciler.views import EventView
 
@@ -13,7 +15,7 @@ def line(event: EventView) -> str:
     subject = event["subject"]["id"] if event["subject"] else "-"
     data = ", ".join(f"{key}={_short(value)}" for key, value in event["data"].items() if value != "")
     head = f"{event['id']:>6}  {event['timestamp']}  {event['event']:<20}"
-    return f"{head}  {subject:<24}  {data}".rstrip()
+    return plain(f"{head}  {subject:<24}  {data}".rstrip())
 
 
 def _short(value: object) -> str:

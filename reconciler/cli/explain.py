@@ -7,6 +7,7 @@ import click
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb
 from reconciler.cli.naming import KIND_OR_REF
+from reconciler.cli.plain import plain
 
 
 @click.command(cls=Verb)
@@ -24,11 +25,9 @@ def explain(where: Where, what: str) -> None:
         status = door.resource(what)["status"]
         causes = door.causes(what)
     if not causes:
-        click.echo(
-            f"{status['ref']} is ready: {status['reason']}"
-            + (f", {status['message']}" if status["message"] else "")
-        )
+        because = f", {status['message']}" if status["message"] else ""
+        click.echo(plain(f"{status['ref']} is ready: {status['reason']}{because}"))
     for cause in causes:
         because = "because " if cause["depth"] else ""
         told = f"{cause['ref']} is not ready: {cause['reason']}: {cause['message']}"
-        click.echo(f"{'  ' * cause['depth']}{because}{told}")
+        click.echo(plain(f"{'  ' * cause['depth']}{because}{told}"))

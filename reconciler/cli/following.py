@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.plain import plain
 from reconciler.cli.waiting_time import seconds
 
 if TYPE_CHECKING:
@@ -29,12 +30,10 @@ def follow(door: Door, refs: Sequence[str], timeout: str) -> int:
     behind = [one for one in statuses if not one["ready"]]
     waiting = [one for one in behind if one["reason"] == "WaitsForNode"]
     for one in behind:
-        click.echo(f"{one['ref']}: {one['reason']}: {one['message']}", err=True)
+        click.echo(plain(f"{one['ref']}: {one['reason']}: {one['message']}"), err=True)
         for cause in one["waits_for"]:
-            click.echo(
-                f"{'  ' * cause['depth']}because {cause['ref']}: {cause['reason']}: {cause['message']}",
-                err=True,
-            )
+            told = f"{'  ' * cause['depth']}because {cause['ref']}: {cause['reason']}: {cause['message']}"
+            click.echo(plain(told), err=True)
     click.echo(f"{len(statuses) - len(behind)} of {len(statuses)} are ready.", err=True)
     if waiting and len(waiting) == len(behind):
         click.echo("What waits for the node is recorded: `holdfast up` brings it about.", err=True)

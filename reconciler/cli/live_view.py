@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from reconciler.cli.plain import plain
+
 if TYPE_CHECKING:
     from reconciler.engine.entry import Entry
     from reconciler.runtime.node import Node
@@ -41,7 +43,7 @@ class LiveView:
         lines = [*self._head(), *self._sources(), Text("")]
         room = height - len(lines) - len(events) - 3
         lines += [*self._resources(max(room, 1)), Text("")]
-        lines += [*(Text(_plain(one), style="dim") for one in events), Text(self._foot, style="dim italic")]
+        lines += [*(Text(plain(one), style="dim") for one in events), Text(self._foot, style="dim italic")]
         for line in lines[:height]:
             line.truncate(options.max_width, overflow="ellipsis")
             yield line
@@ -63,7 +65,7 @@ class LiveView:
         if public:
             yield Text.assemble("API     ", (f"http://{public}", "cyan"))
         yield Text(f"data    {self._node.settings.data}")
-        yield from (Text(_plain(f"! {problem}"), style="yellow") for problem in daemon.problems)
+        yield from (Text(plain(f"! {problem}"), style="yellow") for problem in daemon.problems)
 
     def _sources(self) -> Iterator[Text]:
         for source in self._node.desk.sources()[:SOURCES]:
@@ -94,14 +96,14 @@ def _rows(entries: Sequence[Entry]) -> Iterator[Text]:
             ("  " + str(entry.ref).ljust(width)),
             "  ",
             (word.ljust(13), STYLES[word]),
-            _plain(reason + message),
+            plain(reason + message),
         )
 
 
 def _source(source: SourceView) -> Text:
     trouble = source["error"] or source["held"]
     told = f"source  {source['name']} at {source['revision'][:12] or '-'} of {source['location']}"
-    return Text.assemble(_plain(told), (_plain(f"  {trouble}"), "bold red") if trouble else "")
+    return Text.assemble(plain(told), (plain(f"  {trouble}"), "bold red") if trouble else "")
 
 
 def _stands(entry: Entry) -> str:
@@ -114,8 +116,3 @@ def _span(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _plain(text: str) -> str:
-    """On one line, and without a character that a terminal would obey."""
-    return "".join(one if one.isprintable() else " " for one in text)

@@ -54,11 +54,13 @@ def _still_there(where: Where) -> None:
 
 def _interleaved(where: Where, refs: list[str], query: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Each line as it comes, with whose it is."""
+    from reconciler.cli.remote import located
+
     lines: queue.Queue[tuple[str, str | Problem | None]] = queue.Queue(maxsize=1000)
 
     def read(ref: str) -> None:
         try:
-            for line in where.remote().lines(f"/api/v1/resources/{'/'.join(parted(ref))}/logs", query):
+            for line in where.remote().lines(f"/api/v1/resources/{located(*parted(ref))}/logs", query):
                 lines.put((ref, line))
             lines.put((ref, None))
         except Problem as problem:

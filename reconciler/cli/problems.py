@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.cli import exits
+from reconciler.cli.plain import plain, plain_lines
 from reconciler.errors import Problem
 
 TITLES = {
@@ -32,10 +33,10 @@ def told(problem: Problem, *, as_json: bool) -> Iterator[str]:
         document |= {"remedy": problem.remedy} if problem.remedy else {}
         yield json.dumps({**document, "invalid_params": params}, sort_keys=True, ensure_ascii=False)
         return
-    yield f"error: {problem.message}"
-    yield from (f"  {_param(one)}" for one in params if _wrong(one) not in problem.message)
+    yield f"error: {plain_lines(problem.message)}"
+    yield from (f"  {plain(_param(one))}" for one in params if _wrong(one) not in problem.message)
     if problem.remedy:
-        yield f"  remedy: {problem.remedy}"
+        yield f"  remedy: {plain_lines(problem.remedy)}"
 
 
 def _wrong(one: dict[str, str]) -> str:

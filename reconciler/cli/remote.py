@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from reconciler import errors
 from reconciler.cli.manner import Manner
@@ -46,6 +46,11 @@ BY_STATUS: Mapping[int, type[Problem]] = {
     503: errors.Unavailable,
     504: errors.TimedOut,
 }
+
+
+def located(*names: str) -> str:
+    """As a part of a path: whatever stands in a name, it is a name there, too."""
+    return "/".join(quote(name, safe="") for name in names)
 
 
 class _OverSocket(HTTPConnection):

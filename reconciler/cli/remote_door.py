@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.remote import Remote
+from reconciler.cli.remote import Remote, located
 from reconciler.ref_text import parted
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class RemoteDoor:
         return self._get("/sources", {"per_page": "100"})["data"]  # type: ignore[no-any-return]
 
     def revisions(self, source: str) -> list[RevisionView]:
-        return self._get(f"/sources/{source}/revisions")  # type: ignore[no-any-return]
+        return self._get(f"/sources/{located(source)}/revisions")  # type: ignore[no-any-return]
 
     def events(self, query: Mapping[str, str], number: int) -> list[EventView]:
         """The latest, the oldest of them first."""
@@ -113,7 +113,7 @@ class RemoteDoor:
         return self._post("/overrides", body)  # type: ignore[no-any-return]
 
     def end_override(self, ref: str) -> None:
-        self._remote.ask("DELETE", f"{V1}/overrides/{'/'.join(parted(ref))}")
+        self._remote.ask("DELETE", f"{V1}/overrides/{located(*parted(ref))}")
 
     def reconcile(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView:
         body = {"refs": list(refs), "allow_prune": allow_prune}
@@ -121,7 +121,7 @@ class RemoteDoor:
 
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         body = {"revision": revision, "reason": reason}
-        return self._post(f"/sources/{source}/rollback", body)  # type: ignore[no-any-return]
+        return self._post(f"/sources/{located(source)}/rollback", body)  # type: ignore[no-any-return]
 
     def _path(self, ref: str) -> str:
-        return "/resources/" + "/".join(parted(ref))
+        return f"/resources/{located(*parted(ref))}"

@@ -11,6 +11,7 @@ import click
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.naming import SOURCE
+from reconciler.cli.plain import plain
 from reconciler.cli.tables import aligned
 from reconciler.errors import NotFound
 
@@ -74,11 +75,11 @@ def show(where: Where, name: str) -> None:
             "signer",
         ):
             if found[key]:
-                click.echo(f"{key}: {found[key]}")
+                click.echo(plain(f"{key}: {found[key]}"))
         for problem in found["problems"]:
-            click.echo(f"! {problem}")
+            click.echo(plain(f"! {problem}"))
     for line in _lines(revisions):
-        click.echo(line)
+        click.echo(plain(line))
 
 
 @source.command()
@@ -96,7 +97,7 @@ def history(where: Where, name: str, output: str) -> None:
         click.echo(json.dumps(revisions, indent=2, sort_keys=True))
         return
     for line in _lines(revisions):
-        click.echo(line)
+        click.echo(plain(line))
 
 
 def _lines(revisions: Sequence[RevisionView]) -> Iterator[str]:
@@ -109,4 +110,6 @@ def _lines(revisions: Sequence[RevisionView]) -> Iterator[str]:
 @at_node
 def push(where: Where, name: str) -> None:
     """Tell the node that something was pushed there: it fetches at once. For a repository's hook."""
-    where.remote().ask("POST", f"/api/v1/sources/{name}/push")
+    from reconciler.cli.remote import located
+
+    where.remote().ask("POST", f"/api/v1/sources/{located(name)}/push")

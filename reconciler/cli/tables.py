@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.cli.plain import plain
+
 if TYPE_CHECKING:
     from reconciler.views import ResourceView
 
@@ -29,6 +31,7 @@ def _row(one: ResourceView, own: Sequence[str], *, wide: bool) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -22,7 +22,7 @@ import click
 from reconciler.cli import exits
 from reconciler.cli.everywhere import Verbs
 from reconciler.cli.machine_errors import problem_of
-from reconciler.errors import Problem
+from reconciler.errors import Invalid, Problem
 
 VERBS = {
     "init": "Write a first manifest and say what to do next.",
@@ -143,6 +143,8 @@ def _run(arguments: Sequence[str]) -> int:
         return exits.OK
     except OSError as error:
         return _refused_by_the_machine(error, arguments)
+    except UnicodeEncodeError as error:
+        return _no_text(error, arguments)
     except Exception as crash:  # noqa: BLE001 - the last stop: whatever it is becomes a report
         return _crashed(crash, arguments)
     return answer if isinstance(answer, int) else exits.OK
@@ -163,6 +165,19 @@ def _refused_by_the_machine(error: OSError, arguments: Sequence[str]) -> int:
         return _crashed(error, arguments)
     _show(found, arguments)
     return exits.status_of(found)
+
+
+def _no_text(error: UnicodeEncodeError, arguments: Sequence[str]) -> int:
+    """Bytes that are no UTF-8 come as halves of characters, which nothing can be asked with."""
+    wrong = [word for word in arguments if not _is_text(word)]
+    if not wrong:
+        return _crashed(error, arguments)
+    _show(Invalid(f"{wrong[0]!r} is no UTF-8", remedy="write it in UTF-8, whatever the locale"), arguments)
+    return exits.INVALID
+
+
+def _is_text(word: str) -> bool:
+    return not any("\ud800" <= one <= "\udfff" for one in word)
 
 
 def _crashed(crash: Exception, arguments: Sequence[str]) -> int:

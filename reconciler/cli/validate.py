@@ -13,6 +13,7 @@ from reconciler.cli.everywhere import Verb
 def validate(files: tuple[str, ...]) -> int:
     """Check manifests: every error with its file, line and column. Needs no node."""
     from reconciler.cli.files import manifests
+    from reconciler.cli.plain import plain_lines
     from reconciler.errors import Rejected
     from reconciler.runtime.bundle import checked
     from reconciler.runtime.plugins import find_kinds
@@ -22,7 +23,7 @@ def validate(files: tuple[str, ...]) -> int:
         resources = checked(dict(manifests(files)), kinds)
     except Rejected as rejected:
         for problem in rejected.problems:
-            click.echo(str(problem))
+            click.echo(plain_lines(str(problem)))
         count = len(rejected.problems)
         click.echo(f"{count} error{'s' if count > 1 else ''}", err=True)
         return exits.INVALID

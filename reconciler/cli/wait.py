@@ -16,6 +16,7 @@ from reconciler.cli.door import Door, Where, at_node
 from reconciler.cli.everywhere import Verb
 from reconciler.cli.following import LOOK_S
 from reconciler.cli.naming import KIND_OR_REF
+from reconciler.cli.plain import plain
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Invalid, NotFound
 
@@ -38,7 +39,7 @@ def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: 
     while behind := _not_so(where, what, state):
         if time.monotonic() > end:
             for line in behind:
-                click.echo(line, err=True)
+                click.echo(plain(line), err=True)
             return exits.TIMEOUT
         time.sleep(LOOK_S)
     return exits.OK

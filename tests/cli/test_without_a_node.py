@@ -149,6 +149,7 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
         (("get", "--api-url", "ftp://127.0.0.1"), 2),
         (("get", "--api-url", "http://"), 2),
         (("diff", "-f", "-", "--out", "/nonexistent/plan"), 2),
+        (("get", "--api-url", "http://127.0.0.1:1", "\udcff\udcfe"), 2),
     ],
 )
 def test_every_end_has_its_exit_status(data: Path, words: tuple[str, ...], status: int) -> None:
