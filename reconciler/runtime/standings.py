@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from reconciler.engine.entry import Entry
 from reconciler.model import Ref
-from reconciler.runtime import present
+from reconciler.runtime import resource_views
 from reconciler.runtime.node import ROOT, Node
 from reconciler.sources.cluster.feed import ClusterFeed
 from reconciler.sources.cluster.objects import CustomResource
@@ -60,7 +60,7 @@ class Standings:
     def _columns(self, entry: Entry | None) -> dict[str, str]:
         if entry is None or entry.want is None:
             return {}
-        return present.columns(entry, self._node.engine.book, self._node.kinds)
+        return resource_views.columns(entry, self._node.engine.book, self._node.kinds)
 
     def _obstacle(self, one: CustomResource) -> tuple[tuple[str, str] | None, bool]:
         """Why what is written there is not in force, and whether somebody must change something."""

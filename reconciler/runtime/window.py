@@ -16,7 +16,7 @@ from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Ref
 from reconciler.ports.store import EventFilter
 from reconciler.records import dataclass
-from reconciler.runtime import present
+from reconciler.runtime import present, resource_views
 from reconciler.runtime.daemon import Daemon
 from reconciler.runtime.parts import Parts
 
@@ -92,7 +92,9 @@ class Window:
         return self._view(self._entry(ref))
 
     def status(self, ref: Ref) -> StatusView:
-        return present.of_status(self._entry(ref), self._node.engine.book, self._node.clock.monotonic())
+        return resource_views.of_status(
+            self._entry(ref), self._node.engine.book, self._node.clock.monotonic()
+        )
 
     def ref(self, text: str) -> Ref:
         """`kind/name` in any spelling of the kind."""
@@ -108,7 +110,7 @@ class Window:
     def why(self, ref: Ref) -> list[CauseView]:
         """The chain of causes from a resource down to the root; empty when it is ready."""
         self._entry(ref)
-        return present.causes(ref, self._node.engine.book)
+        return resource_views.causes(ref, self._node.engine.book)
 
     def graph(self) -> dict[str, list[str]]:
         """Every ref with those that it needs, its parts among them, in an order in which they can be made."""
@@ -170,7 +172,7 @@ class Window:
 
     def _view(self, entry: Entry) -> ResourceView:
         node = self._node
-        return present.of_resource(
+        return resource_views.of_resource(
             entry, node.engine.book, node.kinds, node.engine.overrides, node.clock.monotonic()
         )
 
