@@ -11,7 +11,7 @@ import click
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.naming import SOURCE
-from reconciler.cli.plain import plain
+from reconciler.cli.plain import plain, plain_lines
 from reconciler.cli.tables import aligned
 from reconciler.errors import NotFound
 
@@ -77,7 +77,7 @@ def show(where: Where, name: str) -> None:
             if found[key]:
                 click.echo(plain(f"{key}: {found[key]}"))
         for problem in found["problems"]:
-            click.echo(plain(f"! {problem}"))
+            click.echo(plain_lines(f"! {problem}"))
     for line in _lines(revisions):
         click.echo(plain(line))
 

@@ -9,7 +9,7 @@ import click
 from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
-from reconciler.cli.plain import plain
+from reconciler.cli.plain import plain, plain_lines
 from reconciler.cli.tables import aligned
 
 
@@ -39,7 +39,7 @@ def status(where: Where, output: str) -> int:
         told = f"source {source['name']}: {source['revision'][:16] or '-'} of {source['location']}"
         click.echo(plain(told + (f" ({trouble})" if trouble else "")))
     for problem in node["problems"]:
-        click.echo(plain(f"! {problem}"))
+        click.echo(plain_lines(f"! {problem}"))
     for ref in node["rebuilt"]["withheld"] if node["rebuilt"] is not None else ():
         click.echo(f"! stays until confirmed: {ref}")
     return exits.OK if living else exits.UNAVAILABLE

@@ -17,6 +17,7 @@ from reconciler.runtime.asker import Asker
 from reconciler.runtime.parts import Parts
 
 if TYPE_CHECKING:
+    from reconciler.ports.sources import SourceState
     from reconciler.views import DaemonView, HealthView, RebuiltView, StatsView
 
 LEAST_PATIENCE_S = 60.0
@@ -91,7 +92,7 @@ class Daemon:
         found += [
             f"source {state.config.name}: {trouble}; `holdfast source show {state.config.name}` says more"
             for state in self._node.sources.states()
-            if (trouble := state.error or (state.held not in BY_A_PERSON and state.held))
+            if (trouble := _trouble(state))
         ]
         return [*found, *self.warnings]
 
@@ -184,6 +185,14 @@ class Daemon:
         await self._node.store.commit(
             Event("node.stopping", now, None, told, by.actor, by.request_id, by.trace_id)
         )
+
+
+def _trouble(state: SourceState) -> str:
+    """Why what it says is not what is wished, in few words."""
+    if state.error or state.held:
+        return state.error or ("" if state.held in BY_A_PERSON else state.held)
+    count = len(state.problems)
+    return f"{count} error{'s' if count > 1 else ''} in its manifests" if count else ""
 
 
 def _resident() -> int:

@@ -127,6 +127,10 @@ async def test_it_is_not_green_while_a_source_cannot_be_read(api: Running) -> No
     assert (await health(api))[1] == "degraded"
     manifest.write_text(good)
     await until_status(api, "running")
+    (api.source / "broken.yaml").write_text("apiVersion: holdfast.dev/v1\nkind: Kye\n")
+    await until_told("source root: 1 error in its manifests; `holdfast source show root` says more")
+    (api.source / "broken.yaml").unlink()
+    await until_status(api, "running")
     manifest.unlink()
     api.source.rmdir()
     await until_told("source root: ")

@@ -59,6 +59,12 @@ def test_no_file_name_commands_the_terminal(tmp_path: Path) -> None:
         assert "\x1b[2J" not in terminal.raw
 
 
+def test_an_error_keeps_its_remedy_on_a_line_of_its_own(node: RunningNode) -> None:
+    (node.place / "twice.yaml").write_text(key("release"))
+    until(lambda: "is declared at" in node.command("source", "show", "root").stdout, "it is told")
+    assert "\n  remedy: remove one of them\n" in node.command("source", "show", "root").stdout
+
+
 def test_a_name_is_a_name_in_the_address_too(node: RunningNode) -> None:
     for name in ("key/a\x1b[31mb", "key/default/%2e%2e", "key/..", "key/a?b=c", "key/a#b", "key/é"):
         told = node.command("get", name)
