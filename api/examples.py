@@ -95,6 +95,19 @@ HEALTH: views.HealthView = {
     "last_heartbeat_age_s": 4.2,
     "problems": ["source root: Invalid; `holdfast source show root` says more"],
 }
+USAGE: views.UsageView = {
+    "at": "2026-01-31T12:00:15.000Z",
+    "cpu_percent": 3.27,
+    "cpu_percent_of_s": 15.0,
+    "cpu_s": 812.49,
+    "memory_bytes": 50_593_792,
+    "memory_peak_bytes": 50_593_792,
+    "processes": 3,
+    "restarts": 0,
+    "started_at": "2026-01-31T04:11:42.310Z",
+    "read_bytes": 8_192,
+    "written_bytes": 1_310_720,
+}
 PROBLEM: views.ProblemView = {
     "type": "urn:holdfast:problem:conflict",
     "title": "Conflict",
@@ -117,6 +130,15 @@ EXAMPLES: Mapping[str, Any] = {
     "EventView": EVENT,
     "HealthView": HEALTH,
     "ProblemView": PROBLEM,
+    "UsageView": USAGE,
+    "ServiceUsageView": {
+        "ref": "service/web",
+        "namespace": "default",
+        "name": "web",
+        "ready": True,
+        "reason": "Running",
+        "used": USAGE,
+    },
     "ReconcileBody": {"refs": ["source/root"]},
     "DeleteBody": {"refs": ["service/web", "key/old"]},
     "OverrideBody": {

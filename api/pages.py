@@ -6,7 +6,7 @@ last thing that was told, so that nothing is told twice and nothing left out whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Generic, NamedTuple, TypedDict, TypeVar
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from litestar.datastructures import URL
 from litestar.params import QueryParameter
 
 from api.errors import Fault, Wrong
+from reconciler.model import Ref
 
 DEFAULT_SIZE = 20
 LARGEST = 100
@@ -27,6 +28,11 @@ Size = Annotated[
 ]
 Synonym = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="The same as `per_page`.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST, description="How many at most.")]
+
+Cursor = Annotated[
+    str | None, QueryParameter(description="What follows this one; empty: from the beginning.")
+]
+Much = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
 
 
 class Pagination(TypedDict):
@@ -98,3 +104,24 @@ def page_of(items: Sequence[V], view: Callable[[V], T], url: URL, asked: Paging)
             "last": link(total),
         },
     }
+
+
+def stretch_of(refs: Iterable[Ref], view: Callable[[Ref], T], cursor: str | None, limit: int) -> Stretch[T]:
+    """What follows the cursor, by its refs in their order; only what is told is made into views."""
+    after = _after(cursor)
+    rest = [ref for ref in refs if tuple(ref) > after]
+    told = rest[:limit]
+    return {
+        "data": [view(ref) for ref in told],
+        "cursor": cursor,
+        "limit": limit,
+        "next": "/".join(told[-1]) if len(rest) > limit else None,
+    }
+
+
+def _after(cursor: str | None) -> tuple[str, ...]:
+    if not cursor:
+        return ()
+    if cursor.count("/") != 2:  # noqa: PLR2004 - kind, namespace and name
+        raise Wrong(Fault("/query/cursor", "cursor", "is none that this node has given", "begin without one"))
+    return tuple(cursor.split("/"))

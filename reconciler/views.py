@@ -172,6 +172,33 @@ class KindView(TypedDict):
     lives: bool  # it needs a living node
 
 
+class UsageView(TypedDict):
+    """What a service used, all that it has started included."""
+
+    at: str  # when it was measured
+    cpu_percent: float | None  # of one processor; null: no time has passed
+    cpu_percent_of_s: float  # the seconds before `at` that the share is of
+    cpu_s: float  # seconds of processors since its start
+    memory_bytes: int  # resident; what several processes share counts for each
+    memory_peak_bytes: int  # the most that was measured since the row before
+    processes: int  # how many it was
+    restarts: int  # after ends that nobody asked for
+    started_at: str  # since when it runs
+    read_bytes: int | None  # from disks since its start; null: nobody can tell
+    written_bytes: int | None  # to disks since its start; null: nobody can tell
+
+
+class ServiceUsageView(TypedDict):
+    """A service and what it uses just now."""
+
+    ref: str  # of the service
+    namespace: str  # of the service
+    name: str  # of the service
+    ready: bool  # it is as it is wanted, and does its work
+    reason: str  # of the condition Ready
+    used: UsageView | None  # null: it does not run
+
+
 class LogLineView(TypedDict):
     at: str  # when it was printed
     stream: str  # stdout | stderr

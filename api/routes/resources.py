@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from litestar import Response, delete, get
 from litestar.di import NamedDependency, Provide
@@ -14,23 +13,17 @@ from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong
 from api.identity import CONFLICTS
-from api.pages import Limit, Page, Stretch, page_of
+from api.pages import Cursor, Limit, Much, Page, Stretch, page_of, stretch_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
-from reconciler.model import Ref
 from reconciler.runtime.window import Selection
 from reconciler.views import CauseView, OperationView, PlannedView, ResourceView, StatusView
 
-V = TypeVar("V")
 ONE = "/api/v1/resources/{kind:str}/{namespace:str}/{name:str}"
 
 Kind = Annotated[str, QueryParameter(description="Only this kind, in any spelling of it.")]
 Where = Annotated[str, QueryParameter(description="Only this namespace.")]
 Names = Annotated[list[str] | None, QueryParameter(description="Only this name; may be given several times.")]
 Labels = Annotated[str, QueryParameter(description="Only what has all of these labels: `app=web,tier=db`.")]
-Cursor = Annotated[
-    str | None, QueryParameter(description="What follows this one; empty: from the beginning.")
-]
-Much = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
 AllowPrune = Annotated[bool, QueryParameter(description="It may take away more than half of what is there.")]
 Chosen = NamedDependency[SkipValidation[Selection]]
 
@@ -52,25 +45,13 @@ def stretch(
     desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000
 ) -> Stretch[ResourceView]:
     """Larger pieces than pages, and nothing is left out or told twice while resources come and go."""
-    return _stretch(desk.refs(chosen), desk.resource, cursor, limit)
+    return stretch_of(desk.refs(chosen), desk.resource, cursor, limit)
 
 
 @get("/api/v1/status/all", sync_to_thread=False, dependencies=CHOSEN, summary="Statuses behind a cursor")
 def statuses(desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000) -> Stretch[StatusView]:
     """For who follows many resources, and wants to know of each only how it stands."""
-    return _stretch(desk.refs(chosen), desk.status, cursor, limit)
-
-
-def _stretch(refs: Iterable[Ref], view: Callable[[Ref], V], cursor: str | None, limit: int) -> Stretch[V]:
-    after = _after(cursor)
-    rest = [ref for ref in refs if tuple(ref) > after]
-    told = rest[:limit]
-    return {
-        "data": [view(ref) for ref in told],
-        "cursor": cursor,
-        "limit": limit,
-        "next": "/".join(told[-1]) if len(rest) > limit else None,
-    }
+    return stretch_of(desk.refs(chosen), desk.status, cursor, limit)
 
 
 @get(
@@ -115,14 +96,6 @@ def _labels(text: str) -> dict[str, str]:
             told = f"'{key}{sign}{value}' is no label and its value"
             raise Wrong(Fault("/query/labels", "labels", told, "write key=value"))
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _after(cursor: str | None) -> tuple[str, ...]:
-    if not cursor:
-        return ()
-    if cursor.count("/") != 2:  # noqa: PLR2004 - kind, namespace and name
-        raise Wrong(Fault("/query/cursor", "cursor", "is none that this node has given", "begin without one"))
-    return tuple(cursor.split("/"))
 
 
 def _tag(view: ResourceView) -> str:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         PreviewView,
         ResourceView,
         RevisionView,
+        ServiceUsageView,
         SourceView,
         StatusView,
     )
@@ -96,6 +97,10 @@ class LocalDoor:
 
     def revisions(self, source: str) -> list[RevisionView]:
         return self._wait(self._whole.revisions(source))
+
+    def usage(self, query: Mapping[str, str]) -> list[ServiceUsageView]:
+        found = self._whole.refs(Selection("Service", query.get("namespace", "")))
+        return list(map(self._wait(self._whole.usage()), found))
 
     def events(self, query: Mapping[str, str], number: int) -> list[EventView]:
         subject = self._whole.ref(query["subject"]) if "subject" in query else None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         PreviewView,
         ResourceView,
         RevisionView,
+        ServiceUsageView,
         SourceView,
         StatusView,
     )
@@ -57,6 +58,9 @@ class RemoteDoor:
                 query["name"] = names[0]
             found += (one for one in self._stretches("/status/all", query) if one["name"] in wanted)
         return found
+
+    def usage(self, query: Mapping[str, str]) -> list[ServiceUsageView]:
+        return list(self._stretches("/metrics/services", query))
 
     def _stretches(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
         cursor: str | None = ""

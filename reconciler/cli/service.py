@@ -1,4 +1,4 @@
-"""`holdfast service`: a service stopped or restarted by hand, for a while."""
+"""`holdfast service`: a service stopped or restarted by hand, for a while, and looked at."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from reconciler.cli.everywhere import Verbs
 from reconciler.cli.following import follow, wait_for
 from reconciler.cli.logs import logs
 from reconciler.cli.naming import SERVICE
+from reconciler.cli.service_usage import stats
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Conflict, Unavailable
 
@@ -18,10 +19,11 @@ SPARE_S = 30.0  # a stop that nobody took back ends so long after its time
 
 @click.group(cls=Verbs)
 def service() -> None:
-    """Services: stop one for a while, start it again, read its output."""
+    """Services: stop one for a while, start it again, read its output, see what it uses."""
 
 
 service.add_command(logs)
+service.add_command(stats)
 
 
 @service.command()

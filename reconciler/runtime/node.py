@@ -124,6 +124,7 @@ class Node(Parts):
                 group.create_task(self.engine.run(), name="engine"),
                 group.create_task(self._beat(), name="heartbeat"),
                 group.create_task(self._retain(), name="retention"),
+                group.create_task(self._measure(), name="metrics"),
                 *(group.create_task(self._serve(entry), name=entry.name) for entry in services()),
             ]
             await self.stopping.wait()
@@ -160,6 +161,10 @@ class Node(Parts):
             with suppress(Problem):
                 await self.store.prune(self.clock.now(), self.settings.retention)
             await asyncio.sleep(RETENTION_S)
+
+    async def _measure(self) -> None:
+        if (interval_s := self.settings.metrics.interval_s) > 0:
+            await self.desk.meter.run(interval_s)
 
     async def close(self) -> None:
         await self.drivers.close(end_services=self.desk.daemon.ends_services)

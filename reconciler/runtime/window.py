@@ -5,7 +5,7 @@ Rules: nothing is changed by looking; every answer is a view.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,8 +16,9 @@ from reconciler.errors import NotFound
 from reconciler.model import EMPTY, Ref
 from reconciler.ports.store import EventFilter
 from reconciler.records import dataclass
-from reconciler.runtime import present, resource_views
+from reconciler.runtime import measured, present, resource_views
 from reconciler.runtime.daemon import Daemon
+from reconciler.runtime.meter import Meter
 from reconciler.runtime.parts import Parts
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
         PlannedView,
         ResourceView,
         RevisionView,
+        ServiceUsageView,
         SourceView,
         StatusView,
+        UsageView,
     )
 
 
@@ -51,6 +54,7 @@ class Window:
     def __init__(self, node: Parts) -> None:
         self._node = node
         self.daemon = Daemon(node)
+        self.meter = Meter(node)
 
     def node(self) -> NodeView:
         kinds: dict[str, dict[str, int]] = {}
@@ -152,6 +156,19 @@ class Window:
         lines = self._node.kinds[ref.kind].log(ref, uses, tail=tail, follow=follow, since=since)
         async for line in lines:
             yield present.of_log_line(line)
+
+    async def usage(self) -> Callable[[Ref], ServiceUsageView]:
+        """Measure what services use just now; what is returned tells of each."""
+        latest, before = await self.meter.look()
+        return lambda ref: measured.of_service(self._entry(ref), latest.get(ref), before.get(ref))
+
+    async def used(
+        self, ref: Ref, since: datetime, until: datetime, limit: int, after: datetime | None = None
+    ) -> list[UsageView]:
+        """What a service used, the oldest first; `after`: go on behind that measurement."""
+        self._entry(ref)
+        samples = await self._node.store.samples(ref, after or since, until, limit + (after is not None))
+        return measured.of_series(samples, after)
 
     async def operation(self, name: str) -> OperationView:
         operation = await self._node.store.operation(name)

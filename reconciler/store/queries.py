@@ -118,7 +118,7 @@ ROUNDS = f"WITH {_FOUND} SELECT at FROM found WHERE at <= :until"
 _SAMPLE_COLUMNS = ", ".join(f"m.{name}" for name in _SAMPLE.split())
 SAMPLES = (
     f"WITH {_FOUND} SELECT {_SAMPLE_COLUMNS} FROM found CROSS JOIN service_metrics AS m ON m.at = found.at "
-    "WHERE found.at <= :until AND m.kind = :kind AND m.namespace = :namespace AND m.name = :name LIMIT :limit"
+    "WHERE found.at <= :until AND m.kind = :kind AND m.namespace = :namespace AND m.name = :name"
 )
 
 # What retention looks for, and takes away.

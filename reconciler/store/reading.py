@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -168,8 +169,9 @@ def _body(path: str, rest: Sequence[Any]) -> bytes:
 def samples(
     connection: sqlite3.Connection, ref: Ref, since: datetime, until: datetime, limit: int
 ) -> list[Sampled]:
-    asked = {**ref._asdict(), "since": columns.moment(since), "until": columns.moment(until), "limit": limit}
-    return list(whole(connection.execute(queries.SAMPLES, asked)))
+    asked = {**ref._asdict(), "since": columns.moment(since), "until": columns.moment(until)}
+    with closing(connection.execute(queries.SAMPLES, asked)) as found:
+        return list(islice(whole(found), limit))
 
 
 def whole(found: Iterable[Row]) -> Iterator[Sampled]:

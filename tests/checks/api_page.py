@@ -20,6 +20,7 @@ PARTS = {
     "hooks": "Push hooks",
     "kinds": "Kinds",
     "logs": "Logs",
+    "metrics": "What services use",
     "operations": "Operations",
     "overrides": "Overrides",
     "resources": "Resources",
