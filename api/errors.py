@@ -12,7 +12,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +24,7 @@ from litestar.exceptions import (
 )
 
 from reconciler.errors import Misplaced, Problem, Rejected, Unavailable
+from reconciler.spelling import nearest
 from reconciler.views import ProblemView
 
 STATUS: Mapping[str, int] = {
@@ -106,8 +106,8 @@ class Wrong(Problem):
 
 def misspelt(name: str, known: Sequence[str]) -> str:
     """A suggestion for a name that is not known."""
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near else f"known: {', '.join(sorted(known))}"
 
 
 def trouble(error: Exception) -> Trouble:

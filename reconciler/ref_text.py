@@ -6,6 +6,7 @@ Rules: apart from the nouns because a command that only asks a running node pays
 from __future__ import annotations
 
 from reconciler.errors import Invalid
+from reconciler.spelling import shown
 
 DEFAULT_NAMESPACE = "default"
 
@@ -17,4 +18,4 @@ def parted(text: str, namespace: str = DEFAULT_NAMESPACE) -> tuple[str, str, str
             return kind, namespace, name
         case [kind, own, name] if kind and own and name:
             return kind, own, name
-    raise Invalid(f"'{text}' names no resource", remedy="write KIND/NAME or KIND/NAMESPACE/NAME")
+    raise Invalid(f"'{shown(text)}' names no resource", remedy="write KIND/NAME or KIND/NAMESPACE/NAME")

@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 
 from reconciler.errors import Invalid
 from reconciler.records import dataclass
+from reconciler.spelling import nearest
 
 PREFIX = "HOLDFAST_"
 CLIENT_VARIABLES = frozenset(
@@ -208,10 +209,8 @@ def _laid(settings: Settings, layer: Mapping[str, Any], where: str) -> Settings:
 
 
 def _near(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near else f"known: {', '.join(known)}"
 
 
 def _converted(value: object, to: type[Any], where: str) -> object:

@@ -9,6 +9,7 @@ from reconciler.cli.tables import aligned
 from reconciler.docstrings import describe
 from reconciler.errors import Invalid
 from reconciler.ports.kinds import Kinds
+from reconciler.spelling import nearest
 
 
 def document(path: str, kinds: Kinds) -> str:
@@ -27,16 +28,14 @@ def document(path: str, kinds: Kinds) -> str:
 
 
 def _inside(schema: dict[str, Any], name: str, walked: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    from difflib import get_close_matches
-
     fields = schema.get("properties", {})
     if name in fields:
         return dict(fields[name])
     values = schema.get("additionalProperties") or schema.get("items")
     if isinstance(values, dict) and not fields:  # a mapping or a list: what is in it
         return _inside(_resolved(values, definitions), name, walked, definitions)
-    near = get_close_matches(name, fields, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(fields) or 'no fields'}"
+    near = nearest(name, fields)
+    hint = f"did you mean '{near}'?" if near else f"it has {', '.join(fields) or 'no fields'}"
     raise Invalid(f"{walked} has no field '{name}', {hint}")
 
 

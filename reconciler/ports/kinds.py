@@ -10,6 +10,7 @@ from reconciler.errors import Invalid
 from reconciler.model import EMPTY, Need, Ref, Spec
 from reconciler.ports.kind import Kind
 from reconciler.ref_text import DEFAULT_NAMESPACE
+from reconciler.spelling import nearest, shown
 
 
 class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
@@ -59,13 +60,9 @@ class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
         lower = name.lower()
         found = self._canonical.get(lower) or self._canonical.get(lower.removesuffix("s"))
         if found is None:
-            from difflib import get_close_matches
-
-            near = get_close_matches(lower, self._canonical, n=1)
-            hint = (
-                f"did you mean '{self._canonical[near[0]]}'?" if near else f"known: {', '.join(sorted(self))}"
-            )
-            raise Invalid(f"unknown kind '{name}', {hint}")
+            near = nearest(lower, self._canonical)
+            hint = f"did you mean '{self._canonical[near]}'?" if near else f"known: {', '.join(sorted(self))}"
+            raise Invalid(f"unknown kind '{shown(name)}', {hint}")
         return found
 
     def ref(self, text: str, namespace: str = DEFAULT_NAMESPACE) -> Ref:

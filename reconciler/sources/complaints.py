@@ -19,7 +19,8 @@ from pydantic_core import ErrorDetails
 from reconciler.errors import Invalid
 from reconciler.model import JsonValue
 from reconciler.sources.fields import keys_at
-from reconciler.sources.wording import Path, nearest
+from reconciler.sources.wording import Path
+from reconciler.spelling import nearest
 
 MOST: Final = 20  # of one document: who reads them mends the first ones first
 _LOOKED_AT: Final = 500

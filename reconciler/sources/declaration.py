@@ -20,7 +20,7 @@ from reconciler.sources.complaints import Complaint, Wrong, complaints
 from reconciler.sources.metadata import Metadata
 from reconciler.sources.overlay import Patch
 from reconciler.sources.vocabulary import FIELDS, Vocabulary
-from reconciler.sources.wording import nearest
+from reconciler.spelling import nearest
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -22,7 +22,7 @@ from reconciler.records import dataclass
 from reconciler.sources.listing import NO_NAME, Listing, read, walk
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.watch import Watch, folders
-from reconciler.sources.wording import shown
+from reconciler.spelling import shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Manifest text -> resources, and everything that is wrong with it, each at its file, line and column.
 
 Rules: no text raises anything; a broken document hides none of the others; a ref is declared once in a
-text; problems come in the order of their places. Other people's documents are passed over with a
-notice, save in a file that a person has named: there they are an error.
+text; problems come in the order of their places. What is known of a resource is held many times over, so
+one that is too large is refused. Other people's documents are passed over with a notice, save in a file that
+a person has named: there they are an error.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from reconciler.sources.wording import dotted
 from reconciler.sources.yaml_reader import Document, documents
 
 MOST_PROBLEMS: Final = 1_000  # of one file
+LARGEST: Final = 2 << 20  # characters of one resource; a cluster takes 1.5 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class _Collected:
         first = self._resources.get(declared.ref)
         if document.flaws:
             self.complain(document.flaws)
+        elif len(document.text) > LARGEST:
+            self.complain([_too_large(Place(self._file, document.line), len(document.text))])
         elif first is not None:
             place = Place(self._file, document.line)
             self.complain([twice(place, declared.ref, first.origin.place)])
@@ -142,6 +146,11 @@ class _Collected:
             self._notices.append(
                 Misplaced(Place(self._file, document.line), "", f"passed over: {foreign.message}")
             )
+
+
+def _too_large(place: Place, size: int) -> Misplaced:
+    reason = f"a resource of {size} characters; at most {LARGEST} are taken"
+    return Misplaced(place, "", reason, remedy="put large values into files beside the manifest")
 
 
 def twice(place: Place, ref: Ref, first: Place) -> Misplaced:

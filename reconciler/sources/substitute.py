@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from reconciler.errors import Invalid
-from reconciler.sources.wording import meant, shown
+from reconciler.spelling import meant, shown
 
 MAX_GROWTH: Final = 1_000_000  # characters that one value may grow by
 

@@ -16,7 +16,7 @@ from reconciler.errors import Invalid
 from reconciler.model import API_GROUP, JsonValue
 from reconciler.ports.kinds import Kinds
 from reconciler.sources.complaints import Complaint, Wrong
-from reconciler.sources.wording import nearest, shown
+from reconciler.spelling import nearest, shown
 
 VERSION: Final = "v1"
 FIELDS: Final = ("apiVersion", "kind", "metadata", "spec")

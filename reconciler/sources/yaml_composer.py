@@ -27,7 +27,8 @@ from yaml.events import (
 from reconciler.errors import Invalid
 from reconciler.model import JsonValue
 from reconciler.sources.core_schema import FIRST, resolve
-from reconciler.sources.wording import Path, shown
+from reconciler.sources.wording import Path
+from reconciler.spelling import shown
 
 MAX_EVENTS: Final = 1_000_000  # of one document: one a scalar, two a mapping or a list
 MAX_DEPTH: Final = 100

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from reconciler.drivers.processes.keeper.client import LONGEST_LINE as MOST_TAKEN
 from reconciler.errors import Conflict, Failed, Invalid, NotFound, Problem, TimedOut, Unavailable
 from reconciler.model import JsonValue
 
@@ -73,8 +74,14 @@ class Link:
         n = next(self._numbers)
         answer = self._open[n] = asyncio.get_running_loop().create_future()
         try:
+            question = json.dumps({"n": n, "do": verb, **fields}).encode() + b"\n"
+            if len(question) > MOST_TAKEN:  # the keeper would hang up, on all that others ask as well
+                raise Invalid(
+                    f"its command and environment have {len(question)} bytes; the keeper takes {MOST_TAKEN}",
+                    remedy="put large values into files",
+                )
             # Not drained: the keeper reads whatever comes, and a broken pipe shows as the end of its answers.
-            self._writer.write(json.dumps({"n": n, "do": verb, **fields}).encode() + b"\n")
+            self._writer.write(question)
             async with asyncio.timeout(patience_s):
                 return await answer
         except TimeoutError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -11,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from reconciler.errors import Invalid
 from reconciler.model import Spec
 from reconciler.public_key import PublicKey
+from reconciler.spelling import nearest
 
 ROLES = {
     "creator": "signs the packages that it publishes",
@@ -18,6 +18,7 @@ ROLES = {
     "committer": "signs commits, so that a git source accepts them",
     "ssh": "opens a git source's ssh connection",
 }
+LONGEST_ROLE = 253
 OWN_ROLE = r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
 PUBLIC = r"^(ssh-ed25519 AAAA|ed25519:[0-9a-fA-F]{64}$)"
 
@@ -30,7 +31,8 @@ class KeySpec(Spec):
     )
 
     role: str = Field(
-        json_schema_extra={"anyOf": [{"enum": list(ROLES)}, {"type": "string", "pattern": rf"^{OWN_ROLE}$"}]}
+        max_length=LONGEST_ROLE,  # the pattern alone would try for seconds
+        json_schema_extra={"anyOf": [{"enum": list(ROLES)}, {"type": "string", "pattern": rf"^{OWN_ROLE}$"}]},
     )
     """What it is for. `creator` signs packages, `maintainer` approves them, `committer` signs commits, `ssh`
     opens connections to git. A plug-in's own roles have a dot: `deployer.example.com`."""
@@ -45,8 +47,8 @@ class KeySpec(Spec):
     @classmethod
     def _known_role(cls, role: str) -> str:
         if role not in ROLES and not re.fullmatch(OWN_ROLE, role):
-            near = get_close_matches(role, ROLES, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(ROLES)}"
+            near = nearest(role, ROLES)
+            hint = f"did you mean '{near}'?" if near else f"one of {', '.join(ROLES)}"
             raise ValueError(f"unknown role, {hint} (a plug-in's role has a dot)")
         return role
 

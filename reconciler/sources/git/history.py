@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from typing import Final
 
 from reconciler.errors import Invalid, NotFound, Refused
 from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
 from reconciler.sources.git.mirror import Mirror
+from reconciler.spelling import nearest
 
 ALLOW_PRUNE: Final = "holdfast-allow-prune"
 INCOMING: Final = "refs/holdfast/incoming"
@@ -80,8 +80,8 @@ class Selection:
             raise NotFound("the repository is empty", remedy="push a first commit")
         prefix = "refs/tags/" if self.kind == "tag" else "refs/heads/"
         there = [name.removeprefix(prefix) for name in sorted(offered) if name.startswith(prefix)]
-        near = get_close_matches(self.name, there, n=1) or there
-        some = f"there is {', '.join(near[:10])}" if near else "there is none"
+        near = nearest(self.name, there)
+        some = f"there is {near or ', '.join(there[:10]) or 'none'}"
         wanted = f"{self.kind} '{self.name}'" if self.name else "default branch"
         raise NotFound(
             f"the repository has no {wanted}: {some}",

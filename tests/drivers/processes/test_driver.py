@@ -373,6 +373,13 @@ async def test_very_much_of_everything_is_taken_or_refused_by_the_kernel_only(pr
         await processes.start(Run("db", ("echo", "x" * 200_000), env=ENV))
 
 
+async def test_more_than_the_keeper_takes_is_refused_and_cuts_nobody_off(processes: Processes) -> None:
+    waiting = asyncio.create_task(processes.start(Run("web", SLEEP, env=ENV)))
+    with pytest.raises(Invalid, match=r"its command and environment have 9000\d{3} bytes"):
+        await processes.start(Run("db", ("true",), env={"A": "x" * 9_000_000}))
+    assert (await waiting).state is ProcessState.RUNNING
+
+
 async def test_the_state_that_is_kept_holds_what_a_restarted_node_asks_for(
     processes: Processes, folder: Path
 ) -> None:
