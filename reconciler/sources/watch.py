@@ -72,7 +72,7 @@ class Watch:
     def follow(self, wanted: frozenset[Folder]) -> None:
         """Watch exactly these."""
         for folder in self._watched.keys() - wanted:
-            with suppress(Exception):  # its folder is gone, and the watch with it
+            with suppress(KeyError, OSError):  # its folder is gone, and the watch with it
                 self._started().unschedule(self._watched[folder])
             del self._watched[folder]
         for folder in wanted - self._watched.keys():
