@@ -33,7 +33,7 @@ SAFEGUARDS = (
     Planted(
         "refs that need one another in a circle do not act",
         Edit("engine/decide.py", "if around.cycle and want.spec is not None:", "if False:"),
-        ByTest("tests/engine/test_engine.py::test_a_knot_is_named_and_what_was_there_before_may_still_go"),
+        ByTest("tests/engine/test_needs.py::test_a_knot_is_named_and_what_was_there_before_may_still_go"),
     ),
     Planted(
         "what is suspended is observed and not acted upon",
@@ -239,7 +239,7 @@ SAFEGUARDS = (
         "a whole whose parts cannot be told keeps them",
         Edit("engine/wishes.py", "        and not _belongs(kept.parent, inventory, wishes.faults)\n", ""),
         ByTest(
-            "tests/engine/test_engine.py::test_a_whole_whose_parts_cannot_be_told_fails_alone_and_loses_none"
+            "tests/engine/test_trouble.py::test_a_whole_whose_parts_cannot_be_told_fails_alone_and_loses_none"
         ),
     ),
     Planted(

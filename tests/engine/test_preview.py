@@ -1,7 +1,8 @@
-"""What a preview has just found as it should be needs no pass, and nothing else is spared one."""
+"""A preview tells what would be and changes nothing; what it finds as it should be is spared its pass."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -11,7 +12,7 @@ from reconciler.engine.loop import Engine
 from reconciler.engine.preview import Preview
 from reconciler.model import Case, Ref, Snapshot, Verdict
 from reconciler.ports.kinds import Kinds
-from tests.engine.virtual import House, snapshot, thing, virtual
+from tests.engine.virtual import House, converged, snapshot, thing, virtual
 from tests.simulation.thing import Thing, ThingSpec, ThingState, named
 
 pytestmark = pytest.mark.req("CLI-02", "TST-47")
@@ -138,3 +139,50 @@ async def test_what_is_to_be_looked_at_again_soon_gets_its_pass() -> None:
     engine = house.new_engine(living=False)
     await engine.start()
     assert (await engine.preview([wanted], tuple(wanted.resources))).ready() == {}
+
+
+@virtual
+async def test_a_preview_changes_nothing_and_says_what_would() -> None:
+    house = House()
+    engine = await converged(house, a=thing(value=1), b=thing(uses=["a"]), c=thing(), d=thing())
+    before = await house.store.dump()
+    wanted = snapshot({"a": thing(size=2), "b": thing(uses=["a"]), "c": thing(), "e": thing()}, revision="2")
+    preview = await engine.preview([wanted], [named(name) for name in "abce"])
+    assert {d.ref.name: d.action for d in preview.differences} == {
+        "a": "recreate",
+        "b": "none",
+        "c": "none",
+        "d": "remove",
+        "e": "add",
+    }
+    assert preview.differences[0].affects == (named("b"),)
+    assert await house.store.dump() == before
+    assert engine.snapshot("node") is not None
+    assert engine.snapshot("node").revision == "1"  # type: ignore[union-attr]
+    assert preview.digest == (await engine.preview([wanted], [named(name) for name in "abce"])).digest
+
+
+@virtual
+async def test_a_preview_tells_what_waits_and_what_cannot_be_told_yet() -> None:
+    house = House()
+    engine = await converged(house, a=thing())
+    house.outside.outsider_makes(named("p1"), 3)
+    await asyncio.sleep(5)
+    wanted = snapshot(
+        {
+            "a": thing(),
+            "b": thing(dependsOn=["thing/c"]),
+            "d": thing(follows="zzz"),
+            "p0": thing(follows="e", dependsOn=["thing/e"]),
+            "p1": thing(follows="zzz"),
+            "e": thing(),
+            "c": thing(),
+        },
+        revision="2",
+    )
+    preview = await engine.preview([wanted], [*wanted.resources])
+    found = {d.ref.name: (d.action, d.reason) for d in preview.differences}
+    assert found["b"] == ("add", "waits for thing/c to be ready")
+    assert found["d"] == ("add", "thing/d follows zzz, which is not there")
+    assert found["p0"] == ("add", "waits for thing/e to be ready")
+    assert found["p1"][0] == "change"

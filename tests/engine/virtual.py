@@ -200,3 +200,10 @@ def ref_of(name: str) -> Ref:
     """`a` is a thing, `crowd/c` a crowd, `source/one` a source."""
     kind, slash, rest = name.partition("/")
     return Ref(kind.capitalize(), "default", rest) if slash else named(name)
+
+
+async def converged(house: House, **specs: ThingSpec) -> Engine:
+    engine = await house.start()
+    await engine.submit(snapshot({**specs}))
+    await house.settled()
+    return engine
