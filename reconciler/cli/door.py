@@ -7,7 +7,7 @@ what has to be asked of a running node in any case (its log, its services' outpu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -60,6 +60,7 @@ class Door(Protocol):
     def events(self, query: Mapping[str, str], number: int) -> list[EventView]: ...
     def diff(self, bundle: Bundle) -> PreviewView: ...
     def rehearse(self, bundle: Bundle) -> PreviewView: ...
+    def looks(self, refs: Sequence[str]) -> Generator[list[StatusView], None, None]: ...  # while any is news
     def apply(self, bundle: Bundle, *, at_once: bool) -> OperationView: ...  # nobody thought about its diff
     def delete(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView: ...
     def override(self, ref: str, patch: Mapping[str, Any], reason: str, last: str) -> OverrideView: ...

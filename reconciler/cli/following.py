@@ -1,69 +1,72 @@
 """Waiting for resources, with what still is to come shown meanwhile.
 
-Rules: progress goes to stderr, and is drawn only on a terminal; the end is a summary, with the cause of
-each that did not come about.
+Rules: the end is a summary, with the cause of each that did not come about; who interrupts is told what
+becomes of the rest.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from reconciler.cli import exits
 from reconciler.cli.plain import plain
+from reconciler.cli.progress import is_stalled, progress
 from reconciler.cli.waiting_time import seconds
 
 if TYPE_CHECKING:
     from reconciler.cli.door import Door
     from reconciler.views import StatusView
 
-LOOK_S = 0.2
+
+class Waited(NamedTuple):
+    statuses: Sequence[StatusView]  # as they were last
+    in_time: bool
 
 
 def follow(door: Door, refs: Sequence[str], timeout: str) -> int:
     """Until all are ready, or one is stalled and nothing moves any more."""
-    statuses = wait_for(door, refs, lambda s: s["ready"] or _final(s) or not door.living, seconds(timeout))
-    behind = [one for one in statuses if not one["ready"]]
-    waiting = [one for one in behind if one["reason"] == "WaitsForNode"]
+    try:
+        waited = wait_for(door, refs, lambda one: one["ready"] or is_stalled(one), seconds(timeout))
+    except KeyboardInterrupt:
+        goes_on = "the node goes on" if door.living else "the next `apply`, or `holdfast up`, goes on"
+        click.echo(f"interrupted: what was applied is recorded, and {goes_on} with it", err=True)
+        raise
+    behind = [one for one in waited.statuses if not one["ready"]]
     for one in behind:
-        click.echo(plain(f"{one['ref']}: {one['reason']}: {one['message']}"), err=True)
-        for cause in one["waits_for"]:
-            told = f"{'  ' * cause['depth']}because {cause['ref']}: {cause['reason']}: {cause['message']}"
-            click.echo(plain(told), err=True)
-    click.echo(f"{len(statuses) - len(behind)} of {len(statuses)} are ready.", err=True)
-    if waiting and len(waiting) == len(behind):
+        _tell_why(one)
+    count = len(waited.statuses)
+    click.echo(f"{count - len(behind)} of {count} are ready.", err=True)
+    if behind and all(one["reason"] == "WaitsForNode" for one in behind):
         click.echo("What waits for the node is recorded: `holdfast up` brings it about.", err=True)
         return exits.OK
     if not behind:
         return exits.OK
-    return exits.FAILED if all(_final(one) for one in behind) or not door.living else exits.TIMEOUT
+    return exits.FAILED if waited.in_time or all(map(is_stalled, behind)) else exits.TIMEOUT
 
 
 def wait_for(
     door: Door, refs: Sequence[str], enough: Callable[[StatusView], bool], timeout_s: float
-) -> list[StatusView]:
+) -> Waited:
+    """Without a node, until nothing more comes of it: what was wanted is not all that there is to do."""
     end = time.monotonic() + timeout_s
-    while True:
-        statuses = door.statuses(refs)
-        _draw(statuses)
-        if all(enough(one) for one in statuses) or time.monotonic() > end:
-            _draw([])
-            return statuses
-        time.sleep(LOOK_S)
+    statuses: Sequence[StatusView] = ()
+    with progress() as show, closing(door.looks(refs)) as looks:
+        for statuses in looks:
+            if door.living and all(enough(one) for one in statuses):
+                break
+            show(statuses)
+            if time.monotonic() > end:
+                return Waited(statuses, in_time=False)
+    return Waited(statuses, in_time=True)
 
 
-def _final(status: StatusView) -> bool:
-    return any(one["type"] == "Stalled" for one in status["conditions"])
-
-
-def _draw(statuses: Sequence[StatusView]) -> None:
-    if not sys.stderr.isatty():
-        return
-    done = sum(one["ready"] for one in statuses)
-    behind = next((one for one in statuses if not one["ready"]), None)
-    text = f"{done}/{len(statuses)} ready" + (f", {behind['ref']}: {behind['reason']}" if behind else "")
-    click.echo("\r\x1b[2K" + (text[:100] if statuses else ""), nl=False, err=True)
+def _tell_why(status: StatusView) -> None:
+    click.echo(plain(f"{status['ref']}: {status['reason']}: {status['message']}"), err=True)
+    for cause in status["waits_for"]:
+        because = plain(f"because {cause['ref']}: {cause['reason']}: {cause['message']}")
+        click.echo(f"{'  ' * cause['depth']}{because}", err=True)

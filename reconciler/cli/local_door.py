@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reconciler.cli.waiting_time import seconds
+from reconciler.cli.waiting_time import LOOK_S, seconds
 from reconciler.errors import Invalid
 from reconciler.ports.processes import ProcessState
 from reconciler.ports.store import EventFilter
@@ -83,6 +83,19 @@ class LocalDoor:
         named = (desk.ref(ref) for ref in refs)
         return [desk.status(ref) for ref in named if ref in self._node.engine.book]
 
+    def looks(self, refs: Sequence[str]) -> Generator[list[StatusView], None, None]:
+        """While the engine works, until nothing is left that it can do now."""
+        working: asyncio.Task[None] = self._wait(self._begun(self._node.engine.bring_about()))
+        try:
+            while self._wait(_still_works(working)):
+                yield self.statuses(refs)
+            yield self.statuses(refs)
+        finally:
+            self._wait(_ended(working))
+
+    async def _begun(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.create_task(work)
+
     def plans(self, ref: str) -> list[PlannedView]:
         return self._wait(self._whole.plans(self._whole.ref(ref)))
 
@@ -120,7 +133,7 @@ class LocalDoor:
 
     def apply(self, bundle: Bundle, *, at_once: bool) -> OperationView:
         looked = self._just_looked(bundle) if at_once else None
-        return self._wait(self._brought_about(self._desk.apply(bundle, self._by, looked)))
+        return self._wait(self._desk.apply(bundle, self._by, looked))
 
     def _just_looked(self, bundle: Bundle) -> Looked | None:
         """What `diff` has found of the same."""
@@ -179,6 +192,18 @@ class LocalDoor:
         done = await asked
         await self._node.engine.bring_about()
         return done
+
+
+async def _still_works(working: asyncio.Task[None]) -> bool:
+    done, _ = await asyncio.wait({working}, timeout=LOOK_S)
+    return not done
+
+
+async def _ended(working: asyncio.Task[None]) -> None:
+    working.cancel()
+    await asyncio.wait({working})
+    if not working.cancelled():
+        working.result()
 
 
 def _labels(text: str) -> dict[str, str]:

@@ -72,7 +72,7 @@ def restart(where: Where, name: str, reason: str, timeout: str) -> int:
             stopped = wait_for(door, [name], lambda one: one["reason"] == "Stopped", seconds(timeout))
         finally:
             door.end_override(name)
-        if any(one["reason"] != "Stopped" for one in stopped):
+        if any(one["reason"] != "Stopped" for one in stopped.statuses):
             click.echo(f"{name} did not stop in {timeout}", err=True)
             return exits.TIMEOUT
         return follow(door, [name], timeout)

@@ -14,10 +14,9 @@ import click
 from reconciler.cli import exits
 from reconciler.cli.door import Door, Where, at_node
 from reconciler.cli.everywhere import Verb
-from reconciler.cli.following import LOOK_S
 from reconciler.cli.naming import KIND_OR_REF
 from reconciler.cli.plain import plain
-from reconciler.cli.waiting_time import seconds
+from reconciler.cli.waiting_time import LOOK_S, seconds
 from reconciler.errors import Invalid, NotFound
 
 STATES = ["Ready", "Stalled", "Gone"]

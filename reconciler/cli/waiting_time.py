@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from reconciler.errors import Invalid
 
+LOOK_S = 0.2  # between two looks at what is waited for
+
 
 def seconds(text: str) -> float:
     from reconciler.quantities import parse_duration

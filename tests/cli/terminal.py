@@ -29,7 +29,7 @@ class Terminal:
 
     def __init__(self, words: tuple[str, ...], environ: Mapping[str, str], columns: int, rows: int) -> None:
         self._ours, its_end = pty.openpty()
-        fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.resize(columns, rows)
         self.process = subprocess.Popen(
             ["setsid", "--ctty", HOLDFAST, *words],
             stdin=its_end,
@@ -58,6 +58,9 @@ class Terminal:
     def text(self) -> str:
         """All that was shown so far, without what moves the cursor or colours."""
         return ESCAPES.sub("", self.raw.replace("\r\n", "\n").replace("\r", "\n"))
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def press(self, keys: bytes) -> None:
         os.write(self._ours, keys)
