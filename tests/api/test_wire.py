@@ -239,13 +239,19 @@ async def test_no_more_connections_than_there_is_room_for(api: Running) -> None:
 
 async def test_an_upgrade_is_answered_as_a_plain_request(api: Running) -> None:
     upgrade = HEAD + b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"
-    assert (await say(api, upgrade)).startswith(b"HTTP/1.1 ")
+    assert (await say(api, upgrade)).startswith(b"HTTP/1.1 200 ")
     assert (await api.socket.get("/health")).status_code == 200
 
 
 async def test_clients_that_hang_up_leave_nothing_behind(api: Running) -> None:
+    def streams() -> list[str]:
+        return [told for task in asyncio.all_tasks() if "Stream" in (told := repr(task.get_coro()))]
+
     for _ in range(100):
-        async with raw(api, "public") as (_, writer):
-            writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    named = "Stream"
-    await until(lambda: not [task for task in asyncio.all_tasks() if named in repr(task.get_coro())])
+        async with raw(api, "public") as (reader, writer):
+            writer.write(
+                b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            await until(streams)
+    await until(lambda: not streams())
