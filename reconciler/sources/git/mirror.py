@@ -26,6 +26,7 @@ from reconciler.sources.git.mirror_folder import NEW, PREFIX, TORN, make_in, ope
 from reconciler.sources.git.objects import Entry, parse_tree
 
 MAX_PACKS: Final = 64
+MAX_FOLDER: Final = 16 << 20  # bytes: some 300,000 names
 KEPT_ENTRIES: Final = 30_000  # of folders, in memory
 
 
@@ -114,6 +115,11 @@ class Mirror:
         if known is not None:
             return known
         with self._reading() as repository:
+            if (size := repository.odb.read_header(tree)[1]) > MAX_FOLDER:
+                raise TooLarge(
+                    f"folder {tree} of the repository takes {size:,} bytes, and {MAX_FOLDER:,} are allowed",
+                    remedy="divide it",
+                )
             kind, raw = repository.odb.read(tree)
         if kind != ObjectType.TREE:
             raise Refused(
@@ -147,7 +153,7 @@ class Mirror:
                 tree=str(found.tree_id),
                 message=found.raw_message.decode("utf-8", "replace"),
                 author=_author(found),
-                at=datetime.fromtimestamp(found.commit_time, UTC),
+                at=_time(found),
             )
 
     def signature(self, commit: str) -> tuple[bytes, bytes]:
@@ -204,6 +210,15 @@ class Mirror:
     def marks(self, prefix: str) -> Sequence[str]:
         with self._reading() as repository:
             return [name for name in repository.references if name.startswith(prefix)]
+
+
+def _time(commit: pygit2.Commit) -> datetime:
+    try:
+        return datetime.fromtimestamp(commit.commit_time, UTC)
+    except (ValueError, OSError, OverflowError) as error:
+        raise Refused(
+            f"commit {commit.id} was made at a time that is none", remedy="find out who made this commit"
+        ) from error
 
 
 def _author(commit: pygit2.Commit) -> str:
