@@ -6,8 +6,8 @@
 
 Rules: a single file is replaced in place by a rename, more of them make a new generation; everything is
 on disk before it is pointed to; a part that a change does not touch stays the very folder that it was.
-What a killed writer left half done is swept away by the next one. A folder that has lost its pointer is never
-taken for an empty one.
+What a killed writer left half done is swept away by the next one, and a part that is past when no process
+is in it any more. A folder that has lost its pointer is never taken for an empty one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import Corrupt
+from reconciler.sources.occupied import vacant
+from reconciler.sources.programs import mode
 
 CURRENT: Final = "current"
 
@@ -139,9 +141,8 @@ class Generations:
         for old in (self.root / _GENERATIONS).iterdir():
             if old.name != generation.name:
                 shutil.rmtree(old, ignore_errors=True)
-        for old in (self.root / _PARTS).iterdir():
-            if old.name not in parts:
-                shutil.rmtree(old, ignore_errors=True)
+        for old in vacant(part for part in (self.root / _PARTS).iterdir() if part.name not in parts):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def make_folder(path: Path) -> None:
@@ -173,7 +174,8 @@ def _write_all(files: Mapping[Path, bytes]) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, mode(content)), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -1,7 +1,7 @@
 """The files of an earlier revision, out of the store: for a source that cannot give them back itself.
 
 Rules: what could not be kept is known by name, and told when it is asked for; a real folder is made only when
-somebody needs one, and goes with the tree.
+somebody needs one, and goes with the tree, unless a process lives in it: that one may outlive the node.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from reconciler.errors import Missing, Problem
 from reconciler.ports.feed import Fetched
 from reconciler.sources.listing import below, clean, combined
 from reconciler.sources.live_tree import LiveTree
+from reconciler.sources.occupied import vacant
+from reconciler.sources.programs import mode
 
 OMITTED: Final = ".holdfast-omitted"  # names what is missing: a revision never looks smaller than it was
 KEPT_BYTES: Final = 64 << 20  # of one revision; the smallest files first, as manifests are
@@ -66,12 +68,18 @@ class StoredTree:
     def _export(self) -> Path:
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(mkdtemp(prefix="revision-", dir=self._scratch))
-        finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        finalize(self, _leave, folder)
         for name, content in self._files.items():
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+            file.chmod(mode(content))
         return folder
+
+
+def _leave(folder: Path) -> None:
+    for left in vacant([folder]):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 class FleetingTree(StoredTree):

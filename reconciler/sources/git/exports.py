@@ -3,7 +3,8 @@
 Rules: a folder is called by its tree's id, so equal content is one folder whatever the commit, and a
 process that runs in it is not moved by a commit that touches other things. It is made beside and
 renamed, so it is whole or not there. One that is found is compared (names, sizes, modes, times) before
-it is given away, and made anew when somebody has written into it. No link leads out of it.
+it is given away, and made anew when somebody has written into it. One that a process lives in stays, for
+that one was not told to go. No link leads out of it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from reconciler.sources.git.objects import (
     differences,
     find,
 )
+from reconciler.sources.occupied import vacant
 
 MAX_FILES: Final = 100_000
 MAX_FILE: Final = 512 << 20
@@ -72,7 +74,7 @@ class Exports:
         return target
 
     def collect(self, objects: Objects, keep: Iterable[str]) -> None:
-        """Remove all folders that are in none of these trees, and what a killed export left."""
+        """Remove all folders that are in none of these trees and in no use, and what a killed export left."""
         if not self._root.is_dir():
             return
         needed: set[str] = set()
@@ -84,9 +86,8 @@ class Exports:
                 below = objects.entries(tree).values()
                 left.extend(entry.id for entry in below if entry.mode == FOLDER)
         with self._lock:
-            for folder in self._root.iterdir():
-                if folder.name not in needed:
-                    shutil.rmtree(folder)
+            for folder in vacant(each for each in self._root.iterdir() if each.name not in needed):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _make(self, objects: Objects, target: Path, leaves: Mapping[str, Leaf]) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
@@ -125,13 +126,19 @@ def _leaves(objects: Objects, tree: str) -> dict[str, Leaf]:
                 f"{MAX_FILE >> 20} MiB each and {MAX_BYTES >> 30} GiB together",
                 remedy="keep large files out of the repository",
             )
-        if entry.mode == LINK:
-            _stays_inside(objects, tree, path)
-        found[path] = Leaf(entry, size, objects.blob(entry.id, MAX_LINK) if entry.mode == LINK else b"")
+        target = objects.blob(entry.id, MAX_LINK) if entry.mode == LINK else b""
+        if target:
+            _check_link(objects, tree, path, target)
+        found[path] = Leaf(entry, size, target)
     return found
 
 
-def _stays_inside(objects: Objects, tree: str, path: str) -> None:
+def _check_link(objects: Objects, tree: str, path: str, target: bytes) -> None:
+    if b"\0" in target or len(target) >= MAX_LINK:
+        raise Refused(
+            f"the folder cannot be exported: '{path}' is a link to what no path can be",
+            remedy="find out who made this commit",
+        )
     try:
         find(objects, tree, path)
     except Missing:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -36,7 +34,7 @@ from reconciler.sources.git.ssh import OpenSsh
 from reconciler.sources.git.threads import in_thread
 from reconciler.sources.git.transport import Patience, Transport, cleaned
 from reconciler.sources.git.tree import GitTree
-from reconciler.sources.homes import mirrors
+from reconciler.sources.homes import exported, mirrors, remove
 
 MAX_MESSAGE: Final = 4096
 MAX_NEW_COMMITS: Final = 10_000  # whose messages are read for the trailer
@@ -60,7 +58,7 @@ class GitFeed:
             self._verify = Verify.read(config.verify)
         self._namespace = config.name.rpartition("/")[0] or DEFAULT_NAMESPACE
         self._home = mirrors(data, config.name)
-        self._exports = Exports(self._home / "exports")
+        self._exports = Exports(exported(self._home))
         transport = OpenSsh if self._address.way is Way.SSH else Libgit2
         self._transport: Transport = transport(self._address, patience)
         self._mirror: Mirror | None = None
@@ -92,7 +90,7 @@ class GitFeed:
     async def discard(self) -> None:
         async with self._turn:
             self._mirror = None
-            await in_thread(partial(shutil.rmtree, self._home, ignore_errors=True))
+            await in_thread(remove, self._home)
 
     async def close(self) -> None:
         self._transport.stop()
