@@ -32,6 +32,7 @@ class Gate(StrEnum):
     NEEDED = "StillNeeded"
     UNREAD = "WaitsForSource"
     NODE = "WaitsForNode"
+    UNWANTED = "NotDeclared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ def _shut(
     """The first gate that is shut."""
     want = case.want
     if is_suspended(want) and not kind.suspends:
-        return Shut(Gate.SUSPENDED, "suspended: observed, not acted upon")
+        said = "suspended: observed, not acted upon"
+        return Shut(
+            Gate.SUSPENDED, said if want.spec is not None else f"nothing declares it any more; {said}"
+        )
     if case.seen.owner is Owner.FOREIGN and not adopts(want):
         there = "it is there already and was not made by this node; `adopt: true` takes it over"
         return Shut(Gate.FOREIGN, there)

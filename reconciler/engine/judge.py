@@ -17,7 +17,7 @@ from reconciler.records import dataclass
 STALLS_AFTER = 8  # tries in a row; 5 ms doubling puts them within a second and a half
 
 NAMED_CHANGES = 4
-STUCK = frozenset({Gate.FOREIGN, Gate.CYCLE})
+STUCK = frozenset({Gate.FOREIGN, Gate.CYCLE, Gate.UNWANTED})
 
 
 @dataclass(frozen=True, slots=True)

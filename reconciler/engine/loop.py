@@ -213,7 +213,7 @@ class Engine:
         if stays_s := self._wanted.stays_for(ref):
             return Passed(again_s=stays_s)
         if entry.withdrawn and not await self._wanted.give_up(entry):
-            passed = await self._passes.glance(entry)
+            passed = await self._passes.glance(entry, self._wanted.why_stays(entry))
         else:
             passed = await self._passes.over(entry, failures, self._wanted.unread)
         self.last_pass = self._world.clock.monotonic()

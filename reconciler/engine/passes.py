@@ -65,13 +65,17 @@ class Passes:
             news=self._book.readers(want.ref) if _moved(before, was, entry.status, seen) else (),
         )
 
-    async def glance(self, entry: Entry) -> Passed:
-        """What is kept without being wanted is left alone; those that look at it have to know how it is."""
-        was, want = entry.seen, self._book.resource(entry.ref)
-        if was is None:  # nobody believes anything about it
-            return Passed()
-        entry.seen = await self._kind(want).observe(want, entry.memory, self._uses(want), fresh=False)
-        moved = _moved(entry.status, was, entry.status, entry.seen)
+    async def glance(self, entry: Entry, stays: str) -> Passed:
+        """What is kept without being wanted is left alone; those that look at it have to know how it is.
+
+        `stays` says why; empty: it may be wanted, by a source that nobody can speak for.
+        """
+        was, before, want = entry.seen, entry.status, self._book.resource(entry.ref)
+        if was is not None:  # else nobody believes anything about it
+            entry.seen = await self._kind(want).observe(want, entry.memory, self._uses(want), fresh=False)
+        if stays:
+            await self._ledger.conclude(Visit.to(entry, want), Outcome(Decision(Gate.UNWANTED, stays)))
+        moved = _moved(before, was, entry.status, entry.seen)
         return Passed(news=self._book.readers(want.ref) if moved else ())
 
     def _kind(self, want: Resource[Any]) -> Any:  # noqa: ANN401 - each kind has types of its own

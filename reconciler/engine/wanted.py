@@ -189,6 +189,17 @@ class Wanted:
             await self._ledger.decide([(entry, True)])
             return True
 
+    def why_stays(self, entry: Entry) -> str:
+        """Of what nobody wants, and nobody has decided about; empty while it may yet be wanted."""
+        if not entry.disowned:
+            return ""
+        if self._rebuilt:
+            return (
+                "nothing declares it; the store was lost and rebuilt, so it stays until a person confirms "
+                "that it may go: `holdfast reconcile --allow-prune`"
+            )
+        return "nothing declares it while the whole that it was a part of cannot say what belongs to it"
+
     def _with(self, snapshots: Sequence[Snapshot]) -> Mapping[str, Snapshot]:
         before = self._snapshots
         return {**before, **{one.source: complete(one, before.get(one.source)) for one in snapshots}}

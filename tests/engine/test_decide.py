@@ -142,6 +142,12 @@ def test_suspended_is_observed_and_not_acted_upon(suspended: Case[Any, Any]) -> 
     assert not found.plan.steps
 
 
+def test_what_is_suspended_and_declared_no_more_says_both() -> None:
+    off = {"holdfast.dev/reconcile": "disabled"}
+    found = decided(replace(gone(), want=replace(gone().want, annotations=off)))
+    assert found.message == "nothing declares it any more; suspended: observed, not acted upon"
+
+
 def test_a_kind_may_carry_out_its_own_suspension() -> None:
     assert decided(case({"suspend": True}), Suspends()).gate is Gate.OPEN
 

@@ -72,10 +72,10 @@ def test_a_plan_without_steps_says_what_it_waits_for(stalled: bool) -> None:
 
 
 @pytest.mark.parametrize("gate", [gate for gate in Gate if gate not in {Gate.OPEN, Gate.SUSPENDED}])
-def test_a_shut_gate_is_the_reason_and_only_two_are_beyond_time(gate: Gate) -> None:
+def test_a_shut_gate_is_the_reason_and_only_three_are_beyond_time(gate: Gate) -> None:
     waits = (Ref("Thing", "default", "a"),)
     status = fresh(Outcome(Decision(gate, "because", waits), Verdict(ready=False)))
-    other = "Stalled" if gate in {Gate.FOREIGN, Gate.CYCLE} else "Reconciling"
+    other = "Stalled" if gate in {Gate.FOREIGN, Gate.CYCLE, Gate.UNWANTED} else "Reconciling"
     assert words(status) == [("Ready", False, gate.value), (other, True, gate.value)]
     assert status.waits_for == waits
 

@@ -329,6 +329,13 @@ async def test_after_the_loss_of_the_store_nothing_goes_until_somebody_confirms(
     assert (house.value("a"), house.value("b")) == (3, 2)
     assert (house.engine.rebuilt, house.engine.withheld()) == (True, (named("b"),))
     assert house.engine.withheld("any") == (named("b"),)
+    status = house.engine.status(named("b"))
+    assert status is not None
+    assert (status.ready, status.stalled, house.reason("b")) == (False, True, "NotDeclared")
+    assert "`holdfast reconcile --allow-prune`" in status.conditions[0].message
+    written = len(house.store.handed)
+    await house.settled()
+    assert len(house.store.handed) == written, "it is said once"
     allowed = snapshot({"a": thing(value=3)}, revision="3", allow_prune=True)
     assert (await house.engine.submit(allowed)).removes == (named("b"),)
     await house.settled()

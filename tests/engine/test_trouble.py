@@ -68,10 +68,11 @@ async def test_a_whole_whose_parts_cannot_be_told_fails_alone_and_loses_none() -
     status = engine.status(Ref("Crowd", "default", "c"))
     assert status is not None
     assert "the parts cannot be told" in status.error
+    assert house.reason("c-x") == "NotDeclared"
     crowd.broken = False
     await engine.submit(snapshot(changed, revision="3"))
     await house.settled()
-    assert house.value("c-x") == 2
+    assert (house.value("c-x"), house.reason("c-x")) == (2, "Converged")
 
 
 @virtual

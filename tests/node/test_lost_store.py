@@ -65,6 +65,9 @@ def test_a_person_confirms_what_goes_after_the_loss_of_the_store(hurt: Callable[
         assert processes(marker) == before, "nothing was ended, and nothing doubled"
         assert node.ask("/status")["node_id"] == named, "what bears the node's mark is still its own"
         _is_told(node)
+        for ref in ("key/old", "service/gone"):
+            until(lambda: node.status(ref)["reason"] == "NotDeclared", f"{ref} says it")  # noqa: B023 - at once
+            assert "it stays until a person confirms" in node.command("explain", ref).stdout
         aside = node.data / node.ask("/status")["rebuilt"]["aside"]
         assert aside.exists() != (hurt is deleted), "what there was is kept"
 
