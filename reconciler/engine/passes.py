@@ -51,7 +51,9 @@ class Passes:
                 return await self._farewell(entry, "reconcile.released")
         visit = Visit.to(entry, want)
         outcome, seen, acted = await self._try(visit, failures, unread)
-        if outcome.error is None and want.spec is None and not unread and _is_gone(seen):
+        # A whole may have no reality of its own: then its parts are what is left of it.
+        left = unread or self._book.parts(want.ref)
+        if outcome.error is None and want.spec is None and not left and _is_gone(seen):
             return await self._farewell(entry, "reconcile.removed")
         was, before = entry.seen, entry.judged
         await self._ledger.conclude(visit, outcome)

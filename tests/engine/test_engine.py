@@ -18,6 +18,17 @@ pytestmark = pytest.mark.req("TST-47")
 
 
 @virtual
+async def test_what_only_a_mirror_has_lost_is_removed_before_it_is_forgotten() -> None:
+    house = House()
+    engine = await converged(house, a=thing(value=1))
+    del house.outside.mirror[named("a")]
+    await engine.submit(snapshot(revision="2"))
+    await house.settled()
+    assert len(engine.book) == 0
+    assert not house.outside.bodies
+
+
+@virtual
 async def test_drift_is_repaired_when_it_is_told_of_and_when_it_is_not() -> None:
     house = House()
     await converged(house, a=thing(value=1))

@@ -80,3 +80,5 @@ async def test_a_group_is_ready_when_its_parts_are_and_goes_after_them() -> None
     await house.settled()
     assert len(engine.book) == 0
     assert not house.outside.bodies
+    removed = [event.subject for event in await house.events() if event.name == "reconcile.removed"]
+    assert removed == [named("c-y"), named("c-x"), ref]
