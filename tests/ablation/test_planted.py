@@ -11,8 +11,6 @@ from tests.ablation.planted import PYTEST, ByTest, Planted
 from tests.ablation.safeguards import SAFEGUARDS
 from tests.ablation.tree import copy, run
 
-pytestmark = pytest.mark.timeout(120)
-
 ALL = [pytest.param(one, id=one.name.replace(" ", "-")) for one in (*SAFEGUARDS, *FAULTS)]
 
 

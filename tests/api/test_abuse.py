@@ -17,6 +17,7 @@ from api.room import Room
 from reconciler.errors import Unavailable
 from tests.api.nodes import Running, key, running, serving_at
 from tests.api.test_wire import HEAD, POST, problem, raw, say
+from tests.saving import save
 
 pytestmark = pytest.mark.req("CORE-16")
 
@@ -25,6 +26,7 @@ MIB = 1 << 20
 
 MANY_BODIES = """
 import asyncio, sys
+from tests.saving import save
 host, port, clients, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 HEAD = "POST /api/v1/diff HTTP/1.1\\r\\nHost: localhost\\r\\n"
 HEAD += "Content-Type: application/json\\r\\nContent-Length: %d\\r\\n"
@@ -243,7 +245,7 @@ async def test_names_of_all_kinds_are_looked_up_or_refused(api: Running, name: s
 
 
 async def test_a_name_with_a_dot_is_found_however_it_is_written(api: Running) -> None:
-    Path(api.source, "dotted.yaml").write_text(key("web.example.com"))
+    save(Path(api.source, "dotted.yaml"), key("web.example.com"))
     await api.ready("key/web.example.com")
     for name in ("web.example.com", "web%2Eexample%2Ecom", "%77eb.example.com"):
         for path in (f"/api/v1/status/key/{name}", f"/api/v1/resources/key/default/{name}"):

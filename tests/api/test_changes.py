@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.nodes import Running, key, running
+from tests.saving import save
 from tests.sources.git.repository import Repository
 
 YAML = {"Content-Type": "application/yaml"}
@@ -120,7 +121,7 @@ async def test_what_git_owns_the_api_does_not_write(api: Running, tmp_path: Path
     repository.commit({"keys/all.yaml": "# the keys of the shop\n" + key("first") + "---\n" + key("second")})
     source = {"apiVersion": "holdfast.dev/v1", "kind": "Source", "metadata": {"name": "machine"}}
     spec = {"git": {"url": str(repository.folder)}}
-    (api.source / "machine.yaml").write_text(json.dumps({**source, "spec": spec}))
+    save(api.source / "machine.yaml", json.dumps({**source, "spec": spec}))
     await api.socket.post("/api/v1/apply", json=bundle(key("carol")))
     await api.ready("key/second", "key/carol", "key/bob")
     managers = {"key/second": "git", "key/carol": "api", "key/bob": "directory", "source/inbox": "node"}

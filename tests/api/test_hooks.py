@@ -18,6 +18,7 @@ import pytest
 from reconciler.drivers.keystore.values import encrypted
 from reconciler.model import Ref
 from tests.api.nodes import Running, key, running, until
+from tests.saving import save
 from tests.sources.git.repository import Repository
 
 pytestmark = pytest.mark.req("CORE-04")
@@ -72,7 +73,7 @@ class Told:
         return len(await self.api.node.store.operations(1000))
 
     async def declare(self, name: str) -> None:
-        Path(self.api.source, f"{name}.yaml").write_text(key(name))
+        save(Path(self.api.source, f"{name}.yaml"), key(name))
 
 
 @asynccontextmanager
@@ -197,13 +198,13 @@ spec:
     url: {repository.folder}
     hook: {{secret: forge, key: hook}}
 """
-        (api.source / "machine.yaml").write_text(manifest)
+        save(api.source / "machine.yaml", manifest)
         await api.ready("source/machine", "key/first")
         told = Told(api, tmp_path)
         assert (await told.hook(FORGES["GitHub"], source="machine")).status_code == 401
         assert "Secret" in api.node.desk.daemon.warnings[0] or "secret" in api.node.desk.daemon.warnings[0]
         forge = {"apiVersion": "holdfast.dev/v1", "kind": "Secret", "metadata": {"name": "forge"}}
-        (api.source / "forge.yaml").write_text(json.dumps({**forge, "spec": {"encrypted": {"hook": sealed}}}))
+        save(api.source / "forge.yaml", json.dumps({**forge, "spec": {"encrypted": {"hook": sealed}}}))
         await api.ready("secret/forge")
         assert secrets.versions(Ref("Secret", "default", "forge")).keys() == {"hook"}
         repository.commit({"b.yaml": key("second")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.nodes import Running, key
+from tests.saving import save
 
 
 @pytest.mark.req("OBS-01", "DMN-04", "DMN-07")
@@ -134,7 +135,7 @@ async def test_sources_and_their_revisions(api: Running) -> None:
 
 
 async def test_a_push_fetches_at_once(api: Running) -> None:
-    (api.source / "more.yaml").write_text(key("carol"))
+    save(api.source / "more.yaml", key("carol"))
     answer = await api.socket.post("/api/v1/sources/root/push")
     assert answer.status_code == 202
     await api.ready("key/carol")

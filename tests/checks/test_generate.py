@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def checkout(tmp_path: Path) -> Path:
     """What the generator reads and writes, freshly generated."""
     for part in ("reconciler", "api", "tests/checks"):
-        shutil.copytree(ROOT / part, tmp_path / part)
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     assert run(tmp_path).returncode == 0
     return tmp_path
 

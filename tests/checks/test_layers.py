@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def house(tmp_path: Path) -> Path:
     """A copy of the code that may be spoilt."""
     for package in ("reconciler", "api"):
-        shutil.copytree(ROOT / package, tmp_path / package)
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

@@ -68,13 +68,14 @@ class Terminal:
     def hang_up(self) -> None:
         """The window is closed. Who else reads from it would keep it open."""
         self._gone = True
+        self._reading.join()
         os.close(self._ours)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
-        self._reading.join(30)
+        self.process.wait(60)
+        self._reading.join(60)
         if not self._gone:
             os.close(self._ours)
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.shell import HOLDFAST
 from tests.node.running import RunningNode, key, running_node, service, until
+from tests.saving import save
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CLI-07")]
 FAR = key("far").replace("name: far", "name: far, namespace: other")
@@ -28,7 +29,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 @pytest.fixture(scope="module")
 def node() -> Iterator[RunningNode]:
     with running_node() as node:
-        (node.place / "all.yaml").write_text("---\n".join([key("release"), FAR, service("web", uuid4().hex)]))
+        save(node.place / "all.yaml", "---\n".join([key("release"), FAR, service("web", uuid4().hex)]))
         node.start()
         until(lambda: node.converged({"key/release", "key/other/far", "service/web"}), "the node is up")
         yield node
@@ -42,7 +43,7 @@ def offered(data: Path, *words: str) -> list[str]:
         env=os.environ | {"HOLDFAST_DATA": str(data), "PATH": path},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert told.stderr == ""

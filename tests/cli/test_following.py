@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.shell import HOLDFAST
 from tests.node.running import RunningNode, running_node, until
+from tests.saving import save
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CLI-01", "CLI-08")]
 TALKER = """\
@@ -28,7 +29,7 @@ FOLLOW = [("logs", "talker", "--follow"), ("logs", "talker", "once", "--follow")
 @pytest.fixture
 def node() -> Iterator[RunningNode]:
     with running_node() as node:
-        (node.place / "talker.yaml").write_text(TALKER)
+        save(node.place / "talker.yaml", TALKER)
         node.start()
         until(lambda: node.converged({"service/talker", "service/once"}), "the node is up")
         yield node

@@ -49,7 +49,7 @@ def holdfast(data: Path, tmp_path: Path) -> Run:
             input=given,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=60,
             check=False,
             env={**os.environ, "HOLDFAST_DATA": str(data), "HOME": str(tmp_path)},
         )

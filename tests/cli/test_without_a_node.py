@@ -120,11 +120,11 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
         (("get", "key/none"), 5),
         (("nonsense",), 2),
         (("diff",), 2),
-        (("diff", "-f", "/nonexistent"), 2),
-        (("validate", "-f", "/nonexistent"), 2),
-        (("apply", "-f", "/nonexistent"), 2),
+        (("diff", "-f", "NOWHERE"), 2),
+        (("validate", "-f", "NOWHERE"), 2),
+        (("apply", "-f", "NOWHERE"), 2),
         (("apply",), 2),
-        (("up", "/nonexistent"), 2),
+        (("up", "NOWHERE"), 2),
         (("down",), 7),
         (("status",), 7),
         (("status", "-o", "json"), 7),
@@ -153,7 +153,7 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
     ],
 )
 def test_every_end_has_its_exit_status(data: Path, words: tuple[str, ...], status: int) -> None:
-    told = run(data, *words)
+    told = run(data, *(str(data / "nowhere") if word == "NOWHERE" else word for word in words))
     if words[-1] == "soon":
         status = 2
     assert told.returncode == status, told.stderr

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.node.running import RunningNode, running_node, until
+from tests.saving import save
 from tests.sources.git.repository import Repository
 
 SOURCE = "apiVersion: holdfast.dev/v1\nkind: Source\nmetadata: {{name: {name}}}\nspec: {spec}\n"
@@ -27,7 +28,7 @@ class Committed:
     def declare(self, git: Mapping[str, object] | None = None, /, **spec: str) -> None:
         """How the repository is followed from now on."""
         where = {"url": str(self.repository.folder), "branch": "main", **(git or {})}
-        Path(self.node.place, "source.yaml").write_text(source(NAME, git=where, interval="1h", **spec))
+        save(Path(self.node.place, "source.yaml"), source(NAME, git=where, interval="1h", **spec))
 
     def commit(
         self, files: Mapping[str, str | bytes | None], message: str = "A change", *options: str

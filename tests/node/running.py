@@ -16,6 +16,7 @@ from typing import Any
 
 from reconciler.cli.remote import Remote
 from reconciler.errors import Problem
+from tests.process_table import words_of_all
 
 HOLDFAST = str(Path(sys.executable).with_name("holdfast"))
 PATIENCE_S = 60.0
@@ -34,7 +35,7 @@ class RunningNode:
     def __init__(self, place: Path, data: Path) -> None:
         self.place = place
         self.data = data
-        self.remote = Remote(str(data / "holdfast.sock"), timeout=10.0)
+        self.remote = Remote(str(data / "holdfast.sock"), timeout=PATIENCE_S)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **settings: str) -> None:
@@ -130,6 +131,11 @@ class RunningNode:
         }
         return ready == dict.fromkeys(wanted, True)
 
+    def judged(self) -> bool:
+        """What is in force is known to have come up: no more will be told of it."""
+        newest = [self.ask(f"/sources/{one['name']}/revisions")[:1] for one in self.ask("/sources")["data"]]
+        return all(revision["outcome"] == "ready" for found in newest for revision in found)
+
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [HOLDFAST, *words],
@@ -182,16 +188,11 @@ def service(name: str, marker: str, **spec: object) -> str:
 
 def processes(marker: str) -> dict[int, list[str]]:
     """What runs with this marker among its arguments, as the kernel tells it."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_bytes().decode().split("\0")
-            except OSError:
-                continue
-            if marker in words and "time.sleep(3600)" in " ".join(words):
-                found[int(folder.name)] = words
-    return found
+    return {
+        pid: words
+        for pid, words in words_of_all().items()
+        if marker in words and "time.sleep(3600)" in " ".join(words)
+    }
 
 
 def hurt(pid: int, number: signal.Signals) -> None:

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from reconciler.settings import Settings
-from tests.node.running import RunningNode, key, running_node, until
+from tests.node.running import PATIENCE_S, RunningNode, key, running_node, until
+from tests.saving import save
 
 pytestmark = pytest.mark.timeout(180)
 
 
 def get(address: str, path: str) -> int:
     host, _, port = address.rpartition(":")
-    asked = http.client.HTTPConnection(host, int(port), timeout=10)
+    asked = http.client.HTTPConnection(host, int(port), timeout=PATIENCE_S)
     try:
         asked.request("GET", path)
         return asked.getresponse().status
@@ -39,11 +40,11 @@ def listeners(node: RunningNode, *doors: str) -> dict[str, str]:
 @pytest.mark.req("DMN-09")
 def test_a_stop_tells_its_readers_writes_all_down_and_exits_with_0() -> None:
     with running_node() as node:
-        (node.place / "a.yaml").write_text(key("a"))
+        save(node.place / "a.yaml", key("a"))
         node.start()
         until(lambda: node.converged({"key/a"}), "it is up")
         with socket.socket(socket.AF_UNIX) as reader:
-            reader.settimeout(30)
+            reader.settimeout(PATIENCE_S)
             reader.connect(str(node.data / "holdfast.sock"))
             reader.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: holdfast\r\n\r\n")
             heard = reader.recv(65536)
@@ -76,7 +77,7 @@ def test_internal_endpoints_and_the_api_have_a_port_each() -> None:
 @pytest.mark.req("DMN-08", "DMN-06")
 def test_with_the_http_api_switched_off_the_socket_serves() -> None:
     with running_node() as node:
-        (node.place / "a.yaml").write_text(key("a"))
+        save(node.place / "a.yaml", key("a"))
         node.start(HOLDFAST_API_ENABLED="false", HOLDFAST_DAEMON_LEGACY_LISTEN="127.0.0.1:0")
         where = listeners(node, "socket", "internal")
         assert where.keys() == {"socket", "internal"}
@@ -105,7 +106,7 @@ def _ports_of(pid: int) -> set[int]:
 @pytest.mark.req("DMN-12")
 def test_one_node_a_folder_and_a_killed_one_is_in_nobodys_way() -> None:
     with running_node() as node:
-        (node.place / "a.yaml").write_text(key("a"))
+        save(node.place / "a.yaml", key("a"))
         node.start()
         until(lambda: node.converged({"key/a"}), "it is up")
         second = node.command("up", str(node.place))

@@ -6,12 +6,14 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from tests.node.running import RunningNode, hurt, key, processes, running_node, service, until
+from tests.process_table import started_on
 
 KILLS = int(os.environ.get("HOLDFAST_KILLS", "40"))
 A_LIFE = 10  # kills that one node survives, before a fresh one takes its place
@@ -61,7 +63,8 @@ def test_whoever_is_killed_no_process_is_doubled_or_lost(victims: str) -> None:
             if "node" in victims:
                 node.kill()
             for keeper in killed:
-                hurt(keeper, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it was a launcher, and has done its work
+                    hurt(keeper, signal.SIGKILL)
         if node.ended():
             node.start()
         until(lambda: node.converged(wanted), f"{victims}: it converges", 120.0)
@@ -72,16 +75,7 @@ def test_whoever_is_killed_no_process_is_doubled_or_lost(victims: str) -> None:
 
 def _keepers(data: Path) -> list[int]:
     """The keepers of this node, as the kernel tells it."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_text()
-            except OSError:
-                continue
-            if "processes/keeper" in words and str(data) in words:
-                found.append(int(folder.name))
-    return found
+    return [pid for pid, words in started_on(data).items() if "processes/keeper" in " ".join(words)]
 
 
 def _declare(node: RunningNode, chance: random.Random, marker: str) -> set[str]:

@@ -11,12 +11,13 @@ import pytest
 
 from reconciler.errors import Problem
 from tests.node.running import RunningNode, key, processes, running_node, service, until
+from tests.saving import save
 
 pytestmark = [pytest.mark.req("CORE-04", "CORE-27", "TST-47"), pytest.mark.timeout(180)]
 
 
 def declare(node: RunningNode, *documents: str) -> None:
-    Path(node.place, "all.yaml").write_text("---\n".join(documents))
+    save(Path(node.place, "all.yaml"), "---\n".join(documents))
 
 
 def overwritten(store: Path) -> None:

@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 
 from tests.node.running import HOLDFAST, RunningNode, processes, running_node, service, until
+from tests.process_table import started_on
+from tests.saving import save
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-10", "TST-47")]
 
@@ -19,13 +21,13 @@ def test_a_secret_is_found_in_the_environment_of_its_service_only() -> None:
     first, second, marker = (f"leak{uuid4().hex}" for _ in range(3))
     with running_node() as node:
         reads = {"PASSWORD": {"secret": "db", "key": "value"}, "PLAIN": marker}
-        (node.place / "web.yaml").write_text(service("web", marker, env=reads))
-        (node.place / "db.yaml").write_text(_encrypted(node, first))
+        save(node.place / "web.yaml", service("web", marker, env=reads))
+        save(node.place / "db.yaml", _encrypted(node, first))
         node.start()
         until(lambda: node.converged({"secret/db", "service/web"}), "it runs with the secret")
         assert _has(processes(marker), first)
 
-        (node.place / "db.yaml").write_text(_encrypted(node, second))
+        save(node.place / "db.yaml", _encrypted(node, second))
         until(lambda: _has(processes(marker), second), "the secret was changed")
         until(lambda: node.converged({"secret/db", "service/web"}), "it runs with the new one")
         changed = node.place.parent / "changed.yaml"
@@ -39,9 +41,9 @@ def test_a_secret_is_found_in_the_environment_of_its_service_only() -> None:
         for secret in (first, second):
             assert secret not in told
             assert not _holding(node.data.parent, secret), "no file holds it, the node's own log included"
-            for pid in _family(node):
-                assert secret not in Path(f"/proc/{pid}/cmdline").read_text()
-                assert secret not in Path(f"/proc/{pid}/environ").read_text()
+            family = _family(node)
+            assert secret not in str(family)
+            assert not _has(family, secret)
             assert (
                 secret
                 not in subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
@@ -121,16 +123,8 @@ def _holding(folder: Path, value: str) -> list[str]:
     ]
 
 
-def _family(node: RunningNode) -> list[int]:
+def _family(node: RunningNode) -> dict[int, list[str]]:
     """The node, its keeper, and whatever else it has started, save the services themselves."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_text()
-            except OSError:
-                continue
-            if str(node.data) in words:
-                found.append(int(folder.name))
+    found = started_on(node.data)
     assert node.pid in found
     return found

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.node.running import RunningNode, hurt, key, processes, running_node, service, until
+from tests.saving import save
 
 COMMITS = 100
 WITHIN_S = 1.0
@@ -66,9 +67,10 @@ def test_without_a_push_a_commit_is_found_within_the_interval() -> None:
         inner.mkdir()
         git(inner, "init", "-q")
         commit(inner, "first")
-        (node.place / "source.yaml").write_text(
+        save(
+            node.place / "source.yaml",
             "apiVersion: holdfast.dev/v1\nkind: Source\nmetadata: {name: polled}\n"
-            f"spec: {{git: {{url: {inner}}}, interval: {INTERVAL_S:g}s}}\n"
+            f"spec: {{git: {{url: {inner}}}, interval: {INTERVAL_S:g}s}}\n",
         )
         node.start()
         until(lambda: node.answers() and in_force(node, "first"), "the first commit")
@@ -88,7 +90,7 @@ def test_without_a_push_a_commit_is_found_within_the_interval() -> None:
 def test_a_hurt_process_is_whole_within_a_second(number: signal.Signals) -> None:
     marker, names = f"mark-{uuid4().hex}", [f"s{n}" for n in range(30)]
     with running_node() as node:
-        (node.place / "all.yaml").write_text("---\n".join(service(name, marker) for name in names))
+        save(node.place / "all.yaml", "---\n".join(service(name, marker) for name in names))
         node.start()
         until(lambda: node.converged({f"service/{name}" for name in names}), "all services run")
         took = []

@@ -12,6 +12,8 @@ import pytest
 from reconciler.runtime.clock import SystemClock
 from reconciler.store import open_store
 from tests.node.running import RunningNode, key, processes, running_node, service, until
+from tests.process_table import started_on
+from tests.saving import save
 from tests.store.folders import TRACE
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-05", "TST-47")]
@@ -43,23 +45,9 @@ def files(folder: Path) -> dict[str, tuple[int, int, str]]:
     return found
 
 
-def family(data: Path) -> dict[int, str]:
-    """The processes that work on this folder, with what they were started as."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_text()
-            except OSError:
-                continue
-            if str(data) in words:
-                found[int(folder.name)] = words
-    return found
-
-
 def applied(node: RunningNode, marker: str) -> Path:
     """A node with something of the folder's and something of the inbox."""
-    (node.place / "all.yaml").write_text(service("web", marker))
+    save(node.place / "all.yaml", service("web", marker))
     node.start()
     until(lambda: node.converged({"service/web"}), "it is up")
     manifest = node.place.parent / "manifest.yaml"
@@ -84,9 +72,9 @@ def test_without_a_node(killed: bool) -> None:
         manifest = applied(node, marker)
         until(lambda: node.converged({"service/web", "service/applied", "key/old"}), "all is well")
         node.kill() if killed else node.stop()
-        before = files(node.data.parent), family(node.data), processes(marker)
+        before = files(node.data.parent), started_on(node.data), processes(marker)
         looked(node, manifest)
-        assert (files(node.data.parent), family(node.data), processes(marker)) == before
+        assert (files(node.data.parent), started_on(node.data), processes(marker)) == before
 
 
 def test_on_a_folder_that_no_node_has_had() -> None:
@@ -105,18 +93,13 @@ def test_with_a_node() -> None:
     with running_node() as node:
         manifest = applied(node, marker)
         until(lambda: node.converged({"service/web", "service/applied", "key/old"}), "all is well")
-        for name in ("root", "inbox"):
-            until(lambda one=name: _judged(node, one), f"{name} is judged")  # type: ignore[misc]
-        before = _all_but_the_beat(node), family(node.data), processes(marker), _history(node)
+        until(node.judged, "the sources are judged")
+        before = _all_but_the_beat(node), started_on(node.data), processes(marker), _history(node)
         looked(node, manifest)
-        assert (_all_but_the_beat(node), family(node.data), processes(marker), _history(node)) == before
+        assert (_all_but_the_beat(node), started_on(node.data), processes(marker), _history(node)) == before
         stays = _dump(node)
         looked(node, manifest)
         assert _dump(node) == stays
-
-
-def _judged(node: RunningNode, source: str) -> bool:
-    return bool(node.ask(f"/sources/{source}/revisions")[0]["outcome"] == "ready")
 
 
 def _all_but_the_beat(node: RunningNode) -> dict[str, tuple[int, int, str]]:

@@ -90,7 +90,7 @@ def test_processes_that_start_at_once_have_one_identity_and_one_pair(folder: Pat
         assert process.stdin is not None
         process.stdin.close()
         process.stdin = None
-    said = {process.communicate(timeout=50)[0] for process in started}
+    said = {process.communicate(timeout=60)[0] for process in started}
     assert [process.returncode for process in started] == [0, 0, 0, 0]
     assert len(said) == 1
 

@@ -48,7 +48,7 @@ def worked_until_killed(folder: Path, seed: int, after_s: float) -> list[dict[st
     first = child.stdout.readline()
     time.sleep(after_s)  # the moment of the kill: any will do
     child.send_signal(signal.SIGKILL)
-    rest, _ = child.communicate(timeout=30)
+    rest, _ = child.communicate(timeout=60)
     assert first, "the child has found everything as it was left"
     return [json.loads(line) for line in (first + rest).splitlines() if line.endswith("}")]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from reconciler.drivers.processes import Processes
 from reconciler.drivers.processes.keeper import proc
 from reconciler.ports.processes import ProcessState
-
-PATIENCE_S = 20.0
+from tests.drivers.processes.rigs import PATIENCE_S
 
 
 def living(folder: Path) -> dict[int, str]:

@@ -23,7 +23,7 @@ from reconciler.ports.processes import Care, Process, Run
 from reconciler.ports.processes import Processes as Port
 from reconciler.runtime.clock import SystemClock
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 PLAIN = Care()
 # While coverage measures, it measures the keepers too; else they run as they always do.
 MEASURE = os.environ.get("COVERAGE_PROCESS_CONFIG")

@@ -23,7 +23,7 @@ from reconciler.errors import Failed, Invalid, Problem, TimedOut, Unavailable
 from reconciler.ports.processes import Care, ProcessState, Run
 from reconciler.runtime.clock import SystemClock
 from tests.drivers.processes.alive import living
-from tests.drivers.processes.rigs import PYTHON, driver, until
+from tests.drivers.processes.rigs import PATIENCE_S, PYTHON, driver, until
 
 ENV = {"PATH": os.environ["PATH"]}
 SLEEP = ("sleep", "3600")
@@ -108,7 +108,7 @@ async def test_a_keeper_of_another_version_is_replaced_and_its_processes_do_not_
     process = await processes.start(Run("web", SLEEP, env=ENV))
     await processes.close()
     os.kill(keeper_pid(processes), signal.SIGKILL)
-    subprocess.run([*ISOLATED, old, folder], check=True, timeout=30)
+    subprocess.run([*ISOLATED, old, folder], check=True, timeout=PATIENCE_S)
     await processes.open()
     assert f"{KEEPER}\0".encode() in Path(f"/proc/{keeper_pid(processes)}/cmdline").read_bytes()
     assert processes.processes()["web"].pid == process.pid
@@ -126,7 +126,7 @@ async def test_a_keeper_that_cannot_start_is_said_and_it_works_when_it_can(folde
     told = asyncio.Event()
     processes.subscribe(lambda what: told.set() if what is None else None)
     folder.unlink()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await told.wait()  # whoever asked in vain is told to ask again, and need not try for it
     assert processes.processes() == {}
     await processes.start(Run("web", SLEEP, env=ENV))
@@ -149,7 +149,7 @@ async def test_a_node_starts_while_its_keeper_cannot_and_says_why(processes: Pro
     processes.subscribe(lambda what: told.set() if what is None else None)
     pipes.unlink()
     (folder / "elsewhere").rename(pipes)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await told.wait()
     assert processes.processes()["web"].pid == process.pid
 
@@ -274,12 +274,17 @@ async def test_an_end_that_cannot_be_looked_into_for_want_of_file_numbers_is_lat
 
 
 @pytest.mark.req("CORE-30")
-async def test_a_secret_reaches_the_process_and_nothing_else(processes: Processes, folder: Path) -> None:
+async def test_a_secret_reaches_the_process_and_nothing_else(
+    processes: Processes, folder: Path, tmp_path: Path
+) -> None:
     secret = "s3cret-" + os.urandom(8).hex()
-    run = Run("web", ("sh", "-c", 'sleep 0.2; test -n "$PASSWORD"'), env=ENV | {"PASSWORD": secret})
+    os.mkfifo(tmp_path / "seen")
+    script = f'read -r _ < {tmp_path / "seen"}; test -n "$PASSWORD"'
+    run = Run("web", ("sh", "-c", script), env=ENV | {"PASSWORD": secret})
     assert secret not in repr(run)
     process = await processes.start(run)
     assert secret.encode() in Path(f"/proc/{process.pid}/environ").read_bytes()
+    (tmp_path / "seen").write_text("\n")
     ended = (await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED))["web"]
     assert ended.exit_code == 0
     with pytest.raises(Failed) as failed:

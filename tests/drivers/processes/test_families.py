@@ -20,7 +20,8 @@ from reconciler.drivers.processes.launch import KEEPER
 from reconciler.errors import NotFound
 from reconciler.ports.processes import Care, ProcessState, Run
 from tests.drivers.processes.alive import all_is_known, living
-from tests.drivers.processes.rigs import driver, until
+from tests.drivers.processes.rigs import PATIENCE_S, driver, until
+from tests.process_table import started_on, words_of_all
 
 ENV = {"PATH": os.environ["PATH"]}
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
@@ -49,10 +50,16 @@ def shell(script: str, id: str = "web", grace_s: float = 10) -> Run:
 
 
 async def printed(processes: Processes, word: str, id: str = "web") -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         async for line in processes.logs(id, follow=True):
             if line.text == word:
                 return
+
+
+def keeper_of(folder: Path) -> int:
+    """Found without asking it."""
+    (found,) = (pid for pid, words in started_on(folder).items() if str(KEEPER) in words)
+    return found
 
 
 async def kill_keeper(processes: Processes) -> None:
@@ -74,15 +81,11 @@ FAMILIES = {
 
 def napping(nap: str) -> list[int]:
     """Who sleeps just that long."""
-    words = {
-        int(place.parent.name): place.read_bytes().split(b"\0")
-        for place in Path("/proc").glob("[0-9]*/cmdline")
-    }
-    return [pid for pid, argv in words.items() if argv[:2] == [b"sleep", nap.encode()]]
+    return [pid for pid, words in words_of_all().items() if words[:2] == ["sleep", nap]]
 
 
 async def asleep(nap: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not await asyncio.to_thread(napping, nap):
             pass
 
@@ -126,7 +129,7 @@ async def test_what_is_left_by_one_that_died_while_no_keeper_was_there_is_ended(
     process = await processes.start(shell(f"setsid sleep {nap} & echo ready; wait", grace_s=0.3))
     await asleep(nap)
     await processes.close()
-    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {processes._folder}$"]))
+    keeper = keeper_of(processes._folder)
     os.kill(keeper, signal.SIGSTOP)
     os.kill(process.pid, KILL)
     os.kill(keeper, KILL)
@@ -141,7 +144,7 @@ async def test_strays_are_waited_for_and_leave_no_zombies(processes: Processes) 
     await printed(processes, "ready")
     link = processes._link
     assert link is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while proc.children(link.keeper_pid) != {processes.processes()["web"].pid}:
             await processes.fresh()
 
@@ -157,7 +160,7 @@ async def test_a_pid_that_is_another_process_now_is_not_touched(processes: Proce
     who = proc.stat(stranger.pid)
     assert who is not None
     record.start = who.start - 1
-    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    keeper = keeper_of(folder)
     os.kill(keeper, KILL)
     os.kill(old, KILL)
     records.save(record)
@@ -177,7 +180,7 @@ async def test_records_of_an_earlier_boot_are_ends_and_no_restarts(
 ) -> None:
     process = await processes.start(shell("exec sleep 3600"))
     await processes.close()
-    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    keeper = keeper_of(folder)
     os.kill(keeper, KILL)
     os.kill(process.pid, KILL)
     records = Records(folder)
@@ -272,7 +275,7 @@ async def test_what_is_left_of_a_lost_record_without_its_leader_is_killed(
     await asleep(nap)
     await processes.start(shell("exec sleep 3600", "db"))
     await processes.close()
-    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    keeper = keeper_of(folder)
     os.kill(keeper, signal.SIGSTOP)
     os.kill(web.pid, KILL)
     os.kill(keeper, KILL)
@@ -289,7 +292,7 @@ async def test_a_daemon_that_leads_itself_is_adopted_where_the_record_is_lost(
     web = await processes.start(shell(f"setsid sleep {nap} & wait"))
     await asleep(nap)
     await processes.close()
-    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    keeper = keeper_of(folder)
     os.kill(keeper, signal.SIGSTOP)
     os.kill(web.pid, KILL)
     os.kill(keeper, KILL)
@@ -322,7 +325,9 @@ async def test_an_adopted_one_is_seen_frozen_and_goes_on_with_its_children(proce
     await until(processes, lambda all_: all_["web"].state is ProcessState.STOPPED)
     await processes.resume("web")
     await until(processes, lambda all_: all_["web"].state is ProcessState.RUNNING)
-    assert [getattr(proc.stat(pid), "state", "") for pid in napping(nap)] == ["S"]
+    async with asyncio.timeout(PATIENCE_S):  # it has to get its turn before it can fall asleep again
+        while [getattr(proc.stat(pid), "state", "") for pid in napping(nap)] != ["S"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_two_folders_never_touch_each_other(processes: Processes, tmp_path: Path) -> None:
@@ -342,12 +347,12 @@ async def test_sigterm_to_the_keeper_ends_everything_in_order(processes: Process
     await processes.start(shell("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"))
     await printed(processes, "ready")
     await processes.close()
-    keeper = int(subprocess.check_output(["pgrep", "-f", f"{KEEPER} {folder}$"]))
+    keeper = keeper_of(folder)
     pidfd = os.pidfd_open(keeper)
     os.kill(keeper, TERM)
     gone = asyncio.Event()
     asyncio.get_running_loop().add_reader(pidfd, gone.set)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await gone.wait()
     asyncio.get_running_loop().remove_reader(pidfd)
     os.close(pidfd)

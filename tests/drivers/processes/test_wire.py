@@ -9,7 +9,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 
 from reconciler.drivers.processes.launch import KEEPER
 from tests.drivers.processes.alive import living
-from tests.drivers.processes.rigs import PYTHON
+from tests.drivers.processes.rigs import PATIENCE_S, PYTHON
 
 START = {
     "do": "start",
@@ -37,7 +37,7 @@ class Wire:
 
     def __init__(self, folder: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
+        self.socket.settimeout(PATIENCE_S)
         here = Path.cwd()
         os.chdir(folder)  # the path may be longer than an address can be
         self.socket.connect("keeper.sock")
@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def started(folder: Path) -> Iterator[Connect]:
-    subprocess.run([*PYTHON, KEEPER, folder], check=True, timeout=30)
+    subprocess.run([*PYTHON, KEEPER, folder], check=True, timeout=PATIENCE_S)
     wires: list[Wire] = []
 
     def connect() -> Wire:
@@ -221,7 +221,6 @@ def test_a_client_that_never_reads_is_dropped_and_keeps_nobody_waiting(
     slow, quick = connect(), connect()
     slow.ask(do="subscribe")
     quick.ask(**START)
-    slow.socket.settimeout(60)
     with pytest.raises(ConnectionError):
         slow.socket.sendall(b'{"n": 1, "do": "list"}\n' * 1_000_000)
     assert "ok" in quick.ask(do="version")
@@ -246,7 +245,8 @@ def test_too_many_clients_are_sent_away_until_others_leave(connect: Connect, fol
         wire.close()
     while True:
         again = connect()
-        again.send(b'{"n": 1, "do": "version"}')
+        with suppress(BrokenPipeError):  # it was sent away before it had spoken
+            again.send(b'{"n": 1, "do": "version"}')
         if not again.ended():
             break
 
@@ -260,7 +260,7 @@ def test_many_requests_in_one_breath_are_all_answered_in_order(connect: Connect,
 def test_only_one_keeper_holds_a_folder(connect: Connect, folder: Path) -> None:
     first = connect().ask(do="version")["ok"]["pid"]
     others = [subprocess.Popen([*PYTHON, KEEPER, folder]) for _ in range(5)]
-    assert {other.wait(timeout=30) for other in others} == {3}
+    assert {other.wait(timeout=PATIENCE_S) for other in others} == {3}
     assert connect().ask(do="version")["ok"]["pid"] == first
 
 
@@ -280,6 +280,6 @@ def test_a_keeper_holds_no_file_of_whoever_called_it() -> None:
 def test_a_keeper_that_cannot_write_says_why(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    failed = subprocess.run([*PYTHON, KEEPER, blocked], capture_output=True, check=False, timeout=30)
+    failed = subprocess.run([*PYTHON, KEEPER, blocked], capture_output=True, check=False, timeout=PATIENCE_S)
     assert failed.returncode == 1
     assert b"File exists" in failed.stderr or b"Not a directory" in failed.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -18,6 +17,7 @@ import httpx
 import yaml
 
 from tests.conftest import PROGRAMS
+from tests.free_ports import free_port
 
 ADMIN, OPERATOR = "admin-token", "operator-token"
 SERVICE_ACCOUNT = "system:serviceaccount:holdfast-system:holdfast-operator"
@@ -52,7 +52,7 @@ class Cluster:
         if self._http is None:
             tls = ssl.create_default_context(cafile=str(self.authority))
             headers = {"Authorization": f"Bearer {ADMIN}"}
-            self._http = httpx.Client(base_url=self.url, verify=tls, headers=headers, timeout=30.0)
+            self._http = httpx.Client(base_url=self.url, verify=tls, headers=headers, timeout=PATIENCE_S)
         return self._http
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ def custom(kind: str, namespace: str, name: str, **spec: Any) -> Json:  # noqa: 
 @contextmanager
 def running_cluster(folder: Path) -> Iterator[Cluster]:
     """With our definitions and roles applied; a second of processor time, and three to start."""
-    store, peer, port = _free_ports(3)
+    store, peer, port = (free_port() for _ in range(3))
     certs = folder / "certs"
     (folder / "tokens.csv").write_text(
         f'{ADMIN},admin,admin,system:masters\n{OPERATOR},"{SERVICE_ACCOUNT}",operator\n'
@@ -211,14 +211,6 @@ def _running(program: str, arguments: list[str], folder: Path) -> Iterator[None]
         process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def _until_ready(cluster: Cluster) -> None:
     _until(
         lambda: cluster.authority.exists() and cluster.http.get("/readyz").is_success,
@@ -227,11 +219,15 @@ def _until_ready(cluster: Cluster) -> None:
 
 
 def _until_served(cluster: Cluster) -> None:
+    """To the operator too: the server takes a new role to heart some time after it has been told of it."""
     groups = [file.stem for file in (MANIFESTS / "crds").glob("*.yaml")]
-    _until(
-        lambda: all(cluster.http.get(f"/apis/holdfast.dev/v1/{one}").is_success for one in groups),
-        "our kinds are served",
-    )
+    tokens = [{"Authorization": f"Bearer {token}"} for token in (ADMIN, OPERATOR)]
+
+    def served() -> bool:
+        asked = ((f"/apis/holdfast.dev/v1/{one}", token) for one in groups for token in tokens)
+        return all(cluster.http.get(path, headers=token).is_success for path, token in asked)
+
+    _until(served, "our kinds are served")
 
 
 def _until(holds: Any, what: str) -> None:  # noqa: ANN401 - a question

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 
+from tests.free_ports import free_port
+
+PATIENCE_S = 60.0
+
 
 @dataclass(frozen=True)
 class Sshd:
@@ -54,8 +58,7 @@ def sshd(folder: Path) -> Iterator[Sshd]:
     keygen(folder / "host")
     keygen(folder / "user")
     shutil.copy(folder / "user.pub", folder / "authorized")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "config").write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nPidFile none\nStrictModes no\nUsePAM no\n"
         f"AuthorizedKeysFile {folder}/authorized\nPasswordAuthentication no\n"
@@ -81,7 +84,7 @@ def agent(folder: Path, key: Path) -> Iterator[Path]:
     at = folder / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", at], stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while not at.exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -94,7 +97,7 @@ def agent(folder: Path, key: Path) -> Iterator[Path]:
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
