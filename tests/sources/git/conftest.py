@@ -26,7 +26,8 @@ class Noon:
         return 0.0
 
 
-PATIENCE = Patience(connect=1, silence=1, answer=2, whole=20)
+PATIENCE = Patience()
+HASTY = Patience(connect=1, silence=1, answer=2, whole=20)  # for servers that shall be given up
 FeedMaker = Callable[..., GitFeed]
 
 

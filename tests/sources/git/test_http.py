@@ -20,7 +20,7 @@ from reconciler.drivers.keystore.fake import FakeSecrets, encrypt
 from reconciler.errors import Invalid, NotFound, Problem, Refused, TimedOut, TooLarge, Unavailable
 from reconciler.model import Ref
 from reconciler.sources.git import Access, fetcher
-from tests.sources.git.conftest import PATIENCE, FeedMaker
+from tests.sources.git.conftest import HASTY, PATIENCE, FeedMaker
 from tests.sources.git.remotes import GitServer, raw, serve
 from tests.sources.git.repository import Repository
 
@@ -109,8 +109,8 @@ async def test_what_a_server_answers_is_told(feed: FeedMaker, repository: Reposi
 )
 async def test_a_server_that_hangs_is_given_up(feed: FeedMaker, first: bytes, drip: bytes) -> None:
     with raw(first, drip=drip) as server:
-        follow = feed(location=server.url)
-        async with asyncio.timeout(10):
+        follow = feed(HASTY, location=server.url)
+        async with asyncio.timeout(60):
             with pytest.raises((TimedOut, TooLarge, Unavailable)):
                 await follow.latest()
 
@@ -167,13 +167,13 @@ def children() -> list[psutil.Process]:
 async def test_a_server_that_talks_for_ever_is_left_and_nothing_goes_on(feed: FeedMaker) -> None:
     """It is busy counting objects, and who waits for them has other things to do."""
     with raw(OFFERED, COUNTS, drip=STILL_COUNTS) as server:
-        follow = feed(location=server.url, branch="main")
+        follow = feed(replace(PATIENCE, answer=2), location=server.url, branch="main")
         before = children()
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(2 * PATIENCE.answer):  # it does show that it is there
+            async with asyncio.timeout(2 * 2):  # it does show that it is there
                 await follow.latest()
         assert children() == before
-        follow = feed(replace(PATIENCE, whole=3), location=server.url, branch="main")
+        follow = feed(replace(PATIENCE, answer=2, whole=3), location=server.url, branch="main")
         with pytest.raises(TimedOut, match="does not come to an end"):
             await follow.latest()
         assert children() == before
@@ -184,7 +184,7 @@ async def test_a_fetch_that_crashes_is_told(feed: FeedMaker) -> None:
         follow = feed(location=server.url)
         before = children()
         waiting = asyncio.create_task(follow.latest())
-        assert await asyncio.to_thread(server.heard.wait, 5)
+        assert await asyncio.to_thread(server.heard.wait, 60)
         for child in children():
             if child not in before:
                 child.send_signal(signal.SIGSEGV)
@@ -204,9 +204,9 @@ async def test_a_fetch_ends_with_the_node() -> None:
                 assert process.stdin is not None
                 process.stdin.write(json.dumps(request | {"mirror": mirror}).encode() + b"\n")
                 process.stdin.flush()
-                assert await asyncio.to_thread(server.heard.wait, 10)
+                assert await asyncio.to_thread(server.heard.wait, 60)
                 process.stdin.close()
-                assert await asyncio.to_thread(process.wait, 10) == 1
+                assert await asyncio.to_thread(process.wait, 60) == 1
 
 
 async def test_a_server_that_crashes_libgit2_does_not_crash_us(
@@ -214,7 +214,7 @@ async def test_a_server_that_crashes_libgit2_does_not_crash_us(
 ) -> None:
     """It sends its second answer before it was asked."""
     with raw(OFFERED + COUNTS, drip=STILL_COUNTS) as server:
-        follow = feed(location=server.url, branch="main")
+        follow = feed(HASTY, location=server.url, branch="main")
         with pytest.raises((Unavailable, TimedOut)):
             await follow.latest()
     head = repository.commit({"a": "1"})
@@ -225,9 +225,9 @@ async def test_close_ends_a_fetch_that_hangs(feed: FeedMaker) -> None:
     with raw() as server:
         follow = feed(location=server.url)
         waiting = asyncio.create_task(follow.latest())
-        assert await asyncio.to_thread(server.heard.wait, 5)
+        assert await asyncio.to_thread(server.heard.wait, 60)
         await follow.close()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             with pytest.raises(Unavailable, match="was ended"):
                 await waiting
             with pytest.raises(Unavailable, match="was ended"):

@@ -69,7 +69,7 @@ async def test_a_call_is_heard_at_once_and_when_it_came_before(
     waiting = asyncio.create_task(follow.changed())
     await asyncio.sleep(0)
     follow.poke()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await waiting
         follow.poke()
         follow.poke()
@@ -87,7 +87,7 @@ async def test_a_call_during_a_fetch_asks_for_another(repository: Repository, fe
     await asyncio.sleep(0)
     follow.poke()
     await fetching
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await follow.changed()
 
 
@@ -97,13 +97,12 @@ async def test_a_flood_of_calls_is_no_flood_of_fetches(repository: Repository, f
         follow = feed(interval_s=3600, location=f"{server.url}/.git")
         await follow.latest()
         before = len(server.seen)
-        end, rounds = time.monotonic() + 1, 0
-        while time.monotonic() < end:
+        began, rounds = time.monotonic(), 5
+        for _ in range(rounds):
             follow.poke()
             await follow.changed()
             await follow.latest()
-            rounds += 1
-        assert 2 <= rounds <= 1 / GAP_S + 1
+        assert time.monotonic() - began >= (rounds - 1) * GAP_S
         assert len(server.seen) - before <= 2 * rounds + 2
 
 
@@ -112,17 +111,17 @@ async def test_a_remote_that_fails_is_not_called_each_time_somebody_calls(
 ) -> None:
     with serve(GitServer(repository.folder, status=503)) as server:
         follow = feed(interval_s=3600, location=f"{server.url}/.git")
+        began = time.monotonic()
         with pytest.raises(Problem):
             await follow.latest()
         follow.poke()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(GAP_WHILE_FAILING_S / 2):
-                await follow.changed()
+        await follow.changed()
+        assert time.monotonic() - began >= GAP_WHILE_FAILING_S
         assert len(server.seen) == 1
         server.status = 0
         repository.commit({"a": "1"})
         follow.poke()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await follow.changed()
             await follow.latest()
             follow.poke()
@@ -144,17 +143,17 @@ async def test_who_is_cancelled_waits_for_the_end_of_the_thread() -> None:
 
     def work() -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         ended.set()
 
     waiting = asyncio.create_task(in_thread(work))
-    assert await asyncio.to_thread(begun.wait, 5)
+    assert await asyncio.to_thread(begun.wait, 60)
     for _ in range(3):
         waiting.cancel()
         await asyncio.wait({waiting}, timeout=0.01)
         assert not waiting.done()
     go_on.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.wait({waiting})
     assert waiting.cancelled()
     assert ended.is_set()

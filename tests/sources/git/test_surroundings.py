@@ -35,7 +35,7 @@ def fetch(location: str, data: Path, token: str = "", **environment: str) -> sub
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=60,
     )
 
 
