@@ -1,15 +1,16 @@
 """Measures what services use: at intervals for the history, and whenever somebody asks.
 
 Rules: where nothing runs nothing is written; a look that fails is a gap in the history, and the node goes on;
-the pauses grow where a look takes long, so that looking never costs more than its share. Whoever asks between
-two rounds gets a look of this moment, which is not kept.
+the pauses grow with what a round takes of a processor, so that it never costs more than its share. Whoever
+asks between two rounds gets a look of this moment, which is not kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from time import process_time
 
 from reconciler.errors import Problem
 from reconciler.model import Ref
@@ -18,7 +19,7 @@ from reconciler.ports.usage import Usage
 from reconciler.runtime.parts import Parts
 
 FRESH_S = 1.0  # a look that is not older will do: however many ask, the machine is looked through once
-SHARE = 500  # a pause is at least so many times as long as the look before it
+SHARE = 1000  # a pause is at least so many times as long as the round before it has computed
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,10 @@ Round = Mapping[Ref, Sampled]
 
 
 class Meter:
-    def __init__(self, node: Parts) -> None:
+    def __init__(self, node: Parts, computed: Callable[[], float] = process_time) -> None:
+        """`computed` tells how many seconds of processors this process has had."""
         self._node = node
+        self._computed = computed
         self._looking = asyncio.Lock()
         self._looked: float | None = None  # when the latest look began, on the monotonic clock
         self._before: Round = {}
@@ -37,15 +40,13 @@ class Meter:
     async def run(self, interval_s: float) -> None:
         """Keep a round of measurements at each interval."""
         while True:
-            began = self._node.clock.monotonic()
-            took_s = 0.0
+            before = self._computed()
             try:
                 latest, _ = await self.look()
-                took_s = self._node.clock.monotonic() - began
                 await self._node.store.commit(*latest.values())
             except Problem as problem:
                 log.warning("what services use is not measured: %s", problem.message)
-            await asyncio.sleep(max(interval_s, SHARE * took_s))
+            await asyncio.sleep(max(interval_s, SHARE * (self._computed() - before)))
 
     async def look(self) -> tuple[Round, Round]:
         """What all that runs uses just now, and what it was seen to use the time before."""

@@ -258,4 +258,27 @@ SAFEGUARDS = (
         ),
         ByTest("tests/engine/test_preview.py::test_what_is_judged_another_way_than_recorded_gets_its_pass"),
     ),
+    Planted(
+        "measuring never takes more than its share of a processor",
+        Edit("runtime/meter.py", "max(interval_s, SHARE * (self._computed() - before))", "interval_s"),
+        ByTest("tests/node/test_meter.py::test_measuring_takes_no_more_than_its_share"),
+    ),
+    Planted(
+        "a peak of memory outlives the thinning of its round",
+        Edit(
+            "store/thinning.py",
+            "max(before.memory_peak_bytes, one.memory_peak_bytes) if before else one.memory_peak_bytes",
+            "one.memory_peak_bytes",
+        ),
+        ByTest("tests/store/test_thinning.py::test_of_a_period_its_end_is_left_with_its_peak"),
+    ),
+    Planted(
+        "a number that was given out again is another process",
+        Edit(
+            "drivers/processes/usage.py", "if starts.get(family.pid, family.start) == family.start", "if True"
+        ),
+        ByTest(
+            "tests/drivers/processes/test_usage.py::test_a_number_that_was_given_out_again_is_another_process"
+        ),
+    ),
 )

@@ -21,6 +21,7 @@ from tests.drivers.processes.rigs import PATIENCE_S, RealRig, until
 
 pytestmark = pytest.mark.req("SVC-22", "CORE-29")
 
+NOBODY = 65534
 HOLDS = "import time; held = bytearray(b'x' * (48 << 20)); print('holds', flush=True); time.sleep(60)"
 
 
@@ -106,6 +107,22 @@ async def test_a_number_that_was_given_out_again_is_another_process(rig: RealRig
 async def test_a_family_that_is_gone_is_no_error() -> None:
     nobody = Family(2**22 + 1, 1, "nobody:web:0", datetime(2026, 11, 21, tzinfo=UTC), 0)
     assert Look().look({"web": nobody}) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else for a moment")
+async def test_bytes_that_nobody_tells_us_are_not_known_and_the_rest_is(rig: RealRig) -> None:
+    """The kernel tells of another user's process how much it computes, and not what it reads and writes."""
+    started = await rig.port.start(rig.run("web"))
+    stat = proc.stat(started.pid)
+    assert stat is not None
+    family = Family(started.pid, stat.start, "", started.started_at, 0)
+    os.seteuid(NOBODY)
+    try:
+        found = Look().look({"web": family})["web"]
+    finally:
+        os.seteuid(0)
+    assert (found.read_bytes, found.written_bytes) == (None, None)
+    assert found.memory_bytes > 0
 
 
 async def test_without_file_numbers_it_is_not_known_and_no_less(rig: RealRig) -> None:
