@@ -49,6 +49,8 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
     with where.open(reading=bool(options["dry_run"])) as door:
         preview = door.diff(wanted)
         show(preview)
+        if options["allow_prune"] and not preview["removes"]:
+            click.echo("nothing would be removed: --allow-prune has nothing to allow", err=True)
         if options["dry_run"] or preview["conflicts"]:
             door.rehearse(wanted)  # refused whenever the real one would be
         ask = not _agreed_beforehand(preview, options)

@@ -115,7 +115,11 @@ async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> _Found
         seen = await kind.observe(want, entry.memory, uses, fresh=False)
         present = seen.actual is not None
         case: Case[Any, Any] = Case(want, seen, book.look(want), entry.memory)
-        decision = decide(kind, case, Surroundings(cycle=book.knot(ref), living=living))
+        # What goes with it goes before it, so only what stays keeps it.
+        near = book.dependents(ref) if want.spec is None else ()
+        staying = [one for one in near if book[one].want is not None]
+        around = Surroundings(cycle=book.knot(ref), dependents=staying, living=living)
+        decision = decide(kind, case, around)
     except Problem as problem:
         known = present or entry.kept is not None
         return _Found("change" if known else "add", (), problem.message)

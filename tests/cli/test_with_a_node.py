@@ -324,3 +324,23 @@ def test_a_stop_in_order_leaves_the_services_running(marker: str) -> None:
         assert node.command("down").returncode == 0
         assert not processes(own), "down stops the services, and returns when they have ended"
         until(node.ended, "so has the node")
+
+
+@pytest.mark.req("CLI-02", "CORE-06")
+def test_a_diff_warns_where_two_sources_say_different_things(node: RunningNode, tmp_path: Path) -> None:
+    """The inbox was first; what the folder says later is refused, and every diff tells so."""
+    applied, other = tmp_path / "twice.yaml", tmp_path / "other.yaml"
+    applied.write_text(key("twice"))
+    other.write_text(key("other"))
+    assert node.command("apply", "-f", str(applied), "--yes").returncode == 0
+    rival = node.place / "twice.yaml"
+    rival.write_text(key("twice").replace("creator", "maintainer"))
+    told = "! key/twice is declared at "
+    until(lambda: told in node.command("diff", "-f", str(other)).stdout, "it is told")
+    (warning,) = (
+        line for line in node.command("diff", "-f", str(other)).stdout.splitlines() if line.startswith(told)
+    )
+    assert "(source inbox) and, differently, at twice.yaml" in warning
+    rival.unlink()
+    until(lambda: told not in node.command("diff", "-f", str(other)).stdout, "until it is so no more")
+    assert node.command("delete", "key/twice", "--yes").returncode == 0

@@ -248,3 +248,75 @@ def test_an_apply_looks_again_only_to_change_something(
     assert (told.stderr.count("look "), told.returncode) == (looks, 0), told.stderr
     assert "1 of 1 are ready." in told.stderr
     assert file.read_text() == "wanted"
+
+
+def null(name: str, *needs: str, trigger: str = "1") -> str:
+    return (
+        f"apiVersion: example.com/v1\nkind: 'Null'\nmetadata: {{name: {name}}}\n"
+        f"spec: {{triggersReplace: '{trigger}', dependsOn: [{', '.join(needs)}]}}\n"
+    )
+
+
+@pytest.mark.req("CLI-02")
+def test_a_diff_names_what_else_is_affected_down_to_the_last(tmp_path: Path, data: Path) -> None:
+    """`b` needs `a`, and `c` needs `b`; what goes together is not affected by that."""
+    a, b = null("a"), null("b", "null.example.com/a")
+    rest = f"{b}---\n{null('c', 'null.example.com/b')}"
+    manifest = tmp_path / "all.yaml"
+    words = ("-f", str(manifest))
+    manifest.write_text(f"{a}---\n{rest}")
+    assert run(data, "apply", *words, "--yes", environ=SAMPLES).returncode == 0
+
+    manifest.write_text(f"{null('a', trigger='2')}---\n{rest}")
+    anew = run(data, "diff", *words, environ=SAMPLES)
+    assert anew.stdout.splitlines() == [
+        "-/+ null.example.com/a",
+        "    triggers_replace: 1 -> 2  (forces the recreate)",
+        "    affects null.example.com/b, null.example.com/c",
+        "",
+        "Plan: 0 to add, 1 to change, 0 to remove, 2 unchanged.",
+    ]
+
+    manifest.write_text(a)
+    gone = run(data, "diff", *words, "--prune", environ=SAMPLES)
+    assert gone.returncode == 1
+    assert gone.stdout.splitlines()[-1] == "Plan: 0 to add, 0 to change, 2 to remove, 1 unchanged."
+    assert "affects" not in gone.stdout
+
+    manifest.write_text(rest)
+    needed = run(data, "diff", *words, "--prune", environ=SAMPLES)
+    assert needed.stdout.splitlines()[:3] == [
+        "- null.example.com/a",
+        "    still needed by null.example.com/b",
+        "    affects null.example.com/b, null.example.com/c",
+    ]
+
+
+@pytest.mark.req("CLI-02", "CORE-03")
+def test_a_diff_warns_of_what_an_apply_would_refuse(tmp_path: Path, data: Path) -> None:
+    manifest = tmp_path / "all.yaml"
+    words = ("-f", str(manifest), "--prune")
+    manifest.write_text("---\n".join(KEY.replace("release", f"k{number}") for number in range(6)))
+    assert run(data, "apply", *words, "--yes").returncode == 0
+    manifest.write_text(KEY.replace("release", "k0"))
+    warned = run(data, "diff", *words)
+    warning = "! PruneBudget: it would remove 5 of 7 resources, more than half; allow it by name: "
+    assert [line[: len(warning)] for line in warned.stdout.splitlines() if line[0:1] == "!"] == [warning]
+    assert warned.stdout.splitlines()[-1] == "Plan: 0 to add, 0 to change, 5 to remove, 1 unchanged."
+    dry = run(data, "apply", *words, "--dry-run")
+    assert (dry.returncode, "would remove 5 of 7" in dry.stderr) == (4, True)
+    allowed = run(data, "apply", *words, "--dry-run", "--allow-prune")
+    assert (allowed.returncode, "! PruneBudget" in allowed.stdout) == (0, False)
+
+
+@pytest.mark.req("CLI-02", "CORE-03")
+def test_what_was_allowed_for_nothing_is_said(tmp_path: Path, data: Path) -> None:
+    manifest = tmp_path / "key.yaml"
+    manifest.write_text(KEY)
+    words = ("apply", "-f", str(manifest), "--yes", "--allow-prune")
+    told = "nothing would be removed: --allow-prune has nothing to allow\n"
+    first = run(data, *words)
+    assert (first.returncode, told in first.stderr) == (0, True)
+    assert told in run(data, *words, "--prune").stderr
+    manifest.write_text(KEY.replace("release", "other"))
+    assert told not in run(data, *words, "--prune").stderr
