@@ -1,6 +1,7 @@
 """Who we are to which cluster: the only import of kopf, which knows kubeconfigs and service accounts.
 
 Rules: a kubeconfig that is named by KUBECONFIG wins; then the pod's service account, then `~/.kube/config`.
+No error quotes what stands in one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import kopf
+from yaml import MarkedYAMLError
 
 from reconciler.errors import Invalid, Missing
 
@@ -40,8 +42,13 @@ def login() -> Login:
         tls = info.as_ssl_context() if info.server.startswith("https://") else None
     except Missing:
         raise
-    except Exception as error:  # a kubeconfig is a file that people write: anything may be wrong with it
-        raise Invalid(
-            f"the kubeconfig cannot be used: {type(error).__name__}: {error}", remedy=REMEDY
-        ) from error
+    except Exception as error:  # noqa: BLE001 - a kubeconfig is a file that people write: anything may be wrong with it
+        raise Invalid(f"the kubeconfig cannot be used: {_told(error)}", remedy=REMEDY) from None
     return Login(info.server.rstrip("/"), info.default_namespace or "default", info.as_http_headers(), tls)
+
+
+def _told(error: Exception) -> str:
+    """A YAML error would quote the line, in which a token may stand."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return f"{type(error).__name__}: {error}"

@@ -108,3 +108,11 @@ async def test_probes_are_answered_by_how_it_stands() -> None:
         with pytest.raises(Invalid, match="cannot be answered"):
             async with answering(f"127.0.0.1:{port}", lambda: state):
                 pass
+
+
+def test_an_error_in_a_kubeconfig_quotes_no_token(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text('users:\n- name: a\n  user:\n    token: "s3cr3t-value\n    x: y\n')
+    done = operator(tmp_path, kubeconfig=str(config))
+    assert "the kubeconfig cannot be used: line" in done.stderr
+    assert "s3cr3t" not in done.stderr + done.stdout
