@@ -65,6 +65,8 @@ class Retention:
     """How many revisions a source keeps, to go back to."""
     operation_days: float = 30.0
     """What was asked for longer ago than this is dropped."""
+    operation_rows: int = 10_000
+    """More than this that was asked for is dropped, the oldest first."""
     metric_days: float = 30.0
     """What services used longer ago than this is dropped; before, it is told ever more sparsely."""
     metric_rows: int = 1_000_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import EntryPoint
 from typing import Any, Final, Protocol
 
@@ -158,8 +158,10 @@ class Node(Parts):
     async def _retain(self) -> None:
         """Let go of what is older than anybody wants to know."""
         while True:
-            with suppress(Problem):
+            try:
                 await self.store.prune(self.clock.now(), self.settings.retention)
+            except Problem as problem:
+                log.warning("nothing old is dropped: %s", problem.message)
             await asyncio.sleep(RETENTION_S)
 
     async def _measure(self) -> None:

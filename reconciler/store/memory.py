@@ -139,6 +139,7 @@ class MemoryStore:
         operations = {
             key: row for key, row in self._keyed["operations"].items() if row[AT_OPERATION] >= asked_before
         }
+        operations = dict(list(operations.items())[max(len(operations) - keep.operation_rows, 0) :])
         plans = list(self._plans_to_keep(before, keep.plans_per_resource))
         known = [(*key, row[OUTCOME]) for key, row in reversed(self._keyed["revisions"].items())]
         gone = list(surplus(known, keep.revisions_per_source))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from reconciler.errors import Corrupt
 from reconciler.settings import Retention
 from reconciler.store import columns, queries, reading, rows
 from reconciler.store.columns import Row
@@ -22,12 +23,14 @@ from reconciler.store.thinning import crowded, merged
 from reconciler.store.writing import write
 
 A_BITE = 500
+A_DAY = timedelta(days=1) // timedelta(microseconds=1)
+FOR_EVER = 1 << 62
 
 
 async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> Mapping[str, int]:
     of_events, of_operations = oldest(now, keep.event_days), oldest(now, keep.operation_days)
     events = partial(_events, of_events, keep.event_rows)
-    operations = partial(_operations, of_operations)
+    operations = partial(_operations, of_operations, keep.operation_rows)
     return {
         "events": await _take(reader, writer, events, queries.TAKE_EVENT),
         "operations": await _take(reader, writer, operations, queries.TAKE_OPERATION),
@@ -38,8 +41,8 @@ async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> M
 
 
 def oldest(now: datetime, days: float) -> int:
-    """The moment before which nothing is kept."""
-    return columns.moment(now - timedelta(days=days))
+    """The moment before which nothing is kept; however many days, it is one that SQLite can compare with."""
+    return int(max(-FOR_EVER, columns.moment(now) - days * A_DAY))
 
 
 def surplus(newest_first: Iterable[tuple[str, str, str]], limit: int) -> Iterator[tuple[str, str]]:
@@ -57,16 +60,21 @@ Find = Callable[[sqlite3.Connection], list[Row]]
 async def _take(reader: Lane, writer: Lane, find: Find, taking: str) -> int:
     gone = 0
     while keys := await reader.run(find):
-        await writer.run(_delete, taking, keys)
+        if not await writer.run(_delete, taking, keys):
+            raise Corrupt(
+                f"{writer.path}: an index names rows that are not there, so that nothing old can be dropped",
+                remedy="stop the node, and make the indexes anew: `sqlite3 FILE REINDEX`",
+            )
         gone += len(keys)
     return gone
 
 
-def _delete(connection: sqlite3.Connection, taking: str, keys: Sequence[Row]) -> None:
+def _delete(connection: sqlite3.Connection, taking: str, keys: Sequence[Row]) -> int:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.executemany(taking, keys)
+        gone = connection.executemany(taking, keys).rowcount
         connection.execute("COMMIT")
+        return gone
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -79,8 +87,11 @@ def _events(before: int, rows_kept: int, connection: sqlite3.Connection) -> list
     )
 
 
-def _operations(before: int, connection: sqlite3.Connection) -> list[Row]:
-    return connection.execute(queries.OPERATIONS_BEFORE, (before, A_BITE)).fetchall()
+def _operations(before: int, rows_kept: int, connection: sqlite3.Connection) -> list[Row]:
+    return (
+        connection.execute(queries.OPERATIONS_BEFORE, (before, A_BITE)).fetchall()
+        or connection.execute(queries.OPERATIONS_BEYOND, (rows_kept, A_BITE)).fetchall()
+    )
 
 
 async def _plans(reader: Lane, writer: Lane, before: int, limit: int) -> int:

@@ -128,6 +128,11 @@ EVENTS_BEYOND = (
     "WHERE id <= (SELECT id FROM events WHERE id > 0 ORDER BY id DESC LIMIT 1 OFFSET ?) ORDER BY id LIMIT ?"
 )
 OPERATIONS_BEFORE = "SELECT number FROM operations WHERE at < ? LIMIT ?"
+OPERATIONS_BEYOND = (
+    "SELECT number FROM operations WHERE number <= "
+    "(SELECT number FROM operations WHERE number > 0 ORDER BY number DESC LIMIT 1 OFFSET ?) "
+    "ORDER BY number LIMIT ?"
+)
 _SAMPLE_KEY = "at, kind, namespace, name"
 SAMPLES_BEFORE = f"SELECT {_SAMPLE_KEY} FROM service_metrics WHERE at < ? LIMIT ?"
 SAMPLES_BEYOND = (
@@ -184,6 +189,7 @@ HOT: Mapping[str, str] = MappingProxyType(
         "events before": EVENTS_BEFORE,
         "events beyond": EVENTS_BEYOND,
         "operations before": OPERATIONS_BEFORE,
+        "operations beyond": OPERATIONS_BEYOND,
         "planned refs": PLANNED_REFS,
         "plans beyond": PLANS_BEYOND,
         "plans before": PLANS_BEFORE,

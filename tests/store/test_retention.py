@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from reconciler.errors import NotFound
+from reconciler.errors import Corrupt, NotFound
 from reconciler.model import Event, Ref
 from reconciler.ports.store import Drop, Revision
 from reconciler.settings import Retention
-from reconciler.store import SqliteStore
+from reconciler.store import SqliteStore, open_store
 from reconciler.store.pruning import A_BITE
-from tests.store.records import DB, NOW, WEB, AnyStore, event, kept, operation, planned, sampled
+from tests.store.records import DB, NOW, WEB, AnyStore, FixedClock, event, kept, operation, planned, sampled
 
 pytestmark = pytest.mark.req("CORE-33")
 
@@ -52,6 +55,21 @@ async def test_events_go_by_number(store: AnyStore) -> None:
     assert await store.event_ids() == (3 * A_BITE - 6, 3 * A_BITE)
     assert (await store.prune(NOW, Retention(event_rows=0)))["events"] == 7
     assert await store.event_ids() == (0, 0)
+
+
+@pytest.mark.parametrize("days_kept", [1e6, 1e12, float("inf"), float("nan")])
+async def test_however_many_days_are_to_be_kept_they_are(store: AnyStore, days_kept: float) -> None:
+    for_ever = Retention(event_days=days_kept, operation_days=days_kept, metric_days=days_kept)
+    await store.commit(Event("old", NOW - days(30_000)), operation("old", at=NOW - days(30_000)))
+    assert await store.prune(NOW, for_ever) == NOTHING_GOES
+
+
+async def test_operations_go_by_number(store: AnyStore) -> None:
+    await store.commit(*(operation(f"op{n}", at=NOW) for n in range(A_BITE + 9)))
+    await store.commit(operation("op0", "done", NOW))
+    assert (await store.prune(NOW, Retention(operation_rows=7)))["operations"] == A_BITE + 2
+    assert [one.id for one in await store.operations(9)] == [f"op{A_BITE + n}" for n in range(8, 1, -1)]
+    assert (await store.prune(NOW, Retention(operation_rows=0)))["operations"] == 7
 
 
 async def test_operations_go_by_age(store: AnyStore) -> None:
@@ -179,3 +197,24 @@ async def test_commits_go_on_while_samples_are_thinned(sqlite: SqliteStore) -> N
         made += 1
     assert (await pruning)["samples"] > 15_000
     assert made > 10
+
+
+async def test_an_index_that_names_what_is_not_there_is_told_and_not_asked_for_ever(path: Path) -> None:
+    """Damage that opening does not look for: history has seals on its rows, and none on its indexes."""
+    store = await open_store(path, FixedClock())
+    await store.commit(*(Event("old", NOW - days(99)) for _ in range(3)))
+    await store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        hidden = "FROM sqlite_schema WHERE name = 'events_by_time'"
+        (row,) = connection.execute(f"SELECT * {hidden}").fetchall()
+        connection.execute(f"DELETE {hidden}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM events")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", row)
+    store = await open_store(path, FixedClock())
+    async with asyncio.timeout(20):
+        with pytest.raises(Corrupt, match="an index names rows that are not there"):
+            await store.prune(NOW, KEEP)
+    await store.close()
