@@ -76,8 +76,8 @@ class Retention:
 @dataclass(frozen=True, slots=True)
 class Metrics:
     interval_s: float = 15.0
-    """How often it is measured what services use, more seldom where that would take more than a thousandth of
-    a processor; 0: never."""
+    """How often it is measured what services use; up to four times more seldom where that would take more
+    than a thousandth of a processor; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.views import ServiceUsageView
 
 LOOK_S = 2.0
-FROM_THE_TOP, TO_THE_END = "\x1b[H", "\x1b[J"
+FROM_THE_TOP, TO_THE_RIGHT, TO_THE_END = "\x1b[H", "\x1b[K", "\x1b[J"
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 A_KILO = 1024
 
@@ -68,9 +69,19 @@ def _print(found: Sequence[ServiceUsageView], output: str, *, anew: bool = False
         return
     lines = list(_table(found))
     if anew:
-        click.echo(FROM_THE_TOP + "".join(f"{line}\x1b[K\n" for line in lines) + TO_THE_END, nl=False)
+        shown = "".join(f"{line}{TO_THE_RIGHT}\n" for line in _fitting(lines))
+        click.echo(FROM_THE_TOP + shown + TO_THE_END, nl=False)
     else:
         click.echo("\n".join(lines))
+
+
+def _fitting(lines: Sequence[str]) -> Iterator[str]:
+    """What has room in the window, below it the cursor: what scrolls away could not be drawn over."""
+    columns, height = get_terminal_size()
+    room = max(height - 1, 1)
+    if len(lines) > room:
+        lines = [*lines[: room - 1], f"and {len(lines) - room + 1} more: name those that you mean"]
+    return (line[:columns] for line in lines)
 
 
 def _table(found: Sequence[ServiceUsageView]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Measures what services use: at intervals for the history, and whenever somebody asks.
 
 Rules: where nothing runs nothing is written; a look that fails is a gap in the history, and the node goes on;
-the pauses grow with what a round takes of a processor, so that it never costs more than its share. Whoever
-asks between two rounds gets a look of this moment, which is not kept.
+the pauses grow, in bounds, with what a round takes of a processor. Whoever asks between two rounds gets a look
+of this moment, which is not kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from reconciler.ports.usage import Usage
 from reconciler.runtime.parts import Parts
 
 FRESH_S = 1.0  # a look that is not older will do: however many ask, the machine is looked through once
-SHARE = 1000  # a pause is at least so many times as long as the round before it has computed
+SHARE = 1000  # a pause is at least so many times as long as the round before it has computed, if it may be
+SLOWEST = (
+    4  # intervals: longer is no pause, for a round may have computed in a moment when others did as well
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ class Meter:
                 await self._node.store.commit(*latest.values())
             except Problem as problem:
                 log.warning("what services use is not measured: %s", problem.message)
-            await asyncio.sleep(max(interval_s, SHARE * (self._computed() - before)))
+            sparing_s = SHARE * (self._computed() - before)
+            await asyncio.sleep(min(max(interval_s, sparing_s), SLOWEST * interval_s))
 
     async def look(self) -> tuple[Round, Round]:
         """What all that runs uses just now, and what it was seen to use the time before."""

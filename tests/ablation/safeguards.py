@@ -259,9 +259,9 @@ SAFEGUARDS = (
         ByTest("tests/engine/test_preview.py::test_what_is_judged_another_way_than_recorded_gets_its_pass"),
     ),
     Planted(
-        "measuring never takes more than its share of a processor",
-        Edit("runtime/meter.py", "max(interval_s, SHARE * (self._computed() - before))", "interval_s"),
-        ByTest("tests/node/test_meter.py::test_measuring_takes_no_more_than_its_share"),
+        "measuring slows down where it would take more than its share",
+        Edit("runtime/meter.py", "max(interval_s, sparing_s)", "interval_s"),
+        ByTest("tests/node/test_meter.py::test_measuring_slows_down_with_what_it_computes"),
     ),
     Planted(
         "a peak of memory outlives the thinning of its round",

@@ -17,7 +17,7 @@ from reconciler.ports.processes import Run
 from reconciler.ports.store import Sampled
 from reconciler.ports.usage import Usage
 from reconciler.runtime.measured import of_sample, of_series
-from reconciler.runtime.meter import FRESH_S, SHARE, Meter
+from reconciler.runtime.meter import FRESH_S, SHARE, SLOWEST, Meter
 from reconciler.runtime.parts import Parts
 from reconciler.settings import load
 from tests.engine.virtual import Shop, virtual
@@ -139,13 +139,16 @@ async def test_a_look_that_fails_is_a_gap(tmp_path: Path) -> None:
 
 
 @virtual
-async def test_measuring_takes_no_more_than_its_share(tmp_path: Path) -> None:
+async def test_measuring_slows_down_with_what_it_computes(tmp_path: Path) -> None:
     house = House(tmp_path)
     await house.open()
     await house.serve()
-    house.machine.takes_s = 0.2
+    house.machine.takes_s = 0.08
     await house.run(1000.0)
-    assert house.machine.looks == 1 + int(1000 / (0.1 * SHARE + 0.2))
+    assert house.machine.looks == 1 + int(1000 / (0.04 * SHARE + 0.08))
+    house.machine.looks, house.machine.takes_s = 0, 8.0
+    await house.run(1000.0)
+    assert house.machine.looks == 1 + int(1000 / (15 * SLOWEST + 8.0)), "but not without end"
 
 
 @virtual

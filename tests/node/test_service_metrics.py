@@ -139,10 +139,11 @@ def test_following_goes_on_until_the_node_goes(node: RunningNode) -> None:
         assert "holdfast up" in told
 
 
-def test_on_a_terminal_the_table_is_drawn_over_itself(node: RunningNode) -> None:
+def test_on_a_terminal_the_table_is_drawn_over_itself_and_fits(node: RunningNode) -> None:
     ours, theirs = pty.openpty()
     command = [HOLDFAST, "service", "stats", "--follow", "--data", str(node.data)]
-    following = subprocess.Popen(command, stdout=theirs, stderr=theirs)
+    window = {"COLUMNS": "30", "LINES": "5"}
+    following = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=os.environ | window)
     os.close(theirs)
     shown = b""
     while shown.count(b"\x1b[H") < 2:
@@ -151,7 +152,10 @@ def test_on_a_terminal_the_table_is_drawn_over_itself(node: RunningNode) -> None
     following.send_signal(signal.SIGINT)
     assert following.wait(timeout=60) == 130
     os.close(ours)
-    assert shown.count(b"service/busy") >= 2
+    drawn = shown.decode().split("\x1b[H")[1].replace("\x1b[K", "").replace("\x1b[J", "").splitlines()
+    assert drawn[1].startswith("service/busy")
+    assert drawn[3:] == ["and 3 more: name those that yo"]
+    assert max(map(len, drawn)) <= 30
 
 
 def test_without_a_node_what_runs_is_looked_at_all_the_same(node: RunningNode) -> None:
