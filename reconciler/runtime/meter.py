@@ -1,8 +1,8 @@
 """Measures what services use: at intervals for the history, and whenever somebody asks.
 
 Rules: where nothing runs nothing is written; a look that fails is a gap in the history, and the node goes on;
-the pauses grow, in bounds, with what a round takes of a processor. Whoever asks between two rounds gets a look
-of this moment, which is not kept.
+the pauses grow, in bounds, with what a round takes of a processor. Whoever asks between two rounds gets a
+look of this moment, which is not kept.
 """
 
 from __future__ import annotations
