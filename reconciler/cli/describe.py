@@ -58,7 +58,8 @@ def _section(name: str, values: dict[str, object]) -> Iterator[str]:
     if values:
         yield f"  {name}:"
         for key, value in values.items():
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            bare = isinstance(value, str) and value.isprintable()
+            text = value if bare else json.dumps(value, ensure_ascii=False)
             yield f"    {key}: {text}"
 
 

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.address import HOST_PORT
 from reconciler.cli.everywhere import Verb
 from reconciler.errors import Missing
 
@@ -22,10 +23,10 @@ from reconciler.errors import Missing
 @click.option(
     "--data", metavar="DIR", help="Where the node keeps all its state; operators of one lease share it."
 )
-@click.option("--listen", metavar="HOST:PORT", help="Where the HTTP API listens.")
+@click.option("--listen", type=HOST_PORT, metavar="HOST:PORT", help="Where the HTTP API listens.")
 @click.option("-n", "--namespace", "namespaces", multiple=True, help="Only this one (repeatable); else all.")
 @click.option("--no-leader-election", "alone", is_flag=True, help="Act without a lease: it is the only one.")
-@click.option("--probe", metavar="HOST:PORT", help="Where a kubelet's probes are answered.")
+@click.option("--probe", type=HOST_PORT, metavar="HOST:PORT", help="Where a kubelet's probes are answered.")
 def operator(
     data: str | None, listen: str | None, namespaces: tuple[str, ...], alone: bool, probe: str | None
 ) -> int:

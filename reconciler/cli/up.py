@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.address import HOST_PORT
 from reconciler.cli.everywhere import Verb, given
 from reconciler.errors import Invalid
 
@@ -29,7 +30,7 @@ AT_ONCE = 130  # the exit status of who is interrupted
 
 @click.command(cls=Verb)
 @click.argument("place", required=False, metavar="[PATH|GIT-URL]")
-@click.option("--listen", metavar="HOST:PORT", help="Where the HTTP API listens.")
+@click.option("--listen", type=HOST_PORT, metavar="HOST:PORT", help="Where the HTTP API listens.")
 def up(place: str | None, listen: str | None) -> int:
     """Run the node in the foreground, on a folder or a git repository.
 
@@ -44,7 +45,7 @@ def up(place: str | None, listen: str | None) -> int:
     def read() -> Settings:
         return load(data, {"api.listen": listen} if listen else None)
 
-    root = _root(place) if place else None
+    root = _root(place) if place is not None else None
     node_log.begin(read().log)
     if asyncio.run(_live(read, root)):
         say("stopped, and the services with it")
@@ -129,6 +130,8 @@ def _end_at_once(*_: object) -> None:
 
 def _root(place: str) -> dict[str, Any]:
     """The spec of the root source."""
+    if not place:
+        raise Invalid("an empty place to follow", remedy="is a variable unset? Without a place: the last one")
     path = Path(place).expanduser()
     if (path / ".git").exists() or (path / "HEAD").is_file():
         return {"git": {"url": str(path.absolute())}}

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import EntryPoint
 from typing import Any, Final, Protocol
 
-from reconciler.errors import Problem
+from reconciler.errors import Invalid, Problem
 from reconciler.model import (
     NODE_SOURCE,
     SOURCE_KIND,
@@ -195,7 +195,10 @@ async def open_node(
     clock: Clock = CLOCK,
 ) -> AsyncIterator[Node]:
     """A node on its data folder, started; closed in reverse however it ends."""
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as in /proc, where nobody makes a folder
+        raise Invalid(f"{settings.data}: cannot be made", remedy="name another folder with --data") from error
     async with AsyncExitStack() as stack:
         lock = Lock(settings.data)
         lock.acquire()

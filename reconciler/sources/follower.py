@@ -103,12 +103,18 @@ class Follower:
         try:
             return bool(await act)
         except Problem as error:
-            self._tell(error=str(error))
+            self._fail(str(error))
         except Exception as error:
             log.exception("source %s", self.state.config.name)
-            self._tell(error=f"{type(error).__name__}: {error}")
+            self._fail(f"{type(error).__name__}: {error}")
         self._failures += 1
         return False
+
+    def _fail(self, error: str, **rest: str) -> None:
+        """Told to who asks; and once to who reads the log alone."""
+        if error != self.state.error:
+            log.warning("source %s: %s", self.state.config.name, error)
+        self._tell(error=error, **rest)
 
     async def _round(self) -> bool:
         allowed, self._allowed = self._allowed, False  # whatever comes of this round: it was said of this one
@@ -123,7 +129,7 @@ class Follower:
             latest = await self._latest()
         except Problem as error:
             # The feed itself knows when to ask again: it is the one who knows what it asks.
-            self._tell(error=str(error), held=REFUSED if isinstance(error, Refused) else "")
+            self._fail(str(error), held=REFUSED if isinstance(error, Refused) else "")
             await self._uptake.restore(self._feed)
             if allowed:
                 await self._uptake.go_without(error)

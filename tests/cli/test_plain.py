@@ -27,7 +27,8 @@ def node() -> Iterator[RunningNode]:
 
 def test_what_is_no_printable_character_is_shown_by_its_number() -> None:
     assert plain("an é, a 語 and a 🚢") == "an é, a 語 and a 🚢"
-    assert plain("\x1b[31m\x9b\n\t\u202e") == "\\x1b[31m\\x9b\\n\\t\\u202e"
+    assert plain("\x1b[31m\x9b\t\u202e") == "\\x1b[31m\\x9b\\t\\u202e"
+    assert plain("broken\n  remedy: mend it") == "broken; remedy: mend it"
     assert plain_lines("one\ntwo\x07") == "one\ntwo\\x07"
 
 

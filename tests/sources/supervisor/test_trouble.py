@@ -209,3 +209,17 @@ async def test_a_feed_that_swallows_its_cancellation_ends_all_the_same(tmp_path:
             await house.supervisor.close()
         with pytest.raises(Unavailable, match="the node is stopping"):
             await house.supervisor.configure(SourceConfig("other", "directory", str(tmp_path)))
+
+
+@pytest.mark.req("CORE-04")
+async def test_what_cannot_be_read_is_told_to_who_reads_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "manifests"
+    async with opened(MemoryStore(), tmp_path / "scratch") as house:
+        await house.declare(root=directory(folder))
+        await house.until(lambda: house.reason("root") == "FetchFailed")
+        await house.supervisor.read("root")  # the same again is no news
+        told = [record.getMessage() for record in caplog.records if "source root" in record.getMessage()]
+        assert len(told) == 1
+        assert str(folder) in told[0]
