@@ -14,4 +14,5 @@ async def api() -> AsyncIterator[Running]:
     manifests = "---\n".join((key("release"), key("alice", "db"), key("bob", "db")))
     async with running(manifests) as node:
         await node.ready("key/release", "key/alice", "key/bob", "source/root")
+        await node.judged()
         yield node

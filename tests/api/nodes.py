@@ -29,7 +29,7 @@ kind: Key
 metadata: {{name: {name}, labels: {{app: shop, tier: {tier}}}}}
 spec: {{role: creator, generate: true}}
 """
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 LIMITS = Limits()
 
 
@@ -65,6 +65,12 @@ class Running:
         statuses = self.node.engine.status
         named = [self.node.desk.ref(ref) for ref in refs]
         await until(lambda: all((status := statuses(ref)) is not None and status.ready for ref in named))
+
+    async def judged(self) -> None:
+        """Wait until what is in force is known to have come up: no more is written about it."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.node.store.revisions("root", 1))[0].outcome != "ready":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:

@@ -49,7 +49,7 @@ async def listening(
 ) -> AsyncIterator[AsyncIterator[Frame]]:
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     asked = client.stream("GET", "/api/v1/events", headers=headers, params=query)  # type: ignore[arg-type]
-    async with asyncio.timeout(30), asked as answer:
+    async with asyncio.timeout(60), asked as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield frames(answer)
@@ -107,7 +107,7 @@ async def test_filters_apply_to_what_is_replayed_and_to_what_comes(api: Running,
     start = await newest(api)
     await speak()
     url = f"/api/v1/events?{query}&last_event_id={start}"
-    async with asyncio.timeout(30), api.public.stream("GET", url) as answer:
+    async with asyncio.timeout(60), api.public.stream("GET", url) as answer:
         heard = frames(answer)
         replayed = await take(heard, WANTED[query])
         await speak()
@@ -185,7 +185,8 @@ async def test_since_replays_from_then_on(api: Running) -> None:
 async def test_who_was_away_for_too_long_is_told(asked: int) -> None:
     """Older than what is kept, or from another life of the node: the reader has to begin anew."""
     async with running(retention__event_rows=10) as api:
-        await api.ready("key/release")
+        await api.ready("key/release", "source/root")
+        await api.judged()
         await publish(api, *["test.x"] * 50)
         await api.node.store.prune(datetime.now(UTC), api.node.settings.retention)
         oldest, last = await api.node.store.event_ids()
@@ -241,7 +242,7 @@ async def test_ids_that_are_none_are_refused(api: Running) -> None:
 
 @pytest.mark.req("EVT-13")
 async def test_the_stream_says_when_to_come_back_that_it_is_alive_and_that_it_ends(api: Running) -> None:
-    async with asyncio.timeout(30), api.public.stream("GET", "/api/v1/events") as answer:
+    async with asyncio.timeout(60), api.public.stream("GET", "/api/v1/events") as answer:
         assert (await anext(answer.aiter_lines())).startswith("retry: ")
     said: list[bytes] = []
     third = asyncio.Event()
@@ -261,7 +262,7 @@ async def test_the_stream_says_when_to_come_back_that_it_is_alive_and_that_it_en
     closing = stream.Closing()
     short = stream.Stream(replace(stream.SSE, heartbeat_s=0.01), silence(), closing)
     work = asyncio.create_task(short({}, never, send))  # type: ignore[arg-type]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await third.wait()
         closing.tell()
         await work
@@ -316,7 +317,7 @@ async def test_a_reader_that_does_not_read_costs_no_memory_and_loses_nothing(api
             reader, writer = await asyncio.open_unix_connection(sock=link, limit=1 << 20)
             stack.callback(writer.close)
             told: list[int] = []
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(told) < count:
                     line = await reader.readline()
                     if line.startswith(b"id: "):
@@ -393,12 +394,11 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
 
 
 @pytest.mark.req("EVT-02", "DMN-09")
-@pytest.mark.timeout(180)
 async def test_a_thousand_readers_hear_everything_once_and_let_the_node_stop(api: Running) -> None:
     """Measured: 24 MiB for all of them, and 27 microseconds of the processor for each event of each."""
     readers, count = 1000, 100
     before = resident()
-    async with asyncio.timeout(150):
+    async with asyncio.timeout(240):
         async with serving_at(api.node.desk, most=1100) as path:
             crowd = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", MANY, path, "/api/v1/events?type=test.x", str(readers), str(count),

@@ -33,7 +33,7 @@ async def health(api: Running) -> tuple[int, str, str]:
 
 async def until_status(api: Running, wanted: str) -> None:
     """The sources and the heartbeat have a pace of their own."""
-    async with asyncio.timeout(50):
+    async with asyncio.timeout(60):
         while (await health(api))[1] != wanted:  # noqa: ASYNC110 - another task's work
             await asyncio.sleep(0.02)
 
@@ -90,12 +90,11 @@ async def test_a_node_that_never_began_to_work_is_not_green_either() -> None:
         assert (await health(api))[:2] == (503, "stalled")
 
 
-@pytest.mark.timeout(120)
 async def test_it_is_not_green_while_the_store_takes_no_writes_and_goes_on_when_it_does(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Ahead()
-    async with running(clock=clock) as api, asyncio.timeout(100):
+    async with running(clock=clock) as api, asyncio.timeout(240):
         await api.ready("key/release")
         with closing(sqlite3.connect(api.node.settings.store, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -116,7 +115,7 @@ async def test_it_is_not_green_while_a_source_cannot_be_read(api: Running) -> No
     good = manifest.read_text()
 
     async def until_told(reason: str) -> str:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while reason not in (told := (await health(api))[2]):  # noqa: ASYNC110 - the source's own pace
                 await asyncio.sleep(0.01)
         return told

@@ -119,10 +119,12 @@ async def test_it_fetches_at_once(told: Told) -> None:
 
 
 async def test_a_flood_and_a_replay_cost_one_look_a_second_and_no_hook_is_lost(told: Told) -> None:
+    began = asyncio.get_running_loop().time()
     answers = await asyncio.gather(*(told.hook(FORGES["GitHub"]) for _ in range(200)))
+    took_s = asyncio.get_running_loop().time() - began
     assert {answer.status_code for answer in answers} == {202}
     fetches = [answer.json()["fetch"] for answer in answers]
-    assert 1 <= fetches.count("now") <= 3
+    assert 1 <= fetches.count("now") <= 2 + took_s
     assert await told.operations() == fetches.count("now")
     await told.declare("dave")
     await told.hook(FORGES["GitHub"])

@@ -16,7 +16,7 @@ from tests.cli.shell import HOLDFAST
 from tests.node.running import RunningNode, key, running_node, service, until
 from tests.saving import save
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CLI-07")]
+pytestmark = [pytest.mark.req("CLI-07")]
 FAR = key("far").replace("name: far", "name: far, namespace: other")
 ASK = """
 source <(holdfast completion bash)

@@ -11,7 +11,7 @@ from tests.cli.shell import HOLDFAST
 from tests.node.running import RunningNode, running_node, until
 from tests.saving import save
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CLI-01", "CLI-08")]
+pytestmark = [pytest.mark.req("CLI-01", "CLI-08")]
 TALKER = """\
 apiVersion: holdfast.dev/v1
 kind: Service

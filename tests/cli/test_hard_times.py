@@ -119,7 +119,6 @@ def test_a_locale_without_a_character_shows_another(tmp_path: Path, data: Path) 
 
 
 @pytest.mark.req("CLI-08")
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("living", [True, False])
 def test_of_several_at_once_each_is_done_or_refused(tmp_path: Path, living: bool) -> None:
     with running_node() as node:
@@ -143,7 +142,6 @@ def test_of_several_at_once_each_is_done_or_refused(tmp_path: Path, living: bool
 
 @pytest.mark.req("CORE-03", "CLI-08")
 @pytest.mark.random
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_an_apply_that_is_killed_leaves_what_the_next_one_completes(tmp_path: Path, seed: int) -> None:
     data, count = tmp_path / "data", 20
@@ -160,7 +158,6 @@ def test_an_apply_that_is_killed_leaves_what_the_next_one_completes(tmp_path: Pa
 
 
 @pytest.mark.req("CLI-08")
-@pytest.mark.timeout(180)
 def test_many_removals_ask_for_their_number(tmp_path: Path, data: Path) -> None:
     manifest = tmp_path / "all.yaml"
     manifest.write_text("---\n".join(key(f"k{number}") for number in range(30)))

@@ -13,7 +13,7 @@ from tests.node.running import RunningNode, key, running_node, until
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\rkey/forged  True  Converged\nkey/more"
 
-pytestmark = [pytest.mark.req("CLI-03"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.req("CLI-03")]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.cli.screen import screen
 from tests.cli.terminal import HOLDFAST, INTERRUPT, Terminal, on_a_terminal
 from tests.node.running import RunningNode, key, running_node, service, until
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CLI-02", "CLI-08"), pytest.mark.needs("setsid")]
+pytestmark = [pytest.mark.req("CLI-02", "CLI-08"), pytest.mark.needs("setsid")]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.cli.terminal import HOLDFAST, INTERRUPT, Terminal, on_a_terminal
 from tests.node.running import RunningNode, key, processes, running_node, service, until
 from tests.saving import save
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("setsid")]
+pytestmark = [pytest.mark.needs("setsid")]
 ENVIRON = {"HOLDFAST_DAEMON_LEGACY_LISTEN": ""}
 
 

@@ -13,8 +13,6 @@ import pytest
 from tests.node.running import RunningNode, key, processes, running_node, service, until
 from tests.saving import save
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 def marker() -> str:

@@ -42,7 +42,7 @@ async def running(store: MemoryStore) -> AsyncIterator[Engine]:
 
 
 async def settled(engine: Engine) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not engine.idle:  # noqa: ASYNC110 - a turn of the loop is what it waits for
             await asyncio.sleep(0)
 

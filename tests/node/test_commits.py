@@ -12,7 +12,6 @@ from tests.sources.git.sshd import keygen
 from tests.sources.git.test_signatures import public, sign_by_ssh
 
 pytestmark = [
-    pytest.mark.timeout(180),
     pytest.mark.needs("git"),
     pytest.mark.req("CORE-01", "CORE-04", "TST-47"),
 ]

@@ -14,7 +14,7 @@ from tests.node.committed import NAME, committed, source
 from tests.node.running import RunningNode, hurt, key, processes, running_node, service, until
 from tests.saving import save
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-01", "TST-47")]
+pytestmark = [pytest.mark.req("CORE-01", "TST-47")]
 
 
 def folders(node: RunningNode, *names: str) -> list[Path]:

@@ -16,8 +16,6 @@ from reconciler.settings import Settings
 from tests.node.running import PATIENCE_S, RunningNode, key, running_node, until
 from tests.saving import save
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def get(address: str, path: str) -> int:
     host, _, port = address.rpartition(":")

@@ -43,7 +43,6 @@ def test_a_killed_node_converges_when_it_is_started_again(life: int) -> None:
 
 
 @pytest.mark.random
-@pytest.mark.timeout(300)
 @pytest.mark.req("CORE-02", "CORE-27", "DMN-11", "TST-47")
 @pytest.mark.parametrize("victims", ["keeper", "keeper and node", "node in its first second"])
 def test_whoever_is_killed_no_process_is_doubled_or_lost(victims: str) -> None:

@@ -13,7 +13,7 @@ from reconciler.errors import Problem
 from tests.node.running import RunningNode, key, processes, running_node, service, until
 from tests.saving import save
 
-pytestmark = [pytest.mark.req("CORE-04", "CORE-27", "TST-47"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.req("CORE-04", "CORE-27", "TST-47")]
 EARLY = "nothing waits for a confirmation: --allow-prune counts for this look alone\n"
 
 

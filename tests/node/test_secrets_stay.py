@@ -14,7 +14,7 @@ from tests.node.running import HOLDFAST, RunningNode, processes, running_node, s
 from tests.process_table import started_on
 from tests.saving import save
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-10", "TST-47")]
+pytestmark = [pytest.mark.req("CORE-10", "TST-47")]
 
 
 def test_a_secret_is_found_in_the_environment_of_its_service_only() -> None:

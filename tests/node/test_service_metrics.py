@@ -22,7 +22,7 @@ import pytest
 from reconciler.errors import NotFound, Problem
 from tests.node.running import HOLDFAST, RunningNode, running_node, service, until
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-29")]
+pytestmark = [pytest.mark.req("CORE-29")]
 
 PAGE = Path("docs/reference/store.md")
 BUSY = "while :; do :; done"

@@ -58,7 +58,6 @@ def test_a_pushed_commit_is_ready_within_a_second() -> None:
 
 
 @pytest.mark.timed
-@pytest.mark.timeout(300)
 @pytest.mark.needs("git")
 @pytest.mark.req("CORE-04")
 def test_without_a_push_a_commit_is_found_within_the_interval() -> None:
@@ -84,7 +83,6 @@ def test_without_a_push_a_commit_is_found_within_the_interval() -> None:
 
 
 @pytest.mark.timed
-@pytest.mark.timeout(300)
 @pytest.mark.req("CORE-02", "TST-47")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_hurt_process_is_whole_within_a_second(number: signal.Signals) -> None:

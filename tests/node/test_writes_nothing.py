@@ -16,7 +16,7 @@ from tests.process_table import started_on
 from tests.saving import save
 from tests.store.folders import TRACE
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.req("CORE-05", "TST-47")]
+pytestmark = [pytest.mark.req("CORE-05", "TST-47")]
 
 LOOKING = (
     ("diff",),

@@ -33,7 +33,6 @@ def _live(world: type[Simulation], first: int, end: int) -> None:
 
 
 @pytest.mark.random
-@pytest.mark.timeout(120)
 @pytest.mark.req("CORE-02", "TST-47")
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 def test_every_history_ends_in_what_is_wanted(first: int) -> None:
@@ -41,7 +40,6 @@ def test_every_history_ends_in_what_is_wanted(first: int) -> None:
 
 
 @pytest.mark.random
-@pytest.mark.timeout(120)
 @pytest.mark.req("CORE-02", "CORE-08", "TST-47")
 @pytest.mark.parametrize("first", range(0, SEEDS // 4, AT_ONCE))
 def test_so_does_every_history_of_the_nodes_own_kinds(first: int) -> None:

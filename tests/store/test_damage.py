@@ -120,7 +120,6 @@ damages = st.one_of(
 
 
 @pytest.mark.req("CORE-27")
-@pytest.mark.timeout(180)
 @settings(deadline=None, max_examples=150)
 @given(damages)
 def test_a_closed_store_is_whole_or_rebuilt(damage: Damage) -> None:
@@ -129,7 +128,6 @@ def test_a_closed_store_is_whole_or_rebuilt(damage: Damage) -> None:
 
 
 @pytest.mark.req("CORE-27")
-@pytest.mark.timeout(180)
 @settings(deadline=None, max_examples=150)
 @given(damages, st.sampled_from(["holdfast.db", "holdfast.db-wal", "holdfast.db-wal", "holdfast.db-shm"]))
 def test_a_killed_store_goes_back_to_a_commit_at_most(damage: Damage, name: str) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.req("EVT-02", "EVT-05")
 async def ids(store: AnyStore, after: int, count: int, only: EventFilter = ALL) -> list[int]:
     """The ids of the next events that a reader gets."""
     found: list[int] = []
-    async with asyncio.timeout(20), aclosing(store.follow(after, only)) as events:
+    async with asyncio.timeout(60), aclosing(store.follow(after, only)) as events:
         async for one in events:
             found.append(one.id)
             if len(found) == count:
@@ -107,7 +107,7 @@ async def test_readers_that_come_and_dawdle_at_any_time_see_each_event_once(
                 if chance.random() < 0.01:
                     await asyncio.sleep(0.002)
 
-    async with asyncio.timeout(50), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(write())
         for _ in range(10):
             group.create_task(read())
@@ -139,7 +139,7 @@ async def test_a_store_that_closes_ends_its_readers(store: AnyStore) -> None:
     reader = asyncio.create_task(read())
     await asyncio.sleep(0)
     await store.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await reader == [1]
 
 
@@ -221,7 +221,7 @@ async def test_a_filter_means_the_same_for_history_and_for_what_happens(
     for one in LOG:
         await store.commit(one)
     await store.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await reader
     assert watched == expected
 

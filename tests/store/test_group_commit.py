@@ -128,7 +128,6 @@ async def test_what_is_written_again_unchanged_writes_nothing(sqlite: SqliteStor
     assert frames(path) == before
 
 
-@pytest.mark.timeout(30)
 async def test_a_file_that_another_program_holds_is_named(sqlite: SqliteStore, path: Path) -> None:
     """After SQLite's patience of five seconds, once for all who wait."""
     other = sqlite3.connect(path, isolation_level=None)

@@ -38,7 +38,7 @@ async def committing(path: Path) -> AsyncIterator[Process]:
 
 
 @pytest.mark.random
-@pytest.mark.timeout(60 + 10 * KILLS)
+@pytest.mark.timeout(300 + 10 * KILLS)
 @pytest.mark.req("CORE-27", "EVT-05")
 @pytest.mark.parametrize("seed", range(ROUNDS))
 async def test_what_was_promised_is_there_after_a_kill(path: Path, seed: int) -> None:

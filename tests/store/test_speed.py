@@ -26,7 +26,7 @@ RESOURCES, EVENTS = 10_000, 100_000
 MEASURED = 50
 NAMES = ("reconcile.applied", "resource.ready", "service.started", "service.stopped", "rare.one")
 
-pytestmark = [pytest.mark.timed, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.timed]
 
 
 def ref(number: int) -> Ref:

@@ -47,7 +47,6 @@ def test_the_identity_is_made_once(folder: Path) -> None:
     assert (folder / "identity").read_text().count("AGE-SECRET-KEY-1") == 1
 
 
-@pytest.mark.timeout(20)
 def test_forgetting_where_no_identity_was_made_ends(keystore: Keystore) -> None:
     assert keystore.forget() == 0
 

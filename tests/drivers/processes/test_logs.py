@@ -84,7 +84,7 @@ async def test_a_log_that_was_erased_and_begun_anew_is_followed_on(tmp_path: Pat
     folder = tmp_path / "web"
     written(folder, "a", "b", "c")
     found = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for line in read_log(folder, tail=None, follow=True, since=None):
             found.append(line.text)
             if line.text == "c":

@@ -55,7 +55,6 @@ async def ends_told(processes: Processes, ids: list[str]) -> list[float]:
 
 
 @pytest.mark.timed
-@pytest.mark.timeout(300)
 async def test_a_thousand_processes(tmp_path: Path) -> None:
     folder = tmp_path / "node"
     processes = driver(folder)

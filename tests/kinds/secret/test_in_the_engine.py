@@ -59,7 +59,7 @@ async def wish(engine: Engine, revision: str, specs: Mapping[Ref, Spec]) -> None
         ref: Resource(ref, spec, Origin(NODE_SOURCE, revision)) for ref, spec in specs.items()
     }
     await engine.submit(Snapshot(NODE_SOURCE, revision, resources))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not engine.idle:  # noqa: ASYNC110 - a turn of the loop is what it waits for
             await asyncio.sleep(0)
 

@@ -125,17 +125,17 @@ async def test_it_knows_the_generations_of_the_revisions_that_count(bench: Bench
 
 async def test_news_wake_it_and_so_does_a_person(bench: Bench) -> None:
     bench.mirror.replace("part", [])
-    await asyncio.wait_for(bench.feed.changed(), 10)
+    await asyncio.wait_for(bench.feed.changed(), 60)
     await bench.feed.latest()
     waiting = asyncio.create_task(bench.feed.changed())
     done, _ = await asyncio.wait({waiting}, timeout=0.1)
     assert not done
     bench.feed.poke()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
     await bench.feed.latest()
     bench.mirror.trouble("part", "it is away")
     bench.mirror.trouble("part", "it is away")
-    await asyncio.wait_for(bench.feed.changed(), 10)
+    await asyncio.wait_for(bench.feed.changed(), 60)
     with pytest.raises(Unavailable, match="it is away"):
         await bench.feed.latest()
     bench.mirror.trouble("part", "")

@@ -30,7 +30,6 @@ def names(namespace: str) -> list[str]:
     return sorted(words[4] for words in processes(namespace).values())
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.req("CORE-09")
 def test_custom_resources_become_real_change_and_go(cluster: Cluster, namespace: str) -> None:
     with running_operator(cluster, namespace) as operator:
@@ -71,7 +70,6 @@ def _told(cluster: Cluster, namespace: str) -> set[tuple[str, str]]:
     return {(one["involvedObject"]["name"], one["reason"]) for one in events}
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.req("OBS-24")
 def test_a_secret_reaches_its_service_and_nothing_that_the_cluster_shows(
     cluster: Cluster, namespace: str, tmp_path: Path
@@ -102,7 +100,6 @@ def _waits(cluster: Cluster, ref: str) -> bool:
     return condition is not None and condition["status"] == "False" and condition["reason"] != "Pending"
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.req("CORE-09")
 def test_what_another_source_declares_differently_says_so_until_that_takes_it_back(
     cluster: Cluster, namespace: str, tmp_path: Path
@@ -125,7 +122,6 @@ def test_what_another_source_declares_differently_says_so_until_that_takes_it_ba
         assert found["status"]["columns"]["role"] == "creator"
 
 
-@pytest.mark.timeout(180)
 def test_what_is_wrong_is_told_where_it_stands_and_holds_up_nothing_else(
     cluster: Cluster, namespace: str
 ) -> None:
@@ -154,7 +150,6 @@ def test_what_is_wrong_is_told_where_it_stands_and_holds_up_nothing_else(
         until(lambda: cluster.ready(bad) and not cluster.condition(bad, "Stalled"), "it is put right")
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.random
 def test_killed_at_any_moment_it_converges_and_nothing_is_doubled(cluster: Cluster, namespace: str) -> None:
     moments = random.Random(7)
@@ -180,7 +175,6 @@ def _nearly(namespace: str, wanted: list[str], missing: int) -> Callable[[], boo
     return lambda: len(set(names(namespace)) ^ set(wanted)) <= missing
 
 
-@pytest.mark.timeout(240)
 def test_one_of_two_acts_and_the_other_takes_over(cluster: Cluster, namespace: str) -> None:
     web = f"{namespace}/servicegroups/web"
     with running_operator(cluster, namespace) as first:
@@ -213,7 +207,6 @@ def test_one_of_two_acts_and_the_other_takes_over(cluster: Cluster, namespace: s
                     each.kill()
 
 
-@pytest.mark.timeout(180)
 def test_who_loses_the_lease_acts_no_more(cluster: Cluster, namespace: str) -> None:
     with running_operator(cluster, namespace) as first:
         first.kill()
@@ -237,7 +230,6 @@ def test_who_loses_the_lease_acts_no_more(cluster: Cluster, namespace: str) -> N
                 leader.kill()
 
 
-@pytest.mark.timeout(180)
 def test_while_the_server_does_not_answer_all_goes_on(cluster: Cluster, namespace: str) -> None:
     web = f"{namespace}/servicegroups/web"
     with running_operator(cluster, namespace) as operator:

@@ -120,6 +120,6 @@ async def test_it_looks_again_when_something_has_happened(bench: Bench) -> None:
 
 
 async def told(bench: Bench, reason: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while bench.see().status.get("conditions", [{"reason": ""}])[0]["reason"] != reason:  # noqa: ASYNC110 - it is the server that is asked
             await asyncio.sleep(0.05)

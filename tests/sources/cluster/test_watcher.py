@@ -43,7 +43,7 @@ async def until(mirror: Mirror, holds: Callable[[], bool]) -> None:
     """Look whenever the mirror tells of something."""
     news = asyncio.Event()
     mirror.subscribe(news.set)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():
             news.clear()
             await news.wait()

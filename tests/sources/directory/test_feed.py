@@ -43,7 +43,7 @@ async def following(
 
 async def after(feed: DirectoryFeed, act: Callable[[], object]) -> Fetched:
     """What the feed gives once it has noticed the act."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         noticed = asyncio.create_task(feed.changed())
         await asyncio.sleep(0)  # it listens
         await asyncio.to_thread(act)
@@ -213,7 +213,7 @@ async def test_writing_without_end_is_looked_at_all_the_same(tmp_path: Path) -> 
         await feed.latest()
         writer.start()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await feed.changed()
         finally:
             stop.set()
@@ -255,7 +255,7 @@ async def test_ten_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
                 (folder / f"{number}.yaml").write_text(f"n: {number}")
 
         fetched = await after(feed, flood)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(fetched.paths) < 10_000:
                 await feed.changed()
                 fetched = await feed.latest()

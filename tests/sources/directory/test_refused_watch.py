@@ -22,7 +22,7 @@ async def main(folder):
     feed = DirectoryFeed(config, SystemClock(), Rhythm(absent=0.05))
     await feed.latest()
     (folder / "a.yaml").write_text("a: 1")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await feed.changed()
     print(*(await feed.latest()).paths)
     await feed.close()

@@ -167,7 +167,6 @@ async def test_many_fetches_leave_one_pack(repository: Repository, feed: FeedMak
     assert (await follow.latest()).tree.read("a") == b"new"
 
 
-@pytest.mark.timeout(300)
 async def test_killed_at_any_moment_the_next_start_has_all(
     repository: Repository, feed: FeedMaker, tmp_path: Path
 ) -> None:

@@ -193,7 +193,6 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.mark.needs("openssl")
-@pytest.mark.timeout(120)
 def test_a_certificate_that_is_named_and_a_proxy(
     repository: Repository, tmp_path: Path, certificate: Path
 ) -> None:
@@ -212,7 +211,6 @@ def test_a_certificate_that_is_named_and_a_proxy(
         assert {line.split()[0] for line in asked} == {"CONNECT"}
 
 
-@pytest.mark.timeout(120)
 def test_a_token_does_not_pass_a_proxy_in_the_clear(repository: Repository, tmp_path: Path) -> None:
     head = repository.commit({"a": "1"})
     with proxy() as (url, asked), serve(GitServer(repository.folder, token=TOKEN)) as server:

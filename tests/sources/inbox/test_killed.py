@@ -13,7 +13,6 @@ KILLS = int(os.environ.get("HOLDFAST_KILLS", "40"))
 
 
 @pytest.mark.req("CORE-01")
-@pytest.mark.timeout(300)
 def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     script = Path(__file__).with_name("killed.py")
     command = [sys.executable, str(script), str(tmp_path / "inbox"), str(KILLS), "1"]

@@ -82,7 +82,6 @@ for name in WHERE:
 """
 
 
-@pytest.mark.timeout(180)
 def test_it_takes_a_small_multiple_of_its_size_and_is_refused_in_few_words() -> None:
     done = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]

@@ -48,7 +48,7 @@ from reconciler.store.memory import MemoryStore
 from tests.plugins.holdfast_samples.null import Null, NullSpec, NullState
 from tests.plugins.holdfast_samples.null import Uses as NullUses
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 class Probe(Null):
