@@ -7,16 +7,18 @@ while begins anew.
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from reconciler.kinds.service.running import Phase, Running
 from reconciler.kinds.service.spec import Restart, ServiceSpec
-from reconciler.model import Case, Need, Plan, Seen, Step, Verdict
+from reconciler.model import EMPTY, Case, JsonValue, Need, Plan, Seen, Step, Verdict
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 60.0
 STABLE_S = 10.0  # who has run this long is not in a loop of crashes
 STALLS_AFTER = 5
+STABLE_UNTIL = "stable_until"
 
 
 def rests(spec: ServiceSpec, seen: Seen[Running]) -> bool:
@@ -50,14 +52,34 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def pause_before_next(seen: Seen[Running]) -> Plan[Step] | None:
+def pause_before_next(case: Case[ServiceSpec, Running]) -> Plan[Step] | None:
     """How long to wait before a process that has ended is started again; None: not at all."""
-    at, lasted = seen.facts.get("exited_at"), float(seen.facts.get("lasted_s", 0.0))
-    restarts = 0 if lasted >= STABLE_S else int(seen.facts.get("restarts", 0))
-    if at is None or restarts == 0:
+    seen = case.seen
+    at = seen.facts.get("exited_at")
+    failures = 0 if _was_stable(seen) else _restarts(seen) - _stable_until(case)
+    if at is None or failures == 0:
         return None
-    wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * float(1 << min(restarts - 1, 16)))
+    wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * float(1 << min(failures - 1, 16)))
     left = datetime.fromisoformat(at) + timedelta(seconds=wait) - seen.at
     if left <= timedelta(0) or left > timedelta(seconds=wait):  # the latter: the clock was set back
         return None
-    return Plan(again=left, waiting=f"{how(seen)}, again and again", stalled=restarts >= STALLS_AFTER)
+    return Plan(again=left, waiting=f"{how(seen)}, again and again", stalled=failures >= STALLS_AFTER)
+
+
+def remembered(case: Case[ServiceSpec, Running]) -> Mapping[str, JsonValue]:
+    """What a start notes: that none of the starts until then were a loop of crashes."""
+    return {STABLE_UNTIL: _restarts(case.seen) + 1} if _was_stable(case.seen) else EMPTY
+
+
+def _was_stable(seen: Seen[Running]) -> bool:
+    return float(seen.facts.get("lasted_s", 0.0)) >= STABLE_S
+
+
+def _restarts(seen: Seen[Running]) -> int:
+    return int(seen.facts.get("restarts", 0))
+
+
+def _stable_until(case: Case[ServiceSpec, Running]) -> int:
+    """Which of the starts was the first after a run that lasted. Who stops it begins the count anew."""
+    noted = int(case.memory.get(STABLE_UNTIL, 0))
+    return noted if noted <= _restarts(case.seen) else 0

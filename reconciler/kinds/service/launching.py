@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.errors import Invalid
+from reconciler.kinds.service.ends import remembered
 from reconciler.kinds.service.running import Phase, Running, care_for
 from reconciler.kinds.service.spec import FromSecret, ServiceSpec
 from reconciler.kinds.service.steps import Start, Stop
@@ -31,7 +32,8 @@ def started(case: Case[ServiceSpec, Running], settled: Running) -> Start:
     spec = case.want.wish
     secrets = {n: (v.secret, v.key) for n, v in spec.env.items() if isinstance(v, FromSecret)}
     origin = case.want.origin
-    return Start(replace(settled, phase=Phase.RUNNING), secrets, origin.tree, origin.file.rpartition("/")[0])
+    running, folder = replace(settled, phase=Phase.RUNNING), origin.file.rpartition("/")[0]
+    return Start(running, secrets, origin.tree, folder, remember=remembered(case))
 
 
 def run(id: str, namespace: str, step: Start, secrets: Secrets) -> Run:

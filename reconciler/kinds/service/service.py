@@ -153,7 +153,7 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
                 return Plan((*tend, Resume()))
             if actual.phase is settled.phase:
                 return Plan(tend)
-            if wait := pause_before_next(case.seen):
+            if wait := pause_before_next(case):
                 return replace(wait, steps=tend)
         return Plan((*stop, started(case, settled)))
 

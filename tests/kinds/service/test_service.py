@@ -207,6 +207,25 @@ def test_the_end_is_judged_by_how_it_came() -> None:
     assert KIND.verdict(case(wish, saw(ended))).message == "ended while nobody watched"
 
 
+def test_who_has_run_for_a_while_begins_anew() -> None:
+    """However often it was started before: the keeper counts on."""
+
+    def ended(restarts: int, lasted_s: float, **memory: JsonValue) -> Plan[Step]:
+        facts = {"exit_code": 1, "restarts": restarts, "exited_at": NOW.isoformat(), "lasted_s": lasted_s}
+        return planned(spec(), saw(settled(spec(), Phase.ENDED), **facts), memory=memory)
+
+    [start] = ended(30, 11).steps
+    assert start.remember == {"stable_until": 31}
+    [again] = ended(31, 0.1, **start.remember).steps
+    assert again.remember == {}
+    assert ended(32, 0.1, **start.remember).again == timedelta(seconds=0.1)
+    assert ended(35, 0.1, **start.remember).again == timedelta(seconds=0.8)
+    assert ended(36, 0.1, **start.remember).stalled
+    assert ended(3, 0.1, **start.remember).again == timedelta(seconds=0.4), (
+        "somebody has stopped it meanwhile"
+    )
+
+
 def test_who_ends_again_and_again_is_started_ever_more_slowly() -> None:
     def after(restarts: int, ago_s: float, lasted_s: float = 0.1) -> Plan[Step]:
         at = (NOW - timedelta(seconds=ago_s)).isoformat()
