@@ -87,7 +87,8 @@ async def _http(check: HttpCheck) -> str:
         target = quote(url.path or "/", safe="/%:@!$&'()*+,;=~") + (
             f"?{quote(url.query, safe='/?%:@!$&()*+,;=~')}" if url.query else ""
         )
-        head = f"GET {target} HTTP/1.1\r\nHost: {url.hostname}:{port}\r\n"
+        host = f"[{url.hostname}]" if ":" in str(url.hostname) else url.hostname
+        head = f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\n"
         writer.write(f"{head}User-Agent: holdfast\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode())
         words = (await reader.readline()).split(None, 2)
         if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():  # noqa: PLR2004

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -18,6 +19,7 @@ from reconciler.drivers.processes.keeper.census import Census
 from reconciler.drivers.processes.keeper.record import ENDING, EXITED, Record, Records
 from reconciler.drivers.processes.launch import KEEPER
 from reconciler.errors import NotFound
+from reconciler.model import JsonValue
 from reconciler.ports.processes import Care, ProcessState, Run
 from tests.drivers.processes.alive import all_is_known, living
 from tests.drivers.processes.rigs import PATIENCE_S, driver, until
@@ -255,6 +257,21 @@ async def test_a_torn_record_loses_neither_its_process_nor_the_others(
     found = processes.processes()
     assert (found["web"].pid, found["db"]) == (web.pid, db)
     assert found["web"].care.labels == {}, "what it was started with is lost with the record"
+    assert (folder / "state" / "web.broken").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"pid": 0}, {"pid": -1}, {"exited_at": "noon"}, {"exit_code": []}])
+async def test_a_record_of_what_cannot_be_is_put_aside(
+    processes: Processes, folder: Path, wrong: dict[str, JsonValue]
+) -> None:
+    await processes.start(shell("exec sleep 3600"))
+    record = folder / "state" / "web.json"
+    link = processes._link
+    assert link is not None
+    record.write_text(json.dumps(json.loads(record.read_text()) | wrong))
+    os.kill(link.keeper_pid, KILL)
+    await link.ended.wait()
+    assert (await processes.fresh())["web"].state is ProcessState.RUNNING
     assert (folder / "state" / "web.broken").exists()
 
 

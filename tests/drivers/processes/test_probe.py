@@ -40,13 +40,15 @@ class Servers:
         self.heard: list[bytes] = []
         self.servers: list[asyncio.Server] = []
 
-    async def start(self, answer: bytes, secure: ssl.SSLContext | None = None) -> int:
+    async def start(
+        self, answer: bytes, secure: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> int:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.heard.append(await (reader.readuntil(b"\r\n\r\n") if answer else reader.read()))
             writer.write(answer)
             writer.close()
 
-        self.servers.append(await asyncio.start_server(talk, "127.0.0.1", 0, ssl=secure))
+        self.servers.append(await asyncio.start_server(talk, host, 0, ssl=secure))
         port: int = self.servers[-1].sockets[0].getsockname()[1]
         return port
 
@@ -100,6 +102,13 @@ async def test_http_asks_for_the_path_and_nothing_else(servers: Servers, path: s
     assert servers.heard == [
         f"{head}User-Agent: holdfast\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
     ]
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_http_names_an_address_with_colons_in_brackets(servers: Servers) -> None:
+    port = await servers.start(FINE, host="::1")
+    assert await probe(HttpCheck(f"http://[::1]:{port}/"), ME, 20) == ""
+    assert f"Host: [::1]:{port}\r\n".encode() in servers.heard[0]
 
 
 async def test_https_is_asked_without_caring_who_it_is(servers: Servers, tmp_path: Path) -> None:

@@ -89,6 +89,11 @@ class Record:
             if known is not None and type(facts[name]) is not type(known):
                 raise ValueError(f"{name} is no {type(known).__name__}")
             setattr(record, name, facts[name])
+        if record.pid <= 0:  # which the kernel would take for a whole group of processes
+            raise ValueError("pid is none")
+        for name in ("exit_code", "signal", "exited_at"):
+            if type(facts[name]) not in (int, float, type(None)):
+                raise ValueError(f"{name} is no number")
         return record
 
 
