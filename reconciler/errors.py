@@ -7,6 +7,7 @@
     │   └── Rejected       several of these at once
     ├── NotFound           no such thing
     ├── Conflict           it is there already, declared elsewhere, or has moved on
+    │   └── InUse          another process works on it
     ├── Refused            understood and not allowed (a foreign object, a policy, a permission)
     │   └── Unauthorized   nobody has said who is asking
     ├── TooLarge           over a stated limit
@@ -95,6 +96,14 @@ class Conflict(Problem):
     """It is there already, declared differently elsewhere, or has moved on meanwhile."""
 
     code = "CONFLICT"
+
+
+class InUse(Conflict):
+    """Another process works on it; `holder` names that one."""
+
+    def __init__(self, message: str, *, holder: str, remedy: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.holder = holder
 
 
 class Refused(Problem):

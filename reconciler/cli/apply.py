@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import click
 from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb
+from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ MANY = 10  # removals from which their number is to be typed back
 @click.option("--allow-prune", is_flag=True, help="Let this take away more than half of what is there.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--wait", is_flag=True, help="Follow until all is ready.")
-@click.option("--timeout", default="5m", show_default=True, help="How long to wait.")
+@click.option("--timeout", default="5m", show_default=True, help="How long to wait, in all.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @at_node
 def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: object) -> int:
@@ -46,7 +48,9 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
     from reconciler.cli.differences import show
 
     wanted = _saved(plan) if plan else _named(files, options)
-    with where.open(reading=bool(options["dry_run"])) as door:
+    began, patience_s = time.monotonic(), seconds(str(options["timeout"]))
+    with where.open(reading=bool(options["dry_run"]), patience_s=patience_s) as door:
+        patience_s -= time.monotonic() - began
         preview = door.diff(wanted)
         show(preview)
         if options["allow_prune"] and not preview["removes"]:
@@ -63,7 +67,7 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
             return exits.OK
         from reconciler.cli.following import follow
 
-        return follow(door, operation["refs"], str(options["timeout"]))
+        return follow(door, operation["refs"], patience_s)
 
 
 def _named(files: tuple[str, ...], options: dict[str, object]) -> Bundle:

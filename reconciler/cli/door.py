@@ -7,8 +7,9 @@ what has to be asked of a running node in any case (its log, its services' outpu
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from reconciler.cli.everywhere import given
-from reconciler.cli.waiting_time import seconds
-from reconciler.errors import Unavailable
+from reconciler.cli.waiting_time import LOOK_S, seconds
+from reconciler.errors import InUse, Unavailable
 from reconciler.records import dataclass
 from reconciler.settings import data_folder
 
@@ -99,22 +100,43 @@ class Where:
         return True
 
     @contextmanager
-    def open(self, *, reading: bool = False, recorded: bool = False) -> Iterator[Door]:
+    def open(
+        self, *, reading: bool = False, recorded: bool = False, patience_s: float | None = None
+    ) -> Iterator[Door]:
         """The running node, or one in this process; `reading`: nothing will be changed.
 
         `recorded`: statuses will be shown, which are as old as the last node unless one runs.
+        `patience_s`: with another process that works on the folder, such as a node that begins or ends.
         """
+        patience_s = self.timeout if patience_s is None else patience_s
+        with ExitStack() as stack:
+            yield self._entered_in_time(stack, patience_s, reading=reading, recorded=recorded)
+
+    def _entered_in_time(self, stack: ExitStack, patience_s: float, *, reading: bool, recorded: bool) -> Door:
+        began, waits_for = 0.0, ""
+        while True:
+            try:
+                return self._entered(stack, reading=reading, recorded=recorded)
+            except InUse as problem:
+                began = began or time.monotonic()
+                if time.monotonic() - began >= patience_s:
+                    remedy = f"wait longer with --timeout, {problem.remedy}"
+                    raise InUse(problem.message, holder=problem.holder, remedy=remedy) from problem
+                if problem.holder != waits_for:
+                    waits_for = problem.holder
+                    click.echo(f"waiting for {waits_for}, which works on {self.data}", err=True)
+            time.sleep(LOOK_S)
+
+    def _entered(self, stack: ExitStack, *, reading: bool, recorded: bool) -> Door:
         if self.runs:
             from reconciler.cli.remote_door import RemoteDoor
 
-            yield RemoteDoor(self.remote())
-            return
+            return RemoteDoor(self.remote())
         from reconciler.cli.local_door import local_door
 
         if recorded:
             click.echo(f"no node runs on {self.data}: this is what the last one has recorded", err=True)
-        with local_door(self.data, reading=reading) as door:
-            yield door
+        return stack.enter_context(local_door(self.data, reading=reading))
 
 
 def at_node(command: F) -> F:

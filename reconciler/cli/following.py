@@ -16,7 +16,6 @@ import click
 from reconciler.cli import exits
 from reconciler.cli.plain import plain
 from reconciler.cli.progress import is_stalled, progress
-from reconciler.cli.waiting_time import seconds
 
 if TYPE_CHECKING:
     from reconciler.cli.door import Door
@@ -28,10 +27,10 @@ class Waited(NamedTuple):
     in_time: bool
 
 
-def follow(door: Door, refs: Sequence[str], timeout: str) -> int:
+def follow(door: Door, refs: Sequence[str], timeout_s: float) -> int:
     """Until all are ready, or one is stalled and nothing moves any more."""
     try:
-        waited = wait_for(door, refs, lambda one: one["ready"] or is_stalled(one), seconds(timeout))
+        waited = wait_for(door, refs, lambda one: one["ready"] or is_stalled(one), timeout_s)
     except KeyboardInterrupt:
         goes_on = "the node goes on" if door.living else "the next `apply`, or `holdfast up`, goes on"
         click.echo(f"interrupted: what was applied is recorded, and {goes_on} with it", err=True)

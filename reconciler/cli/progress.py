@@ -36,12 +36,12 @@ def progress() -> Iterator[Show]:
 
     block = Block()
     console = Console(stderr=True)
-    with Live(block, console=console, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
+    with Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
         console.show_cursor()  # who is killed here would leave a terminal without one
 
         def show(statuses: Sequence[StatusView]) -> None:
             block.take(statuses)
-            live.refresh()
+            live.update(block, refresh=True)  # not before: there is nothing to draw yet
 
         yield show
 
@@ -52,6 +52,8 @@ class Lines:
 
     def __call__(self, statuses: Sequence[StatusView]) -> None:
         for one in statuses:
+            if one["reason"] == "Pending":  # nobody has looked at it yet
+                continue
             state = (one["ready"], one["reason"])
             before = self._told.get(one["ref"])
             self._told[one["ref"]] = state

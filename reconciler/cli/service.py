@@ -75,4 +75,4 @@ def restart(where: Where, name: str, reason: str, timeout: str) -> int:
         if any(one["reason"] != "Stopped" for one in stopped.statuses):
             click.echo(f"{name} did not stop in {timeout}", err=True)
             return exits.TIMEOUT
-        return follow(door, [name], timeout)
+        return follow(door, [name], seconds(timeout))

@@ -10,7 +10,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from reconciler.errors import Conflict
+from reconciler.errors import InUse
 
 
 class Lock:
@@ -23,10 +23,12 @@ class Lock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "another process"
+            pid = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            holder = f"process {pid}" if pid else "another process"
             os.close(descriptor)
-            raise Conflict(
-                f"{self._path.parent} is in use by process {holder}",
+            raise InUse(
+                f"{self._path.parent} is in use by {holder}",
+                holder=holder,
                 remedy="talk to that node, stop it with `holdfast down`, or use another --data folder",
             ) from error
         os.ftruncate(descriptor, 0)
