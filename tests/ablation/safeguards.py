@@ -28,7 +28,7 @@ SAFEGUARDS = (
     Planted(
         "nothing acts before its needs are met",
         Edit("engine/decide.py", "if unmet and differs:", "if False:"),
-        BySeed("is not ready"),
+        BySeed("acts while thing/"),
     ),
     Planted(
         "refs that need one another in a circle do not act",
@@ -115,7 +115,7 @@ SAFEGUARDS = (
     Planted(
         "a document that no longer parses keeps its last good version in force",
         Edit("engine/wishes.py", "if before is None or not snapshot.problems:", "if True:"),
-        BySeed("after 3000 s of calm"),
+        ByTest("tests/engine/test_sources.py::test_a_broken_revision_keeps_what_it_cannot_say_in_force"),
     ),
     Planted(
         "a revision with errors prunes nothing",
@@ -235,7 +235,7 @@ SAFEGUARDS = (
             "        async with self._deciding:\n            await self._recall()\n            wishes",
             "        if True:\n            await self._recall()\n            wishes",
         ),
-        BySeed("doomed though wanted"),
+        BySeed("is wanted, and still doomed"),
     ),
     Planted(
         "a whole whose parts cannot be told keeps them",
