@@ -16,7 +16,7 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import PLACE, Verb
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Invalid, Refused
 
@@ -29,7 +29,7 @@ MANY = 10  # removals from which their number is to be typed back
 
 @click.command(cls=Verb)
 @click.argument("plan", required=False, type=click.Path(exists=True, dir_okay=False))
-@click.option("-f", "--file", "files", multiple=True, help="A file, a folder, or `-`.")
+@click.option("-f", "--file", "files", type=PLACE, multiple=True, help="A file, a folder, or `-`.")
 @click.option(
     "--set", "name", default="default", show_default=True, help="The name of what is applied together."
 )

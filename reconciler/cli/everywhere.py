@@ -29,6 +29,9 @@ def _keep(context: click.Context, option: click.Parameter, value: Any) -> None: 
         context.meta.setdefault(KEPT, {})[option.name] = value
 
 
+PLACE = click.Path(readable=False, allow_dash=True)  # shells offer files; who opens it says what is wrong
+
+
 def _option(*names: str, shown: bool, help: str, **more: Any) -> click.Option:  # noqa: ANN401
     return click.Option(
         names, help=help, expose_value=False, is_eager=True, callback=_keep, hidden=not shown, **more
@@ -38,10 +41,18 @@ def _option(*names: str, shown: bool, help: str, **more: Any) -> click.Option:  
 def _options(*, shown: bool) -> Iterator[click.Option]:
     """At the top all are shown; below, a line names them."""
     yield _option(
-        "--data", metavar="DIR", shown=shown, help="The node's folder.  [env: HOLDFAST_DATA; else XDG's]"
+        "--data",
+        type=PLACE,
+        metavar="DIR",
+        shown=shown,
+        help="The node's folder.  [env: HOLDFAST_DATA; else XDG's]",
     )
     yield _option(
-        "--socket", metavar="PATH", shown=shown, help="The node's Unix socket.  [env: HOLDFAST_SOCKET]"
+        "--socket",
+        type=PLACE,
+        metavar="PATH",
+        shown=shown,
+        help="The node's Unix socket.  [env: HOLDFAST_SOCKET]",
     )
     yield _option(
         "--api-url", metavar="URL", shown=shown, help="The node's HTTP address.  [env: HOLDFAST_API_URL]"

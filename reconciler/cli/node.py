@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verbs
+from reconciler.cli.everywhere import PLACE, Verbs
 from reconciler.cli.node_identity import identity
 from reconciler.cli.status import status
 
@@ -42,7 +42,7 @@ node.add_command(status)
 
 
 @node.command()
-@click.argument("place", required=False, metavar="[PATH|GIT-URL]")
+@click.argument("place", type=PLACE, required=False, metavar="[PATH|GIT-URL]")
 @click.option("--user", is_flag=True, help="For this user's systemd instead of the machine's.")
 @click.option("--print", "only_print", is_flag=True, help="Print the unit, and write nothing.")
 @at_node

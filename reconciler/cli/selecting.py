@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.cli.everywhere import PLACE
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -22,7 +24,15 @@ def from_files(command: F) -> F:
         click.option(
             "--set", default="default", show_default=True, help="The name of what is applied together."
         ),
-        click.option("-f", "--file", "files", multiple=True, required=True, help="A file, a folder, or `-`."),
+        click.option(
+            "-f",
+            "--file",
+            "files",
+            type=PLACE,
+            multiple=True,
+            required=True,
+            help="A file, a folder, or `-`.",
+        ),
     ):
         command = option(command)
     return command

@@ -18,7 +18,7 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.address import HOST_PORT
-from reconciler.cli.everywhere import Verb, given
+from reconciler.cli.everywhere import PLACE, Verb, given
 from reconciler.errors import Invalid
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ AT_ONCE = 130  # the exit status of who is interrupted
 
 
 @click.command(cls=Verb)
-@click.argument("place", required=False, metavar="[PATH|GIT-URL]")
+@click.argument("place", type=PLACE, required=False, metavar="[PATH|GIT-URL]")
 @click.option("--listen", type=HOST_PORT, metavar="HOST:PORT", help="Where the HTTP API listens.")
 def up(place: str | None, listen: str | None) -> int:
     """Run the node in the foreground, on a folder or a git repository.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from reconciler.cli import exits
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import PLACE, Verb
 
 
 @click.command(cls=Verb)
-@click.option("-f", "--file", "files", multiple=True, required=True, help="A file, a folder, or `-`.")
+@click.option(
+    "-f", "--file", "files", type=PLACE, multiple=True, required=True, help="A file, a folder, or `-`."
+)
 def validate(files: tuple[str, ...]) -> int:
     """Check manifests: every error with its file, line and column. Needs no node."""
     from reconciler.cli.files import manifests

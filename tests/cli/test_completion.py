@@ -91,6 +91,42 @@ def test_a_node_that_does_not_answer_keeps_nobody_waiting(node: RunningNode, tmp
         assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("apply", "-f"), ("diff", "-f"), ("validate", "-f"), ("up",), ("get", "--data"), ("node", "install")],
+)
+def test_files_are_left_to_the_shell(tmp_path: Path, words: tuple[str, ...]) -> None:
+    told = subprocess.run(
+        [HOLDFAST],
+        env=os.environ
+        | {"_HOLDFAST_COMPLETE": "bash_complete", "HOLDFAST_DATA": str(tmp_path)}
+        | {"COMP_WORDS": " ".join(("holdfast", *words, "man")), "COMP_CWORD": str(len(words) + 1)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "file,man\n"
+
+
+@pytest.mark.needs("fish")
+def test_fish_offers_what_fits(node: RunningNode, tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").touch()
+    ask = (
+        "holdfast completion fish | source; "
+        'for words in "describe key/" "up $argv[1]/"; complete -C "holdfast $words"; end'
+    )
+    told = subprocess.run(
+        ["fish", "--no-config", "-c", ask, str(tmp_path)],
+        env=os.environ
+        | {"HOLDFAST_DATA": str(node.data), "PATH": f"{Path(HOLDFAST).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert told.stdout.split() == ["key/other/far", "key/release", f"{tmp_path}/manifest.yaml"]
+
+
 @pytest.mark.parametrize(("shell", "word"), [("zsh", "compdef"), ("fish", "complete --no-files")])
 def test_the_scripts_of_other_shells_are_printed(tmp_path: Path, shell: str, word: str) -> None:
     told = subprocess.run([HOLDFAST, "completion", shell], capture_output=True, text=True, check=True)
