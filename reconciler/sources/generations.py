@@ -7,7 +7,7 @@
 Rules: a single file is replaced in place by a rename, more of them make a new generation; everything is
 on disk before it is pointed to; a part that a change does not touch stays the very folder that it was.
 What a killed writer left half done is swept away by the next one, and a part that is past when no process
-is in it any more. A folder that has lost its pointer is never taken for an empty one.
+is in it any more. A folder that is lost, or has lost its pointer, is never taken for an empty one.
 """
 
 from __future__ import annotations
@@ -82,6 +82,9 @@ class Generations:
             sync((self.current / path).parent)
 
     def _turn(self, written: Mapping[str, bytes], gone: Collection[str]) -> None:
+        if not self._mark.exists():
+            self._mark.touch(mode=0o600)
+            sync(self.root.parent)
         number = str(int(self.current.resolve().name) + 1)
         fresh = self.root / _GENERATIONS / number
         fresh.mkdir(mode=0o700)
@@ -117,15 +120,21 @@ class Generations:
         return bool(files)
 
     def _expect_nothing(self) -> None:
-        """Without its pointer a folder that holds something is damaged, and by no means empty."""
+        """Without its pointer a folder that held something is damaged or lost, and by no means empty."""
         past = {each.name for each in (self.root / _GENERATIONS).iterdir()}
         if self.current.is_symlink():
             past.add(self.current.readlink().name)
-        if past - {"0"} or any((self.root / _PARTS).iterdir()):
+        if past - {"0"} or any((self.root / _PARTS).iterdir()) or self._mark.exists():
             raise Corrupt(
                 f"{self.root} has lost what '{CURRENT}' in it pointed to",
-                remedy="restore the folder from a backup, links too, or move it away to begin with nothing",
+                remedy="restore the folder from a backup, links too; to begin with nothing, remove it "
+                f"and {self._mark}",
             )
+
+    @property
+    def _mark(self) -> Path:
+        """By another name, which whoever removes the folder does not remove too."""
+        return self.root.with_name(f".{self.root.name}-was-here")
 
     def _point_to(self, generation: str) -> None:
         pointer = self.root / f"{CURRENT}~"

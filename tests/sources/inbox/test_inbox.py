@@ -256,7 +256,7 @@ async def test_nobody_else_can_read_it(inbox: Inbox) -> None:
 
 
 @pytest.mark.req("CORE-01")
-@pytest.mark.parametrize("lost", [("current",), (".generations",), (".generations", ".parts")])
+@pytest.mark.parametrize("lost", [("current",), (".generations",), (".generations", ".parts"), ("",)])
 async def test_what_has_lost_its_pointer_is_damaged_and_not_empty(
     inbox: Inbox, lost: tuple[str, ...]
 ) -> None:
@@ -269,4 +269,8 @@ async def test_what_has_lost_its_pointer_is_damaged_and_not_empty(
             await act()
     with pytest.raises(Corrupt, match="has lost"):
         inbox.prepare()
-    assert len(list(inbox.folder.rglob("*.yaml"))) == (0 if ".parts" in lost else 2)
+    assert len(list(inbox.folder.rglob("*.yaml"))) == (0 if {".parts", ""} & {*lost} else 2)
+    shutil.rmtree(inbox.folder)
+    (inbox.folder.parent / ".inbox-was-here").unlink()
+    await inbox.put(batch("s", "c"))
+    assert inbox.members("s") == {ref("c")}
