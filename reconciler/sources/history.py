@@ -107,6 +107,14 @@ class History:
         for revision, outcome, _ in rows:
             self._outcomes.pop(revision, None)
             self._outcomes[revision] = outcome
+        self._forget_the_oldest()
+
+    def _forget_the_oldest(self) -> None:
+        """As a restart would, but for what is in force."""
+        in_force = self.applied[:1] if len(self._outcomes) > LOOK_BACK else ()
+        for revision in list(self._outcomes)[: max(0, len(self._outcomes) - LOOK_BACK)]:
+            if revision not in in_force:
+                del self._outcomes[revision]
 
     async def recall(self, revision: str, feed: Feed) -> Fetched:
         """An earlier revision, ready to be read again."""

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Missing
+from reconciler.runtime.clock import SystemClock
+from reconciler.sources.history import HELD, LOOK_BACK, History, Memory
 from reconciler.sources.listing import Listing, read
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.stored_tree import KEPT_BYTES, contents, recalled
+from reconciler.store.memory import MemoryStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -65,3 +68,16 @@ def test_a_file_that_changed_while_it_was_kept_is_missed_too(tmp_path: Path) -> 
         fetched.tree.read("a.yaml")
     with pytest.raises(Missing):
         fetched.tree.digest("never")
+
+
+@pytest.mark.req("CORE-04")
+async def test_a_node_that_runs_for_long_knows_no_more_than_one_that_has_just_started(tmp_path: Path) -> None:
+    history = History("root", Memory(MemoryStore(), SystemClock(), tmp_path))
+    for number in range(LOOK_BACK + 50):
+        await history.takes_force(f"dir:{number}", None)
+    assert len(history.applied) == LOOK_BACK
+    for number in range(LOOK_BACK + 50):
+        await history.held(f"bad:{number}", HELD, "")
+    assert history.applied == (f"dir:{LOOK_BACK + 49}",), "it is in force, whatever came after it"
+    assert history.outcome("bad:0") == ""
+    assert history.outcome(f"bad:{LOOK_BACK + 49}") == HELD
