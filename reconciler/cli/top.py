@@ -100,9 +100,19 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a locale without a character shows another, and goes on
     try:
-        return _run(arguments) if LASTING & set(arguments) else _run_briefly(arguments)
+        status = _run(arguments) if LASTING & set(arguments) else _run_briefly(arguments)
+        if "HOLDFAST_TELEMETRY_ENDPOINT" in os.environ:
+            from reconciler.cli.telemetry import count
+
+            count(_verb(arguments), status)
+        return status
     finally:
         _end_output()
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """The verb alone: other words may be a name, or a key."""
+    return next((word for word in arguments if word in VERBS), "")
 
 
 def _run_briefly(arguments: Sequence[str]) -> int:
@@ -187,8 +197,7 @@ def _crashed(crash: Exception, arguments: Sequence[str]) -> int:
     with tempfile.NamedTemporaryFile(
         "w", prefix="holdfast-crash-", suffix=".txt", delete=False, encoding="utf-8"
     ) as report:
-        verb = next((word for word in arguments if word in VERBS), "")  # other words may be a key
-        report.write(f"holdfast {verb}\nPython {sys.version}\n\n")
+        report.write(f"holdfast {_verb(arguments)}\nPython {sys.version}\n\n")
         traceback.print_exception(crash, file=report)
     click.echo(
         f"error: holdfast itself has crashed ({type(crash).__name__})\n"

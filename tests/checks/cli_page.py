@@ -33,6 +33,11 @@ def page() -> str:
         "## Options of every verb\n",
         "They stand before the verb or after it; after counts more, both more than the environment.",
         *_options(top),
+        "\n## Telemetry\n",
+        "None, unless the variable `HOLDFAST_TELEMETRY_ENDPOINT` holds an http(s) address. Then each command",
+        "sends one count there when it ends, as a POST of JSON: its verb, its exit status, whether that is a",
+        "`success` or a `failure`, and the version. No name, path or manifest goes along, and no command",
+        "waits for it or fails by it.",
         "\n## Exit statuses\n",
         *table(("status", "meaning"), STATUS.findall(exits.__doc__ or "")),
     ]
