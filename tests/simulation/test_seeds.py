@@ -6,15 +6,18 @@ command that replays it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.own_kinds import OwnSimulation
 from tests.simulation.simulation import Simulation
+from tests.simulation.virtual_time import simulate
 
 ROOT = Path(__file__).parents[2]
 SEEDS = int(os.environ.get("HOLDFAST_SEEDS", "100"))
@@ -65,3 +68,31 @@ def test_the_same_seed_lives_the_same_life_in_any_process(seed: int) -> None:
 
 def test_another_seed_lives_another_life() -> None:
     assert Simulation(1).run().digest != Simulation(2).run().digest
+
+
+def test_who_is_cancelled_first_does_not_depend_on_where_in_memory_the_tasks_lie() -> None:
+    async def cancelled() -> tuple[int, ...]:
+        heard: list[int] = []
+
+        async def wait(number: int) -> None:
+            try:
+                await asyncio.sleep(10)
+            finally:
+                heard.append(number)
+
+        async def crowd() -> None:
+            async with asyncio.TaskGroup() as group:
+                for number in range(30):
+                    group.create_task(wait(number))
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await crowd()
+        return tuple(heard)
+
+    ballast: list[object] = []
+    orders = set()
+    for size in range(20):
+        ballast.extend(bytearray(100 * size) for _ in range(size))
+        orders.add(simulate(cancelled, seed=1))
+    assert len(orders) == 1

@@ -10,6 +10,7 @@ import asyncio
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from random import Random
 from typing import Any, TypeVar
 
@@ -35,9 +36,24 @@ class _NoSelector:
         return []
 
 
+class _Numbered(asyncio.Task[Any]):
+    """A task group keeps its tasks in a set, whose order must not come from where in memory they lie."""
+
+    def __init__(self, number: int, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the standard one
+        self._number = number
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(BaseEventLoop):
     def __init__(self, random: Random) -> None:
         super().__init__()
+        numbers = count()
+        self.set_task_factory(
+            lambda loop, coro, **options: _Numbered(next(numbers), coro, loop=loop, **options)
+        )
         self._random = random
         self._now = 0.0
         self._selector = _NoSelector(self)
