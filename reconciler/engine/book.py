@@ -83,7 +83,7 @@ class Book:
         if entry.want is not None:
             return entry.want.origin.source
         kept = entry.kept
-        return kept.source if kept is not None and not kept.doomed and not entry.disowned else ""
+        return kept.source if kept is not None and not kept.doomed else ""
 
     def line(self, ref: Ref) -> dict[Ref, Kept]:
         """The row of a ref, and those of the wholes that it is a part of."""
@@ -116,9 +116,6 @@ class Book:
             entry.fault = None
             moved.append(entry.ref)
             self._index(entry.ref)
-        for entry in self._entries.values():
-            if entry.want is None and entry.kept is not None and entry.kept.source not in wishes.undecided:
-                entry.disowned = True
         if moved:
             self._tie_knots()
         return tuple(moved)

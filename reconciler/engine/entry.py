@@ -25,7 +25,6 @@ class Entry:
     memory: Mapping[str, JsonValue] = field(default=EMPTY)
     status: Status | None = None
     seen: Seen[Any] | None = None
-    disowned: bool = False  # the source that it was taken from is known to declare it no more
     fault: Exception | None = None  # its kind could not even say what belongs to it
     passed: float = 0.0  # when the last pass ended, on the monotonic clock
     _digest: str = ""
@@ -56,7 +55,7 @@ class Entry:
         return self.want is None and self.kept is not None and not self.kept.doomed
 
     def wish(self, want: Resource[Any] | None) -> None:
-        self.want, self._digest, self.disowned = want, "", False
+        self.want, self._digest = want, ""
 
     def is_like(self, other: Entry) -> bool:
         return self.want is other.want and self.kept is other.kept and self.status is other.status

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.engine.decide import Decision, Gate
 from reconciler.engine.entry import Entry
@@ -37,22 +37,33 @@ class Visit:
         return cls(entry, want, entry.digest, entry.generation)
 
 
+class Fate(NamedTuple):
+    """What is decided about a row."""
+
+    doomed: bool
+    source: str | None = None  # whose word it is from now on; None: as before
+
+
 class Ledger:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
-    async def decide(self, fates: Sequence[tuple[Entry, bool]], *others: Write) -> None:
-        """Set tombstones and lift them: durable before anything is done about it."""
-        before = [(entry, row.doomed) for entry, _ in fates if (row := entry.kept) is not None]
-        rows = [row for entry, fate in fates if (row := _marked(entry, doomed=fate)) is not None]
+    async def decide(self, fates: Sequence[tuple[Entry, Fate]], *others: Write) -> None:
+        """Set tombstones and lift them, and take down whose word has ended: durable before it counts."""
+        before = [
+            (entry, Fate(row.doomed, None if fate.source is None else row.source))
+            for entry, fate in fates
+            if (row := entry.kept) is not None
+        ]
+        rows = [row for entry, fate in fates if (row := _marked(entry, fate)) is not None]
         if not rows and not others:
             return
         try:
             await self._store.commit(*rows, *others)
         except Exception:
             for entry, fate in before:
-                _marked(entry, doomed=fate)
+                _marked(entry, fate)
                 entry.doubts += 1
             raise
 
@@ -123,10 +134,12 @@ def concluded(visit: Visit, outcome: Outcome, now: datetime) -> tuple[Kept | Non
     return row, judge(outcome, entry.status, visit.generation, revision, now)
 
 
-def _marked(entry: Entry, *, doomed: bool) -> Kept | None:
-    """Its row, as it is from now on: with a tombstone, or without."""
-    if entry.kept is not None:
-        entry.kept = replace(entry.kept, doomed=doomed)
+def _marked(entry: Entry, fate: Fate) -> Kept | None:
+    """Its row, as it is from now on."""
+    row = entry.kept
+    if row is not None:
+        source = row.source if fate.source is None else fate.source
+        entry.kept = replace(row, doomed=fate.doomed, source=source)
     return entry.kept
 
 

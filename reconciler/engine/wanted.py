@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.engine.book import Book
 from reconciler.engine.entry import Entry
-from reconciler.engine.ledger import Ledger
+from reconciler.engine.ledger import Fate, Ledger
 from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
 from reconciler.engine.withdrawals import Withdrawals
 from reconciler.engine.world import World
@@ -186,12 +186,12 @@ class Wanted:
                 return True
             if self._rebuilt or not gone(self._book.line(entry.ref), self.wishes):
                 return False
-            await self._ledger.decide([(entry, True)])
+            await self._ledger.decide([(entry, Fate(doomed=True))])
             return True
 
     def why_stays(self, entry: Entry) -> str:
         """Of what nobody wants, and nobody has decided about; empty while it may yet be wanted."""
-        if not entry.disowned:
+        if entry.kept is None or entry.kept.source in self.wishes.undecided:
             return ""
         if self._rebuilt:
             return (
@@ -217,15 +217,25 @@ class Wanted:
 
     async def _decide(self, wishes: Wishes, doomed: Sequence[Entry] = (), *others: Write) -> None:
         """Make durable what these wishes mean for the inventory, and what is in doubt about it."""
-        fates = [(entry, True) for entry in doomed]
+        fates = [(entry, Fate(doomed=True)) for entry in doomed]
         going = {entry.ref for entry in doomed}
         for entry in self._book:
-            if entry.kept is None or entry.ref in going:
+            row = entry.kept
+            if row is None or entry.ref in going:
                 continue
-            spared = entry.kept.doomed and entry.ref in wishes.wants
-            if spared or entry.doubts:
-                fates.append((entry, entry.kept.doomed and not spared))
+            wanted = entry.ref in wishes.wants
+            if row.doomed and (wanted or self._is_unsaid_again(row, wishes)):
+                fates.append((entry, Fate(doomed=False)))
+            elif not wanted and not row.doomed and row.source not in (NOBODY, *wishes.undecided):
+                fates.append((entry, Fate(doomed=False, source=NOBODY)))
+            elif entry.doubts:
+                fates.append((entry, Fate(row.doomed)))
         await self._ledger.decide(fates, *others)
+
+    def _is_unsaid_again(self, row: Kept, wishes: Wishes) -> bool:
+        """Its source went, and it with it; now it is declared elsewhere, and cannot say all that it holds."""
+        by = self._withdrawals.by(row.ref)
+        return by not in {None, row.source} and row.source in wishes.undecided - {NOBODY}
 
     def _adopt(self, wishes: Wishes, ready: Mapping[Ref, Entry] = EMPTY) -> None:
         at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process

@@ -34,7 +34,7 @@ from reconciler.ports.sources import Submission
 from reconciler.ports.store import Kept
 from reconciler.records import dataclass
 
-NOBODY = ""  # the source of what was found to be ours after the loss of the store
+NOBODY = ""  # the source of what is ours, and no source is known that declares it
 BUDGET_FROM = 5  # below this many resources, a person oversees what a revision removes
 ALLOWING = (
     "`--allow-prune` of `apply`, `delete` or `reconcile`, or the trailer `Holdfast-Allow-Prune: yes` in the "

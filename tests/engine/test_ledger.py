@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.engine.entry import Entry
 from reconciler.engine.judge import Outcome
-from reconciler.engine.ledger import Ledger, Visit
+from reconciler.engine.ledger import Fate, Ledger, Visit
 from reconciler.errors import Unavailable
 from reconciler.model import Origin, Resource
 from reconciler.ports.store import Drop, Kept, Remembered, Write
@@ -33,7 +33,7 @@ async def test_a_doubt_that_comes_while_an_outcome_is_written_stays() -> None:
     async def cross(writes: Sequence[Write]) -> None:
         store.delay, store.loses_answers = None, True
         with pytest.raises(Unavailable):
-            await ledger.decide([(it, True)])
+            await ledger.decide([(it, Fate(doomed=True))])
         store.loses_answers = False
 
     store.delay = cross
@@ -58,7 +58,7 @@ async def test_a_decision_that_fails_after_its_ref_was_forgotten_brings_nothing_
 
     store.delay = cross
     with pytest.raises(Unavailable):
-        await ledger.decide([(it, True)])
+        await ledger.decide([(it, Fate(doomed=True))])
     assert it.kept is None
     assert any(isinstance(write, Drop) for write in store.handed)
     assert (await store.load()).inventory == {}

@@ -78,6 +78,23 @@ async def test_it_may_be_read_first_where_it_is_no_more() -> None:
 
 
 @virtual
+async def test_a_source_that_moves_while_it_is_broken_loses_nothing_that_it_cannot_say() -> None:
+    house = House()
+    above = snapshot({"source/three": FEED}, source="one")
+    await with_sources(house, root("one", "two"), above, of("two"), of("three", a=1, b=2))
+    engine = await house.restart()
+    broken = snapshot({"b": thing(value=2)}, source="three", revision="2", problems=BROKEN)
+    for one in (root("one", "two"), above, of("two"), broken):
+        await engine.submit(one)
+    await house.settled()
+    assert named("a") in (await engine.submit(snapshot(source="one", revision="2", allow_prune=True))).removes
+    await engine.submit(snapshot({"source/three": FEED}, source="two", revision="2"))
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (1, 2)
+    assert not engine.book.inventory[named("a")].doomed
+
+
+@virtual
 async def test_what_has_moved_nowhere_goes_as_soon_as_the_others_were_looked_at() -> None:
     house = House()
     await with_sources(house, root("one", "two", "three"), of("one", a=1), of("two"), of("three"))
@@ -389,6 +406,35 @@ async def test_a_source_that_has_taken_back_its_word_has_lost_it() -> None:
     await house.settled()
     assert (house.value("a"), house.reason("a")) == (2, "Converged")
     assert house.engine.book.inventory[named("a")].source == "two"
+
+
+@virtual
+async def test_a_word_that_was_taken_back_is_lost_for_the_next_process_too() -> None:
+    house = House()
+    await house.store.commit(Note("rebuilt", True))
+    await with_sources(house, root("one", "two"), of("one", a=1), of("two"))
+    await house.engine.submit(of("one", "2"))
+    await house.settled()
+    engine = await house.restart()
+    await engine.submit(root("one", "two"))
+    await engine.submit(snapshot(source="one", revision="3", problems=BROKEN))
+    await engine.submit(of("two", "2", a=2))
+    await house.settled()
+    assert (house.value("a"), house.reason("a")) == (2, "Converged")
+
+
+@virtual
+async def test_a_word_whose_end_could_not_be_stored_still_stands() -> None:
+    house = House()
+    await house.store.commit(Note("rebuilt", True))
+    await with_sources(house, root("one"), of("one", a=1))
+    house.store.open = False
+    with pytest.raises(Failed):
+        await house.engine.submit(of("one", "2"))
+    house.store.open = True
+    assert house.engine.book.inventory[named("a")].source == "one"
+    await house.engine.submit(of("one", "3"))
+    assert (await house.store.load()).inventory[named("a")].source == ""
 
 
 @virtual

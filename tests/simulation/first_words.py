@@ -23,7 +23,7 @@ class FirstWords:
     def broken_by(self, row: Kept) -> str:
         """The source whose word does not count any more if this is written; empty if none."""
         holder = self._holders.get(row.ref, row.source)
-        taken = holder != row.source and row.parent is None and not row.doomed
+        taken = row.source not in ("", holder) and row.parent is None and not row.doomed
         return holder if taken else ""
 
     def spoken(self, before: Kept | None, row: Kept) -> None:
