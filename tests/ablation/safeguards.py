@@ -177,9 +177,23 @@ SAFEGUARDS = (
     Planted(
         "what is wanted again is spared",
         Edit(
-            "engine/wanted.py", "spared = entry.kept.doomed and entry.ref in wishes.wants", "spared = False"
+            "engine/wanted.py",
+            "if row.doomed and (wanted or self._is_unsaid_again(row, wishes)):",
+            "if row.doomed and self._is_unsaid_again(row, wishes):",
         ),
         BySeed("is wanted, and still doomed"),
+    ),
+    Planted(
+        "what a broken source cannot say is spared where the source itself moves",
+        Edit(
+            "engine/wanted.py",
+            "if row.doomed and (wanted or self._is_unsaid_again(row, wishes)):",
+            "if row.doomed and wanted:",
+        ),
+        ByTest(
+            "tests/engine/test_sources.py::"
+            "test_a_source_that_moves_while_it_is_broken_loses_nothing_that_it_cannot_say"
+        ),
     ),
     Planted(
         "what is to be left is left",
