@@ -55,7 +55,7 @@ class Node:
         self.committer = self._committer(Random(random.random()))
         self.store = MemoryStore()
         self.life: Life | None = None
-        self._withdrawn: dict[Ref, tuple[float, str]] = {}  # when, and by which source
+        self._withdrawn: dict[Ref, tuple[float, frozenset[str]]] = {}  # when, and who else may have it
         self._looks: dict[str, float] = {}  # when the last one that has ended began
 
     def _committer(self, random: Random) -> Committer:
@@ -103,11 +103,11 @@ class Node:
         return sources_in(self._wants_aloud()) - self.read()
 
     def unasked(self, ref: Ref) -> frozenset[str]:
-        withdrawn, by = self._withdrawn.get(ref, (-inf, ""))
+        withdrawn, others = self._withdrawn.get(ref, (-inf, frozenset[str]()))
         if _now() >= withdrawn + PATIENCE_S:
             return frozenset()
-        others = self.reached() & self.read() - {NODE_SOURCE, by}
-        return frozenset(name for name in others if self._looks.get(name, -inf) < withdrawn)
+        counting = others & self.reached() & self.read()  # who is named only later was none to wait for
+        return frozenset(name for name in counting if self._looks.get(name, -inf) < withdrawn)
 
     def _in_force(self) -> list[Override]:
         return [one for one in self.overrides.values() if one.id not in self.witness.ended]
@@ -181,7 +181,8 @@ class Node:
         self.witness.note(f"submitted {snapshot.revision}: {answer}")
         if answer.accepted:
             self.accepted.take(snapshot, read_before=read_before)
-            self._withdrawn |= dict.fromkeys(answer.removes, (_now(), snapshot.source))
+            others = self.reached() - {NODE_SOURCE, snapshot.source}
+            self._withdrawn |= dict.fromkeys(answer.removes, (_now(), others))
             self.witness.heard()
 
     def looked(self, source: str, began: float) -> None:
