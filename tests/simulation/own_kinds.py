@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any, ClassVar
 
 from reconciler.drivers.keystore.fake import FakeKeys, FakeSecrets, encrypt
 from reconciler.drivers.processes.fake import FakeProcesses
+from reconciler.errors import NotFound
 from reconciler.kinds.key import Uses as KeyUses
 from reconciler.kinds.key.spec import KeySpec
 from reconciler.kinds.secret import Uses as SecretUses
@@ -205,10 +207,14 @@ class OwnSimulation(Simulation):
         if process is None or process.state is not ProcessState.RUNNING:
             return False
         run, value = self.node.processes.runs[name], spec.env.get("V")
-        held = value is None or run.env.get("V") == self.node.secrets.resolve(
-            Ref("Secret", "default", value.secret if isinstance(value, FromSecret) else ""), "v"
-        )
-        return run.argv == spec.command and held
+        return run.argv == spec.command and (value is None or run.env.get("V") == self._held(value))
+
+    def _held(self, value: object) -> str:
+        """What a secret holds just now: nothing, where somebody has removed it."""
+        secret = Ref("Secret", "default", value.secret if isinstance(value, FromSecret) else "")
+        with suppress(NotFound):
+            return self.node.secrets.resolve(secret, "v")
+        return ""
 
 
 def _service(id_: str) -> Ref:
