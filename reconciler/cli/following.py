@@ -55,10 +55,12 @@ def wait_for(
     end = time.monotonic() + timeout_s
     statuses: Sequence[StatusView] = ()
     with progress() as show, closing(door.looks(refs)) as looks:
-        for statuses in looks:
+        for looked in looks:
+            if statuses:  # not the last ones: what it came to is for the summary
+                show(statuses)
+            statuses = looked
             if door.living and all(enough(one) for one in statuses):
                 break
-            show(statuses)
             if time.monotonic() > end:
                 return Waited(statuses, in_time=False)
     return Waited(statuses, in_time=True)

@@ -324,3 +324,16 @@ def test_what_was_allowed_for_nothing_is_said(tmp_path: Path, data: Path) -> Non
     assert told in run(data, *words, "--prune").stderr
     manifest.write_text(KEY.replace("release", "other"))
     assert told not in run(data, *words, "--prune").stderr
+
+
+@pytest.mark.req("CLI-08")
+def test_what_fails_is_told_with_its_cause(tmp_path: Path, data: Path) -> None:
+    """A file where a folder would have to be."""
+    (tmp_path / "in-the-way").touch()
+    (tmp_path / "file.yaml").write_text(FILE.format(path=tmp_path / "in-the-way" / "made"))
+    told = run(data, "apply", "-f", str(tmp_path / "file.yaml"), "--yes", environ=SAMPLES)
+    assert told.returncode == 3
+    lines = told.stderr.splitlines()
+    assert lines[-1] == "0 of 1 are ready."
+    assert lines[-2].startswith("file.example.com/f: ")
+    assert f"{tmp_path}/in-the-way/made: Not a directory" in lines[-2]
