@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from reconciler.errors import Invalid, Missing, TooLarge
+from reconciler.errors import Invalid, Missing, Rejected, TooLarge
 
 if TYPE_CHECKING:
     from reconciler.ports.kinds import Kinds
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.sources.manifest import Reading
 
 SUFFIXES = (".yaml", ".yml")
+NO_TEXT = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of bytes that are no UTF-8
 LARGEST = 48 * 1024 * 1024  # of one file, and of all that go along; as base64 it is below the API's limit
 
 
@@ -34,6 +36,9 @@ def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) ->
     manifests = dict(_manifests(named))
     texts = {shown: text for shown, (text, _) in manifests.items()}
     readings = {shown: read_for_inbox(text, shown, kinds) for shown, text in texts.items()}
+    unsendable = [shown for shown, text in texts.items() if NO_TEXT.search(text)]
+    if unsendable:
+        raise Rejected([problem for shown in unsendable for problem in readings[shown].problems])
     folders = {shown: base or Path() for shown, (_, base) in manifests.items()}
     files = _referred(readings, folders, kinds)
     return Bundle(texts, files, set, prune, allow_prune, readings=readings)
@@ -50,7 +55,7 @@ def _manifests(named: Sequence[str]) -> Iterator[tuple[str, tuple[str, Path | No
     """Path in the bundle -> text, and the folder it is relative to on this machine."""
     for name in named:
         if name == "-":
-            yield "-", (_decoded(_whole(sys.stdin.buffer, name), name), Path.cwd())
+            yield "-", (_decoded(_whole(sys.stdin.buffer, name)), Path.cwd())
             continue
         path = Path(name)
         if path.is_dir():
@@ -75,7 +80,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _text(path: Path) -> str:
-    return _decoded(_content(path), str(path))
+    return _decoded(_content(path))
 
 
 def _content(path: Path) -> bytes:
@@ -96,11 +101,9 @@ def _whole(file: BinaryIO, name: str) -> bytes:
     return content
 
 
-def _decoded(content: bytes, name: str) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid(f"{name} is no UTF-8 (byte {error.start})", remedy="manifests are UTF-8") from error
+def _decoded(content: bytes) -> str:
+    """What is no UTF-8 is kept as such: who reads the manifest says where, beside all else that is wrong."""
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _unreadable(error: OSError) -> None:

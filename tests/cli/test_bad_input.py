@@ -51,7 +51,28 @@ def test_a_closed_standard_input_is_an_empty_one(tmp_path: Path, words: tuple[st
 def test_what_is_piped_in_must_be_text(tmp_path: Path) -> None:
     told = run(tmp_path, "validate", "-f", "-", typed=b"kind: \xff\n")
     assert told.returncode == 2
-    assert "- is no UTF-8 (byte 6)" in told.stderr
+    assert "-:1:7: the byte 0xff is no UTF-8\n  remedy: save the file as UTF-8" in told.stdout
+    assert run(tmp_path, "diff", "-f", "-", typed=b"kind: \xff\n").returncode == 2
+
+
+@pytest.mark.req("CLI-01", "CORE-06")
+def test_a_file_that_is_no_text_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(bytes(range(256)))
+    (tmp_path / "b.yaml").write_bytes(f"{KEY}# caf\xe9\n".encode("latin-1"))
+    (tmp_path / "c.yaml").write_text(KEY.replace("creator", "creater"))
+    for words in (("validate",), ("diff",), ("apply", "--yes")):
+        told = run(tmp_path, *words, "-f", str(tmp_path))
+        assert told.returncode == 2
+        assert "b.yaml:" in told.stdout + told.stderr
+        assert "is no UTF-8" in told.stdout + told.stderr
+    told = run(tmp_path, "validate", "-f", str(tmp_path))
+    assert {
+        line.partition(":")[0].rpartition("/")[2] for line in told.stdout.splitlines() if line[0] != " "
+    } == {
+        "a.yaml",
+        "b.yaml",
+        "c.yaml",
+    }
 
 
 @pytest.mark.req("CLI-01")
