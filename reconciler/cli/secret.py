@@ -16,7 +16,8 @@ from reconciler.cli.everywhere import Verbs
 from reconciler.cli.keystore import content, keystore, namespace, readable
 
 BLOCK = re.compile(
-    r"^(?P<indent>[ \t]*)-----BEGIN AGE ENCRYPTED FILE-----$.*?^(?P=indent)-----END AGE ENCRYPTED FILE-----$",
+    r"^(?P<indent>[ \t]*)-----BEGIN AGE ENCRYPTED FILE-----\r?$.*?"
+    r"^(?P=indent)-----END AGE ENCRYPTED FILE-----(?=\r?$)",
     re.MULTILINE | re.DOTALL,
 )
 BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
@@ -83,10 +84,36 @@ def reencrypt(files: tuple[Path, ...], recipients: tuple[str, ...]) -> None:
     store = keystore()
     to = recipients or (store.recipient,)
     for file in files:
-        text, count = anew(file.read_text(), lambda old: encrypted(store.decrypt(old), to), str(file))
+        text, count = anew(_read(file), lambda old: encrypted(store.decrypt(old), to), str(file))
         if count:
-            file.write_text(text)
-        click.echo(f"{file}: {count} values", err=True)
+            _write(file, text)
+        click.echo(f"{file}: {count} value{'' if count == 1 else 's'}", err=True)
+
+
+def _read(file: Path) -> str:
+    """With the ends of its lines as they are."""
+    from reconciler.errors import Invalid
+
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{file} is no UTF-8 (byte {error.start})", remedy="manifests are UTF-8") from error
+
+
+def _write(file: Path, text: str) -> None:
+    """As a whole or not at all: a full disk must not cost the values that are in it."""
+    from tempfile import NamedTemporaryFile
+
+    target = file.resolve()
+    with NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as new:
+        try:
+            new.write(text.encode("utf-8"))
+            new.flush()
+            Path(new.name).chmod(target.stat().st_mode & 0o777)
+            Path(new.name).replace(target)
+        except BaseException:
+            Path(new.name).unlink()
+            raise
 
 
 def anew(text: str, encrypt: Callable[[str], str], where: str) -> tuple[str, int]:
@@ -96,7 +123,8 @@ def anew(text: str, encrypt: Callable[[str], str], where: str) -> tuple[str, int
     def replaced(found: re.Match[str]) -> str:
         indent = found["indent"]
         lines = encrypt("\n".join(line.strip() for line in found[0].splitlines())).splitlines()
-        return "\n".join(indent + line for line in lines)
+        end = "\r\n" if "\r\n" in found[0] else "\n"
+        return end.join(indent + line for line in lines)
 
     new, count = BLOCK.subn(replaced, text)
     if count != text.count(BEGIN):
@@ -108,10 +136,15 @@ def anew(text: str, encrypt: Callable[[str], str], where: str) -> tuple[str, int
 
 
 def manifest(name: str, key: str, text: str) -> str:
+    """Refused where the name or the key could not stand in one."""
     from reconciler.model import API_VERSION
+    from reconciler.runtime.bundle import checked
+    from reconciler.runtime.plugins import find_kinds
 
     value = "".join(f"      {line}\n" for line in text.splitlines())
-    return (
+    made = (
         f"apiVersion: {API_VERSION}\nkind: Secret\nmetadata: {{name: {name}}}\n"
         f"spec:\n  encrypted:\n    {key}: |\n{value}"
     )
+    checked({"the manifest": made}, find_kinds())
+    return made

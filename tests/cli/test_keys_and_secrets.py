@@ -202,6 +202,39 @@ def test_forgetting_asks_before_it_drops_what_may_be_needed(keystore: Keystore, 
     assert keystore.earlier() == (old,)
 
 
+def test_a_manifest_is_encrypted_anew_as_a_whole_with_its_ends_of_lines_and_its_mode(
+    keystore: Keystore, data: Path, tmp_path: Path
+) -> None:
+    text = encrypted(PLANTED.encode(), [keystore.recipient])
+    block = "".join(f"      {line}\r\n" for line in text.splitlines())
+    (tmp_path / "real.yaml").write_bytes(
+        f"spec:\r\n  encrypted:\r\n    password: |\r\n{block}# é\r\n".encode()
+    )
+    (tmp_path / "real.yaml").chmod(0o640)
+    (tmp_path / "link.yaml").symlink_to("real.yaml")
+    run(secret, "reencrypt", str(tmp_path / "link.yaml"), "--data", str(data))
+    content = (tmp_path / "real.yaml").read_bytes()
+    assert content.count(b"\r\n") == content.count(b"\n")
+    assert content.endswith("# é\r\n".encode())
+    assert text.encode() not in content.replace(b"\r\n", b"\n").replace(b"      ", b"")
+    value = yaml.safe_load(content)["spec"]["encrypted"]["password"]
+    assert keystore.decrypt(value) == PLANTED.encode()
+    assert (tmp_path / "real.yaml").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert sorted(one.name for one in tmp_path.glob("*.yaml*")) == ["link.yaml", "real.yaml"]
+    (tmp_path / "real.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(Invalid, match="no UTF-8"):
+        run(secret, "reencrypt", str(tmp_path / "real.yaml"), "--data", str(data))
+
+
+@pytest.mark.parametrize(
+    "words", [("--name", "../X: {"), ("--name", "Shop"), ("--name", "a", "--key", "p: q")]
+)
+def test_no_manifest_is_printed_that_would_be_refused(holdfast: Run, words: tuple[str, ...]) -> None:
+    done = holdfast("secret", "encrypt", *words, given="x")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_a_value_in_quotes_is_named_and_the_file_is_left(
     keystore: Keystore, data: Path, tmp_path: Path
 ) -> None:
