@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import watchdog.observers  # noqa: F401 - the product imports it late, and nobody may not be let near it then
 
 NOBODY = 65534
 
