@@ -188,7 +188,7 @@ async def test_a_client_that_does_not_read_is_cut_off(api: Running) -> None:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             link.setblocking(False)
             await asyncio.get_running_loop().sock_connect(link, path)
-            request = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"  # long answers are soon too many
+            request = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"  # a long answer
             with pytest.raises((ConnectionResetError, BrokenPipeError)):
                 await _ask_forever(link, request)
     assert (await api.socket.get("/health")).status_code == 200
