@@ -113,6 +113,7 @@ async def test_a_family_that_is_gone_is_no_error() -> None:
 async def test_bytes_that_nobody_tells_us_are_not_known_and_the_rest_is(rig: RealRig) -> None:
     """The kernel tells of another user's process how much it computes, and not what it reads and writes."""
     started = await rig.port.start(rig.run("web"))
+    await rig.compute("web")  # until it is its program, the kernel tells of it what it likes
     stat = proc.stat(started.pid)
     assert stat is not None
     family = Family(started.pid, stat.start, "", started.started_at, 0)
