@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.engine.book import Book
 from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Fate, Ledger
-from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, weigh
+from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, speaker, weigh
 from reconciler.engine.withdrawals import Withdrawals
 from reconciler.engine.world import World
 from reconciler.errors import NotFound, Unavailable
@@ -219,6 +219,7 @@ class Wanted:
         """Make durable what these wishes mean for the inventory, and what is in doubt about it."""
         fates = [(entry, Fate(doomed=True)) for entry in doomed]
         going = {entry.ref for entry in doomed}
+        inventory, mute = self._book.inventory, {NOBODY, *wishes.undecided}
         for entry in self._book:
             row = entry.kept
             if row is None or entry.ref in going:
@@ -226,7 +227,7 @@ class Wanted:
             wanted = entry.ref in wishes.wants
             if row.doomed and (wanted or self._is_unsaid_again(row, wishes)):
                 fates.append((entry, Fate(doomed=False)))
-            elif not wanted and not row.doomed and row.source not in (NOBODY, *wishes.undecided):
+            elif not wanted and not row.doomed and not mute & {row.source, speaker(row, inventory)}:
                 fates.append((entry, Fate(doomed=False, source=NOBODY)))
             elif entry.doubts:
                 fates.append((entry, Fate(row.doomed)))

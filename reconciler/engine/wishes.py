@@ -217,9 +217,16 @@ def gone(inventory: Mapping[Ref, Kept], wishes: Wishes) -> tuple[Ref, ...]:
         for ref, kept in inventory.items()
         if ref not in wishes.wants
         and not kept.doomed
-        and kept.source not in wishes.undecided
+        and speaker(kept, inventory) not in wishes.undecided
         and not _belongs(kept.parent, inventory, wishes.faults)
     )
+
+
+def speaker(kept: Kept, inventory: Mapping[Ref, Kept]) -> str:
+    """The source whose word decides about it: for a part, that of its whole, which may have moved ahead."""
+    while kept.parent is not None and (whole := inventory.get(kept.parent)) is not None and not whole.doomed:
+        kept = whole
+    return kept.source
 
 
 def _belongs(ref: Ref | None, inventory: Mapping[Ref, Kept], wholes: Collection[Ref]) -> bool:

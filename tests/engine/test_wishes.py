@@ -229,6 +229,18 @@ def test_what_nobody_wants_any_more_may_go() -> None:
     assert gone(inventory, merged(root(a=thing()), inventory=inventory)) == (named("b"),)
 
 
+@pytest.mark.req("CORE-04")
+def test_a_part_waits_for_the_source_that_its_whole_has_moved_to() -> None:
+    """Rows are written one by one: a crash may lie between that of the whole and those of its parts."""
+    parts = [kept("part", "one", parent=named("whole")), kept("below", "one", parent=named("part"))]
+    inventory = rows(kept("whole", "two"), *parts, kept("other", "one"))
+    one_is_read = [root("one", "two"), snapshot({}, source="one")]
+    assert gone(inventory, merged(*one_is_read, inventory=inventory)) == (named("other"),)
+    doomed = {**inventory, named("whole"): kept("whole", "two", doomed=True)}
+    going = (named("part"), named("below"), named("other"))
+    assert gone(doomed, merged(*one_is_read, inventory=doomed)) == going, "with it they go"
+
+
 def test_what_came_from_a_source_that_is_gone_may_go() -> None:
     inventory = rows(kept("source/one"), kept("b", "one"))
     assert gone(inventory, merged(root(), inventory=inventory)) == (ref_of("source/one"), named("b"))

@@ -7,7 +7,7 @@ an effect is judged by what was true at some moment since its pass began, since 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -217,7 +217,7 @@ class Witness:
         rows = [write for write in writes if isinstance(write, Kept)]
         known = (self.rows, self.answered)
         dooms = {
-            row.ref: row.source
+            row.ref: self._speaker(row, {one.ref: one for one in rows})
             for row in rows
             if row.doomed
             and row.ref not in self.fated
@@ -227,6 +227,16 @@ class Witness:
         if dooms:
             self._may_doom(dooms)
         self.fated = (self.fated | dooms.keys()) - {row.ref for row in rows if not row.doomed}
+
+    def _speaker(self, row: Kept, rows: Mapping[Ref, Kept]) -> str:
+        """Whose word decides about it: of a part, that of its whole, unless that was to go before."""
+        while row.parent is not None:
+            before = self.rows.get(row.parent)
+            whole = rows.get(row.parent, before)
+            if whole is None or (before is not None and before.doomed):
+                break
+            row = whole
+        return row.source
 
     def committing(self, writes: Sequence[Write]) -> None:
         for write in writes:
