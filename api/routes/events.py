@@ -92,7 +92,7 @@ async def live(
     if resume is None:
         return Stream(SSE, _frames(desk, 0 if only.since else newest, only), closing)
     start = _id(resume, "/header/Last-Event-ID")
-    if oldest - 1 <= start <= newest:
+    if not start or oldest - 1 <= start <= newest:  # who has seen nothing yet has missed nothing
         return Stream(SSE, _frames(desk, start, only), closing)
     return Stream(SSE, _frames(desk, max(0, oldest - 1), only, lost=(start, oldest, newest)), closing)
 

@@ -199,6 +199,8 @@ async def test_who_was_away_for_too_long_is_told(asked: int) -> None:
         assert [frame.id for frame in rest] == list(range(oldest, last + 1))
         async with listening(api.public, last=reset.id) as again:
             assert (await anext(again)).id == oldest, "the id of the notice is a place to go on from"
+        async with listening(api.public, last=0) as first:
+            assert (await anext(first)).event != "stream.reset", "who has seen nothing has missed nothing"
 
 
 @pytest.mark.req("EVT-05", "EVT-11")
