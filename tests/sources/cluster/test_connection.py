@@ -82,7 +82,7 @@ def test_it_can_be_stopped_while_the_server_is_not_there(tmp_path: Path) -> None
 def test_where_nobody_can_listen_it_says_so(tmp_path: Path) -> None:
     ended = operator(tmp_path, "--probe", "127.0.0.1:http")
     assert ended.returncode == 2
-    assert "name HOST:PORT" in ended.stderr
+    assert "write HOST:PORT" in ended.stderr
 
 
 async def test_probes_are_answered_by_how_it_stands() -> None:
