@@ -147,7 +147,7 @@ def test_a_second_interrupt_ends_it_at_once(node: RunningNode) -> None:
             terminal.press(INTERRUPT)
             status = terminal.process.wait(60)
             follower.kill()
-    assert status in (0, 130), "0: it was quicker than the second"
+    assert status in (0, 130, -signal.SIGINT), "a shell says 130 of both; 0: it was quicker than the second"
     until(lambda: "\x1b[?25h" in terminal.raw, "the cursor is shown again")
 
 
