@@ -40,10 +40,10 @@ async def one():
         writer.write(BODY[start : start + (1 << 20)])
         drained = asyncio.ensure_future(writer.drain())
         await asyncio.wait({answer, drained}, return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
+        if answer.done() or drained.exception() is not None:
             break
+    drained.cancel()  # an answer that has come counts, whatever became of the rest that was sent
     try:
-        await drained
         head = await answer
     except (ConnectionError, asyncio.IncompleteReadError):
         return 0  # refused, and too busy with the others to read why in time

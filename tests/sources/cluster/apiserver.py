@@ -117,19 +117,22 @@ class Cluster:
         assert answer.is_success, answer.text
 
     def condition(self, ref: str, kind: str) -> Json | None:
-        found = self.get(ref) or {}
-        conditions = found.get("status", {}).get("conditions", [])
-        return next((one for one in conditions if one["type"] == kind), None)
+        return _condition(self.get(ref) or {}, kind)
 
     def ready(self, ref: str) -> bool:
         """By kstatus: it says so, and about what is written there now."""
-        found, said = self.get(ref), self.condition(ref, "Ready")
+        found = self.get(ref) or {}
+        said = _condition(found, "Ready")
         return (
-            found is not None
-            and said is not None
+            said is not None
             and said["status"] == "True"
             and found["status"]["observedGeneration"] == found["metadata"]["generation"]
         )
+
+
+def _condition(found: Json, kind: str) -> Json | None:
+    conditions = found.get("status", {}).get("conditions", [])
+    return next((one for one in conditions if one["type"] == kind), None)
 
 
 def place(document: Mapping[str, Any]) -> str:
