@@ -49,10 +49,8 @@ class Withdrawals:
         return tuple(self._waiting)
 
     def stays_for(self, ref: Ref, sources: Collection[str], now: float) -> float:
-        """Seconds for which it stays at most, if none of these sources is heard of."""
-        waiting = self._waiting.get(ref)
-        if waiting is None:
-            return 0.0
+        """Seconds for which one of these stays at most, if none of the sources is heard of."""
+        waiting = self._waiting[ref]
         others = (name for name in sources if name not in {NODE_SOURCE, waiting.by})
         if now < waiting.until and any(self._looks.get(name, -1) < waiting.moment for name in others):
             return waiting.until - now
