@@ -20,9 +20,7 @@ from reconciler.runtime.parts import Parts
 
 FRESH_S = 1.0  # a look that is not older will do: however many ask, the machine is looked through once
 SHARE = 1000  # a pause is at least so many times as long as the round before it has computed, if it may be
-SLOWEST = (
-    4  # intervals: longer is no pause, for a round may have computed in a moment when others did as well
-)
+SLOWEST = 4  # intervals are the longest pause: a round may have computed while others did as well
 
 log = logging.getLogger(__name__)
 
