@@ -15,16 +15,24 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ASGIApp
 
 from api import errors, identity, params, routes
+from api.cors import Cors
+from api.gate import Gate
 from api.room import Room
 from api.stream import Closing
 from reconciler.runtime.desk import Desk
-from reconciler.settings import Api
+from reconciler.settings import Api, Settings
 
 SMALL_BODY = 1024 * 1024
 BODIES_AT_ONCE = 2  # of the largest; of smaller ones more, before anybody finds no room
 LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
+
+
+def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
+    """What a listener serves: all that a request passes, from the outside in."""
+    return Gate(Cors(build(desk, wanted.api, closing), wanted.cors))
 
 
 def build(
@@ -47,7 +55,7 @@ def build(
             **routes.PROVIDED,
         },
         exception_handlers={Exception: errors.answer},
-        guards=[identity.allowed],
+        guards=[identity.Guard(desk, writes=limits.writes)],
         debug=False,  # whatever the environment says: a stack trace never leaves
         pdb_on_exception=False,
         logging_config=None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -22,10 +22,12 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.types import Scope, Send
 
-from reconciler.errors import Misplaced, Problem, Rejected, Unavailable
+from reconciler.errors import Misplaced, Problem, Refused, Rejected, Unavailable
+from reconciler.model import EMPTY
 from reconciler.spelling import nearest
-from reconciler.views import ProblemView
+from reconciler.views import ProblemView, SourceView
 
 STATUS: Mapping[str, int] = {
     "INVALID_REQUEST": 400,
@@ -87,14 +89,23 @@ class Trouble:
     detail: str
     remedy: str = ""
     faults: Sequence[Fault] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = EMPTY
+    details: Mapping[str, Any] = EMPTY
 
     @property
     def status(self) -> int:
         return STATUS.get(self.code, 500)
 
 
-class Wrong(Problem):
+class Detailed(Problem):
+    """What says more than a cause and a remedy."""
+
+    faults: Sequence[Fault] = ()
+    headers: Mapping[str, str] = EMPTY
+    details: Mapping[str, Any] = EMPTY
+
+
+class Wrong(Detailed):
     """A request whose members are wrong: all of them are named."""
 
     code = "INVALID_FIELD"
@@ -102,6 +113,23 @@ class Wrong(Problem):
     def __init__(self, *faults: Fault, remedy: str = "") -> None:
         super().__init__("; ".join(f"{fault.name}: {fault.message}" for fault in faults), remedy=remedy)
         self.faults = faults
+
+
+class ReadOnly(Detailed, Refused):
+    """A write over TCP, where only reading is allowed: it belongs where the desired state is declared."""
+
+    def __init__(self, sources: Sequence[SourceView]) -> None:
+        declared = [f"{one['name']} ({one['type']} {one['location']})" for one in sources]
+        super().__init__(
+            "over TCP this node is read-only",
+            remedy=f"change what its sources declare: {', '.join(declared)}; or write through the node's"
+            " Unix socket, as `holdfast` does; or switch the setting `api.writes` on",
+        )
+        self.details = {
+            "declared_in": [
+                {"source": one["name"], "type": one["type"], "location": one["location"]} for one in sources
+            ]
+        }
 
 
 def misspelt(name: str, known: Sequence[str]) -> str:
@@ -113,8 +141,9 @@ def misspelt(name: str, known: Sequence[str]) -> str:
 def trouble(error: Exception) -> Trouble:
     """What is to be told of an error; of a crash: nothing."""
     match error:
-        case Wrong():
-            return Trouble(error.code, error.message, error.remedy, error.faults)
+        case Detailed():
+            found = error.faults, error.headers, error.details
+            return Trouble(error.code, error.message, error.remedy, *found)
         case Rejected():
             return Trouble(
                 error.code, error.message, error.remedy, [_misplaced(one) for one in error.problems]
@@ -169,6 +198,8 @@ def document(told: Trouble, path: str, request_id: str) -> ProblemView:
     }
     if told.remedy:
         found["remedy"] = told.remedy
+    if told.details:
+        found["details"] = dict(told.details)
     if told.faults:
         found["errors"] = found["invalid_params"] = [fault.view() for fault in told.faults]
     return found
@@ -176,6 +207,15 @@ def document(told: Trouble, path: str, request_id: str) -> ProblemView:
 
 def encoded(told: Trouble, path: str, request_id: str) -> bytes:
     return json.dumps(document(told, path, request_id), ensure_ascii=False).encode()
+
+
+async def refuse(told: Trouble, scope: Scope, send: Send) -> None:
+    """Answer with it from before the framework."""
+    body = encoded(told, scope["path"], scope["state"]["request_id"])
+    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode(), value.encode()) for name, value in told.headers.items()]
+    await send({"type": "http.response.start", "status": told.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -10,19 +10,26 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import CONTENT_TYPE, Trouble, encoded, trouble
+from api.errors import Trouble, refuse, trouble
 from api.identity import Door
 from api.listen import is_loopback
 
 HOOKS = "/api/v1/hooks/"
 SANE = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
+
+SECURITY = (  # what answers carry is data: no page frames it, guesses at it, or runs anything of it
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +50,7 @@ class Gate:
             headers.get(b"host", b"")
         ):
             told = Trouble("FORBIDDEN", "this host is not served here", "ask for localhost or 127.0.0.1")
-            await _refuse(told, scope, passed)
+            await refuse(told, scope, passed)
             return
         if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             told = Trouble(  # what is said after it may be anything
@@ -51,7 +58,7 @@ class Gate:
                 "a body may be sent in chunks, and in no other coding",
                 headers={"connection": "close"},
             )
-            await _refuse(told, scope, passed)
+            await refuse(told, scope, passed)
             return
         inner = scope.copy()
         if scope["method"] == "HEAD":  # answered as GET is, and its body left out
@@ -62,7 +69,7 @@ class Gate:
             log.exception("%s %s %s", request_id, scope["method"], scope["path"])
             if passed.started:
                 raise  # half an answer is out: only closing the connection says so
-            await _refuse(trouble(error), scope, passed)
+            await refuse(trouble(error), scope, passed)
 
 
 class _Outgoing:
@@ -72,8 +79,7 @@ class _Outgoing:
         self._send = send
         self._own = (
             (b"x-request-id", request_id.encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"cache-control", b"no-store"),
+            *SECURITY,
         )
         self._whole = whole
         self.started = False
@@ -95,14 +101,6 @@ def _whole_allow(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     if name.lower() == b"allow" and b"GET" in value and b"HEAD" not in value:
         return name, value.replace(b"GET", b"GET, HEAD")
     return header
-
-
-async def _refuse(told: Trouble, scope: Any, send: _Outgoing) -> None:  # noqa: ANN401
-    body = encoded(told, scope["path"], scope["state"]["request_id"])
-    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.encode(), value.encode()) for name, value in told.headers.items()]
-    await send({"type": "http.response.start", "status": told.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _request_id(given: bytes) -> str:

@@ -1,8 +1,8 @@
 """Who asks, and what they may: on the socket the kernel says so, over TCP nobody has said.
 
 Rules: the owner of the node and root may do everything through the socket, nobody else anything; over
-TCP one may look, at what is meant to be looked at without a credential, and change nothing. A route
-says what it is by its `opt`: see the words below.
+TCP one may look, at what is meant to be looked at without a credential, and change nothing unless the
+setting `api.writes` says otherwise. A route says what it is by its `opt`: see the words below.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 
+from api.errors import ReadOnly
 from reconciler.errors import Refused
 from reconciler.runtime.asker import Asker
+from reconciler.runtime.desk import Desk
 
 READS = {"reads": True}
 """The opt of a route that changes nothing although its method is not GET."""
@@ -90,26 +92,33 @@ def asker(request: Request[Any, Any, Any]) -> Asker:
     return Asker(actor, state["request_id"], trace[1] if trace else "")
 
 
-def allowed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+class Guard:
     """The framework's guard of every route."""
-    state = connection.scope["state"]
-    door, peer = Door(state["door"]), state.get("peer")
-    opt = handler.opt
-    if door is Door.SOCKET:
-        if peer is None or not peer.may_all:
+
+    def __init__(self, desk: Desk | None, *, writes: bool) -> None:
+        self._desk = desk
+        self._writes = writes  # over TCP
+
+    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        state = connection.scope["state"]
+        door, peer = Door(state["door"]), state.get("peer")
+        opt = handler.opt
+        if door is Door.SOCKET:
+            if peer is None or not peer.may_all:
+                raise Refused(
+                    "this socket answers only the owner of the node and root",
+                    remedy="ask as that user, or read over HTTP",
+                )
+            return
+        if not opt.get("everywhere") and bool(opt.get("internal")) != (door is Door.INTERNAL):
+            raise NotFoundException(detail="the path is not served by this listener")
+        if opt.get("private"):
             raise Refused(
-                "this socket answers only the owner of the node and root",
-                remedy="ask as that user, or read over HTTP",
+                "this is told only to the owner of the node", remedy="ask through the node's Unix socket"
             )
-        return
-    if not opt.get("everywhere") and bool(opt.get("internal")) != (door is Door.INTERNAL):
-        raise NotFoundException(detail="the path is not served by this listener")
-    if connection.scope.get("method", "") not in SAFE and not (opt.get("reads") or opt.get("proven")):
-        raise Refused(
-            "over TCP this node is read-only",
-            remedy="write through the node's Unix socket, as `holdfast` does, or change its manifests",
-        )
-    if opt.get("private"):
-        raise Refused(
-            "this is told only to the owner of the node", remedy="ask through the node's Unix socket"
-        )
+        reads = connection.scope.get("method", "") in SAFE or opt.get("reads") or opt.get("proven")
+        if not (reads or (self._writes and door is Door.PUBLIC)):
+            raise self._read_only()
+
+    def _read_only(self) -> ReadOnly:
+        return ReadOnly(self._desk.sources() if self._desk else ())

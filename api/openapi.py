@@ -56,7 +56,7 @@ DOORS = {
     "everywhere": "Every listener has it.",
     "internal": "The internal listener and the Unix socket have it.",
     "private": "Only the Unix socket has it.",
-    "write": "Only over the Unix socket: over TCP the node is read-only.",
+    "write": "Over the Unix socket, and over TCP only where the setting `api.writes` allows it.",
 }
 
 

@@ -13,8 +13,7 @@ from contextlib import AsyncExitStack
 from uvicorn.config import Config
 
 from api import listen
-from api.app import build
-from api.gate import Gate
+from api.app import layered
 from api.identity import Door
 from api.listener import Listener, room
 from api.stream import Closing
@@ -35,7 +34,7 @@ class Service:
 
     async def run(self) -> None:
         settings = self._node.settings
-        config = config_of(Gate(build(self._node.desk, settings.api, self._closing)))
+        config = config_of(layered(self._node.desk, settings, self._closing))
         grace = settings.daemon.shutdown_grace_s
         wanted = {Door.INTERNAL: settings.daemon.legacy_listen}
         if settings.api.enabled:

@@ -31,10 +31,24 @@ class Api:
     """Serve the HTTP API; the Unix socket serves in any case."""
     listen: str = "127.0.0.1:8081"
     """Where the HTTP API listens."""
+    writes: bool = False
+    """Take writes over TCP as well: who can reach the API may then change what the node does."""
     max_body_bytes: int = 64 * 1024 * 1024
     """The largest body of `apply` and `diff`."""
     hook_secret_file: str = ""
     """A file with the secret of push hooks, for sources that name none of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    enabled: bool = True
+    """Let web pages of the allowed origins ask; without it only pages that the node itself has served may."""
+    allowed_origins: tuple[str, ...] = ("http://localhost:3000",)
+    """Whose pages may ask, as browsers name them: scheme, host and port."""
+    allowed_methods: tuple[str, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    """What they may ask with."""
+    allow_credentials: bool = False
+    """Let browsers send cookies and logins along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,7 @@ class Settings:
     environment: str = "prod"
     """Which overlay of the file applies."""
     api: Api = field(default_factory=Api)
+    cors: Cors = field(default_factory=Cors)
     daemon: Daemon = field(default_factory=Daemon)
     reconcile: Reconcile = field(default_factory=Reconcile)
     retention: Retention = field(default_factory=Retention)
@@ -216,6 +231,8 @@ def _near(name: str, known: list[str]) -> str:
 
 
 def _converted(value: object, to: type[Any], where: str) -> object:
+    if to == tuple[str, ...]:
+        return _listed(value, where)
     if to is bool and isinstance(value, str):
         if value.lower() in {"true", "yes", "1", "on"}:
             return True
@@ -228,3 +245,12 @@ def _converted(value: object, to: type[Any], where: str) -> object:
         return to(value)
     except (TypeError, ValueError) as error:
         raise Invalid(f"{where} is '{value}', not of type {to.__name__}") from error
+
+
+def _listed(value: object, where: str) -> tuple[str, ...]:
+    """A list of texts; from a variable or a flag one text, with commas between."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise Invalid(f"{where} is '{value}'", remedy='write a list of texts, as in ["one", "two"]')

@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx
 
 from api import listen
-from api.app import build
-from api.gate import Gate
+from api.app import layered
 from api.identity import Door
 from api.listener import Listener
 from api.stream import Closing
@@ -21,7 +20,7 @@ from api.wire import Connections, Limits, config_of
 from reconciler.ports.clock import Clock
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import CLOCK, Node, open_node
-from reconciler.settings import Api, Settings, load
+from reconciler.settings import Settings, load
 
 KEYS = """\
 apiVersion: holdfast.dev/v1
@@ -138,7 +137,7 @@ async def serving_at(
     """The API before this desk at a Unix socket of its own."""
     with scratch() as folder:
         path, closing = Path(folder, "s"), Closing()
-        config = config_of(Gate(build(desk, Api(), closing)))
+        config = config_of(layered(desk, Settings(Path(folder)), closing))
         listener = Listener(listen.unix(path), config, Connections(Door.SOCKET, most, limits))
         try:
             yield str(path)

@@ -1,0 +1,86 @@
+"""Which web pages may ask (CORS): those of the allowed origins, and those that the node itself has served.
+
+Rules: a page from elsewhere writes nothing, whatever its browser sends without asking first; what it reads
+its browser keeps from it. The Unix socket is out of any browser's reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from api.errors import Trouble, refuse
+from api.identity import SAFE, Door
+from reconciler import settings
+
+Headers = list[tuple[bytes, bytes]]
+
+PREFLIGHT_S = b"600"  # how long a browser need not ask again
+SENT = b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID,"
+SENT += b" X-API-Key, X-API-Version, X-Request-ID, traceparent"
+SHOWN = (
+    b"Deprecation, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Sunset, X-API-Version, X-Request-ID"
+)
+
+
+class Cors:
+    def __init__(self, inner: ASGIApp, wanted: settings.Cors) -> None:
+        self._inner = inner
+        self._origins = frozenset(wanted.allowed_origins if wanted.enabled else ())
+        self._methods = wanted.allowed_methods
+        self._credentials = wanted.allow_credentials
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or Door(scope["state"]["door"]) is Door.SOCKET:
+            await self._inner(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        may = origin in self._origins
+        if may and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await send({"type": "http.response.start", "status": 204, "headers": [*self._preflight(origin)]})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        if origin and scope["method"] not in SAFE and not (may or _is_own(origin, scope, headers)):
+            told = Trouble(
+                "FORBIDDEN",
+                f"a web page from {origin} may change nothing here",
+                "name its origin in the setting `cors.allowed_origins`, if it is to be trusted",
+            )
+            await refuse(told, scope, send)
+            return
+        if may and scope["method"] not in {*SAFE, *self._methods}:
+            told = Trouble(
+                "FORBIDDEN",
+                f"web pages may not ask with {scope['method']}",
+                "name the method in the setting `cors.allowed_methods`",
+            )
+            await refuse(told, scope, send)
+            return
+
+        async def passed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told = [*self._told(origin), (b"access-control-expose-headers", SHOWN)] if may else []
+                message["headers"] = [*message.get("headers", ()), (b"vary", b"Origin"), *told]
+            await send(message)
+
+        await self._inner(scope, receive, passed)
+
+    def _told(self, origin: str) -> Iterator[tuple[bytes, bytes]]:
+        yield b"access-control-allow-origin", origin.encode("latin-1")
+        if self._credentials:
+            yield b"access-control-allow-credentials", b"true"
+
+    def _preflight(self, origin: str) -> Iterator[tuple[bytes, bytes]]:
+        yield from self._told(origin)
+        yield b"access-control-allow-methods", ", ".join(self._methods).encode()
+        yield b"access-control-allow-headers", SENT
+        yield b"access-control-max-age", PREFLIGHT_S
+        yield b"vary", b"Origin"
+
+
+def _is_own(origin: str, scope: HTTPScope, headers: dict[bytes, bytes]) -> bool:
+    """The page was served by this very listener."""
+    return origin == f"{scope['scheme']}://{headers.get(b'host', b'').decode('latin-1')}"
