@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from uvicorn.config import Config
 
 from api import listen
+from api.answered import Answered, answers
 from api.app import layered
 from api.identity import Door
 from api.listener import Listener, room
@@ -31,10 +32,12 @@ class Service:
         self._node = node
         self._daemon = node.desk.daemon
         self._closing = Closing()
+        self._answers = answers()
 
     async def run(self) -> None:
         settings = self._node.settings
-        config = config_of(layered(self._node.desk, settings, self._closing))
+        app = layered(self._node.desk, settings, self._closing)
+        config = config_of(Answered(app, self._answers))
         grace = settings.daemon.shutdown_grace_s
         wanted = {Door.INTERNAL: settings.daemon.legacy_listen}
         if settings.api.enabled:
@@ -42,6 +45,8 @@ class Service:
         async with AsyncExitStack() as stack:
             socket = listen.unix(settings.socket)
             stack.callback(listen.remove, settings.socket)
+            self._node.figures.append(self._answers)
+            stack.callback(self._node.figures.remove, self._answers)
             listeners = [Listener(socket, config, Connections(Door.SOCKET, room(), Limits()))]
             self._daemon.listeners[Door.SOCKET.value] = str(settings.socket)
             stack.push_async_callback(self._close, listeners, grace)

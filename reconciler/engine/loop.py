@@ -16,10 +16,12 @@ from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.passes import Passed, Passes
 from reconciler.engine.preview import Preview, preview
+from reconciler.engine.queue import Backlog
 from reconciler.engine.wanted import AskOthers, Wanted
 from reconciler.engine.wishes import Wishes
 from reconciler.engine.workers import STEADY, Pace, Workers
 from reconciler.engine.world import World
+from reconciler.figures import Timing
 from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot, Status
 from reconciler.ports.kind import Wake
 from reconciler.ports.sources import Submission
@@ -65,6 +67,15 @@ class Engine:
     def idle(self) -> bool:
         """Nothing is being worked on, and nothing is due."""
         return self._workers.idle
+
+    @property
+    def backlog(self) -> Backlog:
+        """How much there is to do just now."""
+        return self._workers.backlog
+
+    @property
+    def passes(self) -> Timing:
+        return self._workers.passes
 
     @property
     def rebuilt(self) -> bool:

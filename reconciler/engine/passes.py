@@ -27,10 +27,20 @@ class Passed:
     """What a pass came to, for those who decide what comes next."""
 
     error: Exception | None = None
+    acted: bool = False
     unfinished: bool = False  # something was done, and something is left to do
     again_s: float | None = None
     news: tuple[Ref, ...] = ()  # whose pure functions may come to another end now
     gone: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """In one word, as the node's figures have it."""
+        if self.error is not None:
+            return "failed"
+        if self.gone:
+            return "gone"
+        return "acted" if self.acted else "unchanged"
 
 
 class Passes:
@@ -62,6 +72,7 @@ class Passes:
         again = decision.plan.again
         return Passed(
             error=outcome.error,
+            acted=acted,
             unfinished=acted and bool(decision.changes) and decision.gate is Gate.OPEN,
             again_s=None if again is None else again / timedelta(seconds=1),
             news=self._book.readers(want.ref) if _moved(before, was, entry.status, seen) else (),

@@ -11,6 +11,7 @@ import heapq
 from dataclasses import dataclass
 from enum import IntEnum
 from random import Random
+from typing import NamedTuple
 
 from reconciler.model import Ref
 
@@ -23,6 +24,15 @@ class Priority(IntEnum):
     CHANGED = 0  # a new wish, an event, a need that became ready
     RETRY = 1
     RESYNC = 2  # the periodic look that finds what no event has told
+
+
+class Backlog(NamedTuple):
+    """How much there is to do."""
+
+    known: int  # refs that will be looked at some time
+    due: int  # that could be worked on now
+    busy: int
+    oldest_s: float  # for how long the one that is due the longest has waited
 
 
 @dataclass(slots=True)
@@ -97,6 +107,10 @@ class Queue:
         while self._waiting and not self._waiting[0][2].live:
             heapq.heappop(self._waiting)
         return self._waiting[0][0] if self._waiting else None
+
+    def backlog(self, now: float) -> Backlog:
+        waits = [now - slot.due for slot in self._slots.values() if slot.due <= now]
+        return Backlog(len(self._slots), len(waits), len(self._busy), max(waits, default=0.0))
 
     def is_idle(self, now: float) -> bool:
         """Nobody works on anything, and nothing is due."""

@@ -13,8 +13,9 @@ from random import Random
 
 from reconciler.engine.judge import STALLS_AFTER
 from reconciler.engine.passes import Passed
-from reconciler.engine.queue import Priority, Queue
+from reconciler.engine.queue import Backlog, Priority, Queue
 from reconciler.errors import Problem
+from reconciler.figures import Timing
 from reconciler.model import Ref
 from reconciler.ports.clock import Clock
 from reconciler.records import dataclass
@@ -41,6 +42,9 @@ class Workers:
         self._random = random
         self.pace = pace
         self._work = work
+        self.passes = Timing(
+            "holdfast_reconcile_pass_duration_seconds", "Passes over one resource.", ("kind", "outcome")
+        )
         self._queue = Queue(random)
         self._idle: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -56,6 +60,10 @@ class Workers:
     @property
     def idle(self) -> bool:
         return self._queue.is_idle(self._clock.monotonic())
+
+    @property
+    def backlog(self) -> Backlog:
+        return self._queue.backlog(self._clock.monotonic())
 
     def wake(self, ref: Ref) -> None:
         """There is a reason to look; what fails goes on waiting."""
@@ -87,12 +95,14 @@ class Workers:
         made = 0
         while True:
             ref = await self._next()
+            began = self._clock.monotonic()
             try:
                 passed = await self._work(ref, self._queue.failures(ref))
             except Exception as error:  # noqa: BLE001 - the store's trouble, or our own: this ref waits
                 passed = Passed(error=error)
             finally:
                 self._queue.done(ref)
+            self.passes.add(self._clock.monotonic() - began, ref.kind, passed.outcome)
             self._schedule(ref, passed)
             made += 1
             if made % PASSES_IN_A_ROW == 0:

@@ -19,6 +19,7 @@ from reconciler.ports.kinds import Kinds
 from reconciler.ports.processes import Processes
 from reconciler.ports.secrets import Secrets, SecretStore
 from reconciler.ports.sources import SourceConfig, Sources
+from reconciler.runtime.timed import Timed, calls
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Drivers:
         self._settings = settings
         self._clock = clock
         self._means = means
+        self.calls = calls()
 
     @cached_property
     def keystore(self) -> keystore.Keystore:
@@ -71,13 +73,17 @@ class Drivers:
 
     def uses(self, kinds: Kinds) -> Mapping[str, Any]:
         """For each kind the ports that its `uses` names, by their types."""
+
+        def timed(name: str, port: Callable[[], object]) -> Callable[[], object]:
+            return lambda: Timed(port(), name, self.calls)
+
         ports: dict[Any, Callable[[], object]] = {
             Clock: lambda: self._clock,
-            Keys: lambda: self.keystore.keys,
-            Secrets: lambda: self.keystore.secrets,
-            SecretStore: lambda: self.keystore.secrets,
-            Processes: lambda: self.processes,
-            Sources: lambda: self.sources,
+            Keys: timed("keys", lambda: self.keystore.keys),
+            Secrets: timed("secrets", lambda: self.keystore.secrets),
+            SecretStore: timed("secrets", lambda: self.keystore.secrets),
+            Processes: timed("processes", lambda: self.processes),
+            Sources: timed("sources", lambda: self.sources),
         }
         return _Uses(kinds, ports)
 

@@ -50,6 +50,11 @@ class Meter:
             sparing_s = SHARE * (self._computed() - before)
             await asyncio.sleep(min(max(interval_s, sparing_s), SLOWEST * interval_s))
 
+    @property
+    def latest(self) -> Round:
+        """What was seen when somebody looked last."""
+        return self._latest
+
     async def look(self) -> tuple[Round, Round]:
         """What all that runs uses just now, and what it was seen to use the time before."""
         async with self._looking:

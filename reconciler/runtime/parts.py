@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.engine.loop import Engine, Pace
 from reconciler.engine.world import World
+from reconciler.figures import Instrument
 from reconciler.model import JsonValue
 from reconciler.ports.clock import Clock
 from reconciler.runtime.drivers import Drivers
@@ -43,6 +44,7 @@ class Parts:
         self.started_at = clock.now()
         self.stopping = asyncio.Event()
         self.notes: Mapping[str, JsonValue] = {}
+        self.figures: list[Instrument] = []  # of services beside the engine
         self.node_id = ""  # until it was started once
         self.drivers = Drivers(settings, clock, self._means)
         self.uses = self.drivers.uses(self.kinds)

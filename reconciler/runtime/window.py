@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.engine.entry import Entry
 from reconciler.engine.graph import order
 from reconciler.errors import NotFound
+from reconciler.figures import page
 from reconciler.model import EMPTY, Ref
 from reconciler.ports.store import EventFilter
 from reconciler.records import dataclass
@@ -156,6 +157,12 @@ class Window:
         lines = self._node.kinds[ref.kind].log(ref, uses, tail=tail, follow=follow, since=since)
         async for line in lines:
             yield present.of_log_line(line)
+
+    async def figures(self) -> str:
+        """As Prometheus reads them."""
+        from reconciler.runtime.readings import readings
+
+        return page(await readings(self._node, self.daemon, self.meter))
 
     async def usage(self) -> Callable[[Ref], ServiceUsageView]:
         """Measure what services use just now; what is returned tells of each."""

@@ -20,6 +20,7 @@ from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sa
 from reconciler.settings import Retention
 from reconciler.store import columns, rows
 from reconciler.store.faults import no_files
+from reconciler.store.figures import commits
 from reconciler.store.pruning import oldest, surplus
 from reconciler.store.tail import ALL, Page, Tail, matcher
 from reconciler.store.thinning import crowded, merged
@@ -46,6 +47,7 @@ class MemoryStore:
         self._last_event = 0
         self._closed = False
         self._tail = Tail(self._page, 0)
+        self.commits = commits()
 
     async def load(self) -> Saved:
         table = self._keyed
@@ -99,6 +101,9 @@ class MemoryStore:
 
     async def event_ids(self) -> tuple[int, int]:
         return (self._events[0].id, self._events[-1].id) if self._events else (0, 0)
+
+    def lags(self) -> list[int]:
+        return self._tail.lags()
 
     def follow(self, after: int, only: EventFilter = ALL) -> AsyncGenerator[Event, None]:
         return self._tail.follow(after, only)

@@ -14,6 +14,7 @@ from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import columns, pruning, queries, reading, rows
+from reconciler.store.figures import commits
 from reconciler.store.group import GroupCommit
 from reconciler.store.lane import Lane
 from reconciler.store.tail import ALL, Page, Tail
@@ -28,6 +29,7 @@ class SqliteStore:
         self._writer = writer
         self._found: Saved | None = found.saved
         self._tail = Tail(self._page, found.newest_event)
+        self.commits = commits()
         self._group = None if writer is None else GroupCommit(writer, self._tail.publish)
 
     async def load(self) -> Saved:
@@ -40,7 +42,8 @@ class SqliteStore:
         ops = [op for write in writes for op in rows.ops(write)]
         if ops:
             self._found = None
-            await self._group.commit(ops)
+            with self.commits.timed():
+                await self._group.commit(ops)
 
     async def prune(self, now: datetime, keep: Retention) -> Mapping[str, int]:
         """Let go of what is older or more than is to be kept; says how many rows of what went."""
@@ -66,6 +69,9 @@ class SqliteStore:
     async def event_ids(self) -> tuple[int, int]:
         ((oldest, newest),) = await self._all(queries.EVENT_IDS)
         return oldest, newest
+
+    def lags(self) -> list[int]:
+        return self._tail.lags()
 
     def follow(self, after: int, only: EventFilter = ALL) -> AsyncGenerator[Event, None]:
         return self._tail.follow(after, only)

@@ -43,6 +43,8 @@ class Tail:
         self._complete_after = newest  # every event with a greater id is in memory
         self._bell = asyncio.Event()
         self._closed = False
+        self._newest = newest
+        self._positions: dict[object, int] = {}  # of who follows
 
     def publish(self, events: Iterable[Event]) -> None:
         """Show what was committed, in the order of the ids."""
@@ -50,6 +52,7 @@ class Tail:
             if len(self._recent) == IN_MEMORY:
                 self._complete_after = self._recent[0].id
             self._recent.append(event)
+            self._newest = event.id
         self._ring()
 
     def close(self) -> None:
@@ -57,26 +60,36 @@ class Tail:
         self._closed = True
         self._ring()
 
+    def lags(self) -> list[int]:
+        """How many events each reader is behind."""
+        return [max(0, self._newest - position) for position in self._positions.values()]
+
     async def follow(self, after: int, only: EventFilter) -> AsyncGenerator[Event, None]:
         wanted = matcher(only)
-        position = after
-        while True:
-            if position < self._complete_after:
-                page = await self._read(position, A_PAGE, only)
-                if 0 < position < page.oldest - 1:
-                    yield self._missed(position, page)
-                position = page.upto
-                for event in page.events:
-                    yield event
-            elif fresh := self._newer(position):
-                position = fresh[-1].id
-                for event in fresh:
-                    if wanted(event):
+        reader, position = object(), after
+        try:
+            while True:
+                self._positions[reader] = position
+                if position < self._complete_after:
+                    page = await self._read(position, A_PAGE, only)
+                    if 0 < position < page.oldest - 1:
+                        yield self._missed(position, page)
+                    position = page.upto
+                    for event in page.events:
+                        self._positions[reader] = event.id
                         yield event
-            elif self._closed:
-                return
-            else:
-                await self._bell.wait()
+                elif fresh := self._newer(position):
+                    position = fresh[-1].id
+                    for event in fresh:
+                        if wanted(event):
+                            self._positions[reader] = event.id
+                            yield event
+                elif self._closed:
+                    return
+                else:
+                    await self._bell.wait()
+        finally:
+            del self._positions[reader]
 
     def _missed(self, position: int, page: Page) -> Event:
         """From here on all is there again; its id is a place to go on from."""

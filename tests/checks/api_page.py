@@ -23,6 +23,7 @@ PARTS = {
     "metrics": "What services use",
     "operations": "Operations",
     "overrides": "Overrides",
+    "prometheus": "Figures",
     "resources": "Resources",
     "sources": "Sources",
     "status": "Status",

@@ -156,3 +156,15 @@ def test_a_flood_of_events_leaves_no_litter() -> None:
             it.add(ref, Priority.RESYNC, 10_000.0 - n)
     assert len(it._waiting) <= 2 * len(REFS) + SLACK + 1
     assert len(it) == len(REFS)
+
+
+@pytest.mark.req("OBS-14")
+def test_it_says_how_much_there_is_to_do_and_for_how_long() -> None:
+    queue = Queue(Random(1))
+    assert queue.backlog(0.0) == (0, 0, 0, 0.0)
+    queue.add(A, Priority.CHANGED, 1.0)
+    queue.add(B, Priority.RESYNC, 3.0)
+    queue.add(C, Priority.RETRY, 50.0)
+    assert queue.backlog(4.0) == (3, 2, 0, 3.0)
+    assert queue.take(4.0) == A
+    assert queue.backlog(5.0) == (2, 1, 1, 2.0)

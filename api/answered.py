@@ -1,0 +1,51 @@
+"""How long each route takes to answer, and with what: around all else, so that no refusal is left out.
+
+Rules: an answer counts from its beginning, so that a stream which goes on for hours is no slow one; what fits
+no route counts under one name, however many paths strangers try.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from reconciler.figures import Timing
+
+NO_ROUTE = "none"
+CUT_OFF = "cut off"  # the client went, or the node stopped, before there was an answer
+METHODS = frozenset({*(str(one.value) for one in HttpMethod), "OPTIONS"})
+
+
+def answers() -> Timing:
+    return Timing(
+        "holdfast_http_request_duration_seconds",
+        "Requests until their answer begins.",
+        ("method", "route", "status"),
+    )
+
+
+class Answered:
+    def __init__(self, inner: ASGIApp, answers: Timing) -> None:
+        self._inner = inner
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._inner(scope, receive, send)
+            return
+        began, took, status = perf_counter(), 0.0, CUT_OFF
+
+        async def passed(message: Message) -> None:
+            nonlocal took, status
+            if message["type"] == "http.response.start":
+                took, status = perf_counter() - began, str(message["status"])
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, passed)
+        finally:
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = str(scope["state"].get("route") or NO_ROUTE)
+            self._answers.add(took or perf_counter() - began, method, route, status)
