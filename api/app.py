@@ -22,6 +22,7 @@ from api.cors import Cors
 from api.gate import Gate
 from api.room import Room
 from api.stream import Closing
+from api.versions import Versions, negotiated
 from reconciler.runtime.desk import Desk
 from reconciler.settings import Api, Settings
 
@@ -32,7 +33,7 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 
 def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
-    return Gate(Cors(build(desk, wanted.api, closing), wanted.cors))
+    return Gate(Cors(Versions(build(desk, wanted.api, closing)), wanted.cors))
 
 
 def build(
@@ -46,7 +47,7 @@ def build(
 
     return Litestar(
         [*_handlers(limits)],
-        before_request=params.only_known,
+        before_request=first,
         dependencies={
             "desk": Provide(lambda: desk, sync_to_thread=False),
             "by": Provide(identity.asker, sync_to_thread=False),
@@ -62,6 +63,12 @@ def build(
         openapi_config=openapi,
         request_max_body_size=SMALL_BODY,
     )
+
+
+def first(request: Request[Any, Any, Any]) -> None:
+    """The framework's hook before every route, for who may ask it."""
+    params.only_known(request)
+    negotiated(request)
 
 
 def _handlers(limits: Api) -> Iterator[HTTPRouteHandler]:

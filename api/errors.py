@@ -115,6 +115,12 @@ class Wrong(Detailed):
         self.faults = faults
 
 
+class NotAcceptable(Problem):
+    """What the caller accepts is not among what there is."""
+
+    code = "NOT_ACCEPTABLE"
+
+
 class ReadOnly(Detailed, Refused):
     """A write over TCP, where only reading is allowed: it belongs where the desired state is declared."""
 

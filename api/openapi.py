@@ -36,7 +36,11 @@ What a node knows, and how it is asked for changes. The same paths are served ov
 where the kernel says who asks, and, for reading, over TCP on a loopback address.
 
 Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every error is a problem document
-(RFC 9457). A parameter or a member that is not known is refused with a suggestion."""
+(RFC 9457). A parameter or a member that is not known is refused with a suggestion.
+
+The version stands in the path. `/api/…` without one takes it from `X-API-Version: 1` or from
+`Accept: application/vnd.holdfast.v1+json`, or is the present one; what disagrees with the path is refused. What
+goes out of use says so with `Deprecation`, `Sunset` and `Link`."""
 
 BODY = "#/components/schemas/{name}"
 GENERIC = re.compile(r"(Page|Stretch)_[\w.]+\.(\w+)_")
@@ -101,7 +105,7 @@ def _file(handler: HTTPRouteHandler) -> str:
 
 def _finish(operation: Json, handler: HTTPRouteHandler, *, write: bool) -> None:
     """What the framework does not know of an operation."""
-    operation.pop("deprecated", None)
+    operation["deprecated"] = "deprecated" in handler.opt
     operation["tags"] = [_file(handler)]
     doors = [DOORS["write"] if write else "", *(DOORS[word] for word in DOORS if handler.opt.get(word))]
     operation["description"] = " ".join(filter(None, [operation.get("description", ""), *doors]))

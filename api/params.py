@@ -13,7 +13,6 @@ from api.errors import Fault, Wrong, misspelt
 
 
 def only_known(request: Request[Any, Any, Any]) -> None:
-    """The framework's hook before every route."""
     if not request.query_params:
         return
     handler = request.route_handler

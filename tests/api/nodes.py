@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from litestar.types import ASGIApp
 
 from api import listen
 from api.app import layered
@@ -135,10 +136,20 @@ async def serving_at(
     desk: Desk, limits: Limits = LIMITS, most: int = 100, grace_s: float = PATIENCE_S
 ) -> AsyncIterator[str]:
     """The API before this desk at a Unix socket of its own."""
+    closing = Closing()
+    app = layered(desk, Settings(Path()), closing)
+    async with listening(app, closing, limits, most, grace_s) as path:
+        yield path
+
+
+@asynccontextmanager
+async def listening(
+    app: ASGIApp, closing: Closing, limits: Limits = LIMITS, most: int = 100, grace_s: float = PATIENCE_S
+) -> AsyncIterator[str]:
+    """An application at a Unix socket."""
     with scratch() as folder:
-        path, closing = Path(folder, "s"), Closing()
-        config = config_of(layered(desk, Settings(Path(folder)), closing))
-        listener = Listener(listen.unix(path), config, Connections(Door.SOCKET, most, limits))
+        path = Path(folder, "s")
+        listener = Listener(listen.unix(path), config_of(app), Connections(Door.SOCKET, most, limits))
         try:
             yield str(path)
         finally:
@@ -149,7 +160,11 @@ async def serving_at(
 
 @asynccontextmanager
 async def serving(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving_at(desk) as path:
-        transport = httpx.AsyncHTTPTransport(uds=path)
-        async with httpx.AsyncClient(transport=transport, base_url="http://holdfast") as client:
-            yield client
+    async with serving_at(desk) as path, asking(path) as client:
+        yield client
+
+
+def asking(path: str) -> httpx.AsyncClient:
+    """A client of this Unix socket."""
+    transport = httpx.AsyncHTTPTransport(uds=path)
+    return httpx.AsyncClient(transport=transport, base_url="http://holdfast", timeout=PATIENCE_S)
