@@ -39,8 +39,8 @@ Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every
 (RFC 9457). A parameter or a member that is not known is refused with a suggestion.
 
 The version stands in the path. `/api/…` without one takes it from `X-API-Version: 1` or from
-`Accept: application/vnd.holdfast.v1+json`, or is the present one; what disagrees with the path is refused. What
-goes out of use says so with `Deprecation`, `Sunset` and `Link`."""
+`Accept: application/vnd.holdfast.v1+json`, or is the present one; what disagrees with the path is refused.
+What goes out of use says so with `Deprecation`, `Sunset` and `Link`."""
 
 BODY = "#/components/schemas/{name}"
 GENERIC = re.compile(r"(Page|Stretch)_[\w.]+\.(\w+)_")
