@@ -95,6 +95,15 @@ HEALTH: views.HealthView = {
     "last_heartbeat_age_s": 4.2,
     "problems": ["source root: Invalid; `holdfast source show root` says more"],
 }
+FULL_HEALTH: views.FullHealthView = {
+    **HEALTH,
+    "parts": {
+        "engine": {"status": "ok", "latency_ms": 0.0, "message": ""},
+        "store": {"status": "ok", "latency_ms": 0.412, "message": ""},
+        "source/root": {"status": "degraded", "latency_ms": None, "message": "Invalid"},
+    },
+    "revisions": {"root": "5d41402abc4b2a76b9719d911017c592ae3fd1a2"},
+}
 USAGE: views.UsageView = {
     "at": "2026-01-31T12:00:15.000Z",
     "cpu_percent": 3.27,
@@ -129,6 +138,7 @@ EXAMPLES: Mapping[str, Any] = {
     "OperationView": OPERATION,
     "EventView": EVENT,
     "HealthView": HEALTH,
+    "FullHealthView": FULL_HEALTH,
     "ProblemView": PROBLEM,
     "UsageView": USAGE,
     "ServiceUsageView": {

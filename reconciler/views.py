@@ -214,6 +214,30 @@ class HealthView(TypedDict):
     problems: list[str]  # why it is not well, each with its place
 
 
+class PartHealthView(TypedDict):
+    """One thing that the node depends on."""
+
+    status: str  # ok | degraded | failed
+    latency_ms: float | None  # how long it took to answer, or what is due has waited; null: nothing to ask
+    message: str  # what is wrong with it; empty: nothing
+
+
+class FullHealthView(HealthView):
+    """The node's health, part by part."""
+
+    parts: dict[str, PartHealthView]  # engine, store, keeper, node, and `source/NAME` for each source
+    revisions: dict[str, str]  # source -> its revision that is in force
+
+
+class MachineView(TypedDict):
+    processors: int  # of the machine
+    load: list[float]  # mean over the last 1, 5 and 15 minutes
+    memory_bytes: int  # of the machine
+    memory_available_bytes: int  # that can be had without swapping
+    disk_bytes: int  # where the data folder lies
+    disk_free_bytes: int  # left there
+
+
 class DaemonView(HealthView):
     """The node as a running thing."""
 
@@ -232,6 +256,14 @@ class StatsView(TypedDict):
     resources: int  # how many it takes care of
     oldest_event: int  # the id of the first event that is kept
     newest_event: int  # the id of the last event
+
+
+class SystemView(TypedDict):
+    """The machine, and the node on it."""
+
+    machine: MachineView  # as its kernel tells
+    process: StatsView  # the node's own
+    resources: dict[str, dict[str, int]]  # kind -> how many are ready, not_ready, stalled
 
 
 class RebuiltView(TypedDict):

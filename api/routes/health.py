@@ -7,12 +7,17 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from api.identity import EVERYWHERE
 from api.routes import TheDesk
-from reconciler.views import HealthView
+from reconciler.views import FullHealthView, HealthView
 
 
 def _health(desk: TheDesk) -> Response[HealthView]:
     """Never green because the engine is dead: then it is 503. What else is wrong is `degraded`, and named."""
     view = desk.daemon.health()
+    return Response(view, status_code=503 if view["status"] == "stalled" else 200)
+
+
+async def full(desk: TheDesk) -> Response[FullHealthView]:
+    view = await desk.health.full()
     return Response(view, status_code=503 if view["status"] == "stalled" else 200)
 
 
@@ -38,3 +43,9 @@ def health(desk: TheDesk) -> Response[HealthView]:
 )
 def daemon_health(desk: TheDesk) -> Response[HealthView]:
     return _health(desk)
+
+
+@get("/health/full", opt=EVERYWHERE, responses=UNWELL, summary="Health, part by part")
+async def health_full(desk: TheDesk) -> Response[FullHealthView]:
+    """Each part is asked anew, and none for longer than a few seconds."""
+    return await full(desk)

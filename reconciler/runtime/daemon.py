@@ -67,12 +67,13 @@ class Daemon:
             return "stopped"
         if self._node.stopping.is_set():
             return "stopping"
-        if self._stalls:
+        if self.stalls:
             return "stalled"
         return "degraded" if self.problems else "running"
 
     @property
-    def _stalls(self) -> bool:
+    def stalls(self) -> bool:
+        """The engine has not worked for too long."""
         patience = max(LEAST_PATIENCE_S, PATIENCE_PASSES * self._node.settings.reconcile.interval_s)
         return self._older(self.last_pass_age_s, patience)
 
@@ -81,20 +82,32 @@ class Daemon:
         return (self.uptime_s if age is None else age) > seconds
 
     @property
+    def behind(self) -> str:
+        """What is wrong with the engine: it is dead, or has more to do than it can."""
+        if self.stalls:
+            age = self.uptime_s if self.last_pass_age_s is None else self.last_pass_age_s
+            return f"the engine does not work: no pass for {age:.0f} s; restart the node"
+        due = self._node.engine.backlog
+        if due.oldest_s > LEAST_PATIENCE_S:
+            return f"the engine is behind: {due.due} resources are due, the oldest for {due.oldest_s:.0f} s"
+        return ""
+
+    @property
+    def unwritten(self) -> str:
+        """What is wrong with the store."""
+        if self._older(self.last_heartbeat_age_s, LEAST_PATIENCE_S):
+            return f"nothing was written for too long; is there room for {self._node.settings.store}?"
+        return ""
+
+    @property
     def problems(self) -> list[str]:
         """All that keeps the node from being well, each with what to do about it."""
-        found = []
-        if self._stalls:
-            age = self.uptime_s if self.last_pass_age_s is None else self.last_pass_age_s
-            found.append(f"the engine does not work: no pass for {age:.0f} s; restart the node")
-        if self._older(self.last_heartbeat_age_s, LEAST_PATIENCE_S):
-            found.append(f"nothing was written for too long; is there room for {self._node.settings.store}?")
-        found += [
-            f"source {state.config.name}: {trouble}; `holdfast source show {state.config.name}` says more"
+        sources = [
+            f"source {state.config.name}: {wrong}; `holdfast source show {state.config.name}` says more"
             for state in self._node.sources.states()
-            if (trouble := _trouble(state))
+            if (wrong := trouble(state))
         ]
-        return [*found, *self.warnings]
+        return [*filter(None, [self.behind, self.unwritten]), *sources, *self.warnings]
 
     # --------------------------------------------------------------------------------------- at a glance
 
@@ -187,7 +200,7 @@ class Daemon:
         )
 
 
-def _trouble(state: SourceState) -> str:
+def trouble(state: SourceState) -> str:
     """Why what it says is not what is wished, in few words."""
     if state.error or state.held:
         return state.error or ("" if state.held in BY_A_PERSON else state.held)

@@ -151,6 +151,7 @@ class Node(Parts):
             try:
                 await self.store.commit(Note("heartbeat", present.stamp(self.clock.now())))
                 self.desk.daemon.has_written()
+                await self.desk.health.notice()
             except Problem as problem:
                 log.warning("the heartbeat is not written: %s", problem.message)
             await asyncio.sleep(HEARTBEAT_S)

@@ -19,6 +19,8 @@ from reconciler.ports.store import EventFilter
 from reconciler.records import dataclass
 from reconciler.runtime import measured, present, resource_views
 from reconciler.runtime.daemon import Daemon
+from reconciler.runtime.health import Health
+from reconciler.runtime.machine import machine
 from reconciler.runtime.meter import Meter
 from reconciler.runtime.parts import Parts
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         ServiceUsageView,
         SourceView,
         StatusView,
+        SystemView,
         UsageView,
     )
 
@@ -56,6 +59,7 @@ class Window:
         self._node = node
         self.daemon = Daemon(node)
         self.meter = Meter(node)
+        self.health = Health(node, self.daemon)
 
     def node(self) -> NodeView:
         kinds: dict[str, dict[str, int]] = {}
@@ -157,6 +161,13 @@ class Window:
         lines = self._node.kinds[ref.kind].log(ref, uses, tail=tail, follow=follow, since=since)
         async for line in lines:
             yield present.of_log_line(line)
+
+    async def system(self) -> SystemView:
+        return {
+            "machine": machine(self._node.settings.data),
+            "process": await self.daemon.stats(),
+            "resources": self.node()["kinds"],
+        }
 
     async def figures(self) -> str:
         """As Prometheus reads them."""

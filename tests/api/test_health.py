@@ -136,3 +136,92 @@ async def test_it_is_not_green_while_a_source_cannot_be_read(api: Running) -> No
     api.source.mkdir()
     manifest.write_text(good)
     await until_status(api, "running")
+
+
+FULL = ("/health/full", "/api/v1/system/health")
+
+
+@pytest.mark.req("OBS-02", "OBS-03", "OBS-06", "OBS-08", "OBS-09")
+@pytest.mark.parametrize("path", FULL)
+async def test_each_part_is_asked_and_says_how_it_does(api: Running, path: str) -> None:
+    answer = await api.public.get(path)
+    told = answer.json()
+    assert (answer.status_code, told["status"]) == (200, "running")
+    assert told["parts"].keys() == {"engine", "store", "keeper", "node", "source/root", "source/inbox"}
+    assert {part["status"] for part in told["parts"].values()} == {"ok"}
+    assert told["parts"]["store"]["latency_ms"] > 0
+    assert told["revisions"]["root"] == api.node.desk.source("root")["revision"] != ""
+
+
+@pytest.mark.req("OBS-03", "OBS-09")
+@pytest.mark.parametrize("path", FULL)
+async def test_a_dead_engine_is_the_part_that_fails(path: str) -> None:
+    clock = Ahead()
+    async with running(clock=clock) as api:
+        await api.ready("key/release")
+        (engine,) = (task for task in asyncio.all_tasks() if task.get_name() == "engine")
+        engine.cancel()
+        clock.ahead = 100.0
+        answer = await api.public.get(path)
+        told = answer.json()
+        assert (answer.status_code, told["status"]) == (503, "stalled")
+        assert told["parts"]["engine"]["status"] == "failed"
+        assert "no pass for 1" in told["parts"]["engine"]["message"]
+
+
+@pytest.mark.req("OBS-03", "OBS-10")
+async def test_an_engine_that_is_behind_and_a_store_that_is_not_written_are_named() -> None:
+    """It looks at things, but what is due waits for long."""
+    clock = Ahead()
+    async with running(clock=clock) as api:
+        await api.ready("key/release")
+        (engine,) = (task for task in asyncio.all_tasks() if task.get_name() == "engine")
+        engine.cancel()
+        await asyncio.wait({engine})
+        clock.ahead = 150.0
+        api.node.engine.last_pass = clock.monotonic()
+        told = (await api.public.get("/health/full")).json()
+        assert told["status"] == "degraded"
+        assert "the engine is behind: " in told["parts"]["engine"]["message"]
+        assert told["parts"]["engine"]["status"] == "degraded"
+        assert told["parts"]["engine"]["latency_ms"] > 60_000
+        assert "nothing was written for too long" in told["parts"]["store"]["message"]
+
+
+@pytest.mark.req("OBS-03", "OBS-10", "OBS-31")
+async def test_a_change_of_the_health_is_named_and_an_event() -> None:
+    async with running() as api:
+        await api.ready("key/release")
+        await api.judged()
+        good = (api.source / "all.yaml").read_text()
+        (api.source / "all.yaml").write_text("apiVersion: holdfast.dev/v1\nkind: Kye\n")
+        await until_status(api, "degraded")
+        part = (await api.public.get("/health/full")).json()["parts"]["source/root"]
+        assert part["status"] == "degraded"
+        assert part["message"]
+
+        async def changed(number: int) -> list[dict[str, str]]:
+            asked = {"type": "health.changed", "limit": "10"}
+            async with asyncio.timeout(60):
+                while True:
+                    told = (await api.public.get("/api/v1/events/history", params=asked)).json()["data"]
+                    if len(told) == number:
+                        return [event["data"] for event in told]
+                    await asyncio.sleep(0.1)
+
+        (worse,) = await changed(1)
+        assert (worse["from"], worse["state"]) == ("running", "degraded")
+        assert "source root" in worse["problems"][0]
+        (api.source / "all.yaml").write_text(good)
+        assert (await changed(2))[1]["state"] == "running"
+
+
+@pytest.mark.req("OBS-06")
+async def test_what_the_machine_has_and_the_node_takes(api: Running) -> None:
+    told = (await api.public.get("/api/v1/system/metrics")).json()
+    machine = told["machine"]
+    assert machine["processors"] >= 1
+    assert 0 < machine["memory_available_bytes"] <= machine["memory_bytes"]
+    assert 0 < machine["disk_free_bytes"] <= machine["disk_bytes"]
+    assert 0 < told["process"]["memory_bytes"] < machine["memory_bytes"]
+    assert told["resources"]["Key"] == {"ready": 3, "not_ready": 0, "stalled": 0}

@@ -27,6 +27,7 @@ PARTS = {
     "resources": "Resources",
     "sources": "Sources",
     "status": "Status",
+    "system": "The machine",
 }
 
 
