@@ -105,7 +105,8 @@ def negotiated(request: Request[Any, Any, Any]) -> None:
 
 
 def _offers(handler: HTTPRouteHandler) -> Iterator[str]:
-    own = handler.media_type.value if isinstance(handler.media_type, MediaType) else handler.media_type
+    said = handler.media_type.value if isinstance(handler.media_type, MediaType) else handler.media_type
+    own = said or JSON  # the framework leaves it open for who answers with a `Response`
     yield own
     if own == JSON:
         yield from (VENDOR.format(version) for version in SERVED)

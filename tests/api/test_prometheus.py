@@ -48,7 +48,7 @@ def read(text: str) -> Figures:
 
 
 async def figures(api: Running) -> Figures:
-    answer = await api.public.get("/metrics")
+    answer = await api.public.get("/metrics", headers={"Accept": "text/plain;version=0.0.4;q=0.5"})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return read(answer.text)

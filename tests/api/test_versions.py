@@ -51,6 +51,13 @@ async def test_path_and_headers_choose_one(
     assert answer.json() == (await api.public.get("/api/v1/kinds")).json()
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/full", "/api/v1/resources/key/default/bob"])
+async def test_what_sets_its_own_status_is_answered_as_json_too(api: Running, path: str) -> None:
+    asked = {"Accept": "application/json, application/problem+json"}
+    answer = await api.public.get(path, headers=asked)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+
+
 @pytest.mark.req("VER-04", "ERR-22", "X-02")
 @pytest.mark.parametrize(
     ("path", "headers", "code"),
