@@ -26,6 +26,19 @@ def answers() -> Timing:
     )
 
 
+class Routed:
+    """Just around the framework: notes which route it has chosen, for those further out."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._inner(scope, receive, send)
+        finally:
+            scope["state"]["route"] = scope.get("path_template")
+
+
 class Answered:
     def __init__(self, inner: ASGIApp, answers: Timing) -> None:
         self._inner = inner

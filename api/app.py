@@ -18,6 +18,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ASGIApp
 
 from api import errors, identity, params, routes
+from api.answered import Routed
 from api.cors import Cors
 from api.gate import Gate
 from api.room import Room
@@ -33,7 +34,7 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 
 def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
-    return Gate(Cors(Versions(build(desk, wanted.api, closing)), wanted.cors))
+    return Gate(Cors(Versions(Routed(build(desk, wanted.api, closing))), wanted.cors))
 
 
 def build(

@@ -70,8 +70,6 @@ class Gate:
             if passed.started:
                 raise  # half an answer is out: only closing the connection says so
             await refuse(trouble(error), scope, passed)
-        finally:
-            state["route"] = inner.get("path_template")
 
 
 class _Outgoing:

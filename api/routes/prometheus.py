@@ -12,7 +12,13 @@ from reconciler.figures import CONTENT_TYPE
 TEXT = {200: ResponseSpec(str, description="As it is.", media_type="text/plain", generate_examples=False)}
 
 
-@get("/metrics", media_type=MediaType.TEXT, opt=EVERYWHERE, responses=TEXT, summary="All figures, in Prometheus' text format")
+@get(
+    "/metrics",
+    media_type=MediaType.TEXT,
+    opt=EVERYWHERE,
+    responses=TEXT,
+    summary="All figures, in Prometheus' text format",
+)
 async def metrics(desk: TheDesk) -> Response[bytes]:
     """Read without a lock and written at once: a scrape disturbs nobody."""
     text = await desk.figures()
