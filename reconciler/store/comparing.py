@@ -42,7 +42,7 @@ def _enter(path: Path, scratch: Path, found: list[reading.Found]) -> sqlite3.Con
     before = _stamps(path)
     with ExitStack() as undo:
         try:
-            connection = reading.by_rows(_to_read(path, scratch))
+            connection = reading.by_rows(to_read(path, scratch))
             undo.callback(connection.close)
             found.append(reading.found(connection))
         except (sqlite3.Error, Corrupt):
@@ -67,7 +67,7 @@ def _stamps(path: Path) -> list[tuple[str, int, int]]:
     return [(file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]]
 
 
-def _to_read(path: Path, scratch: Path) -> sqlite3.Connection:
+def to_read(path: Path, scratch: Path) -> sqlite3.Connection:
     """On the file itself where it is whole, else on a copy: SQLite repairs and moves on what it opens."""
     check_access(path, os.R_OK)
     if not path.exists():
