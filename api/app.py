@@ -24,6 +24,7 @@ from api.gate import Gate
 from api.room import Room
 from api.stream import Closing
 from api.versions import Versions, negotiated
+from api.websocket.upgrade import Upgrading
 from reconciler.runtime.desk import Desk
 from reconciler.settings import Api, Settings
 
@@ -34,7 +35,7 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 
 def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
-    return Gate(Cors(Versions(Routed(build(desk, wanted.api, closing))), wanted.cors))
+    return Upgrading(Gate(Cors(Versions(Routed(build(desk, wanted.api, closing))), wanted.cors)))
 
 
 def build(

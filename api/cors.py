@@ -1,7 +1,7 @@
 """Which web pages may ask (CORS): those of the allowed origins, and those that the node itself has served.
 
-Rules: a page from elsewhere writes nothing, whatever its browser sends without asking first; what it reads
-its browser keeps from it. The Unix socket is out of any browser's reach.
+Rules: a page from elsewhere writes nothing and opens no WebSocket, whatever its browser sends without asking
+first; what it reads otherwise its browser keeps from it. The Unix socket is out of any browser's reach.
 """
 
 from __future__ import annotations
@@ -43,10 +43,13 @@ class Cors:
             await send({"type": "http.response.start", "status": 204, "headers": [*self._preflight(origin)]})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        if origin and scope["method"] not in SAFE and not (may or _is_own(origin, scope, headers)):
+        harmless = (
+            scope["method"] in SAFE and "channel" not in scope
+        )  # what it hears, no browser keeps from it
+        if origin and not harmless and not (may or _is_own(origin, scope, headers)):
             told = Trouble(
                 "FORBIDDEN",
-                f"a web page from {origin} may change nothing here",
+                f"a web page from {origin} may change nothing here, and open no WebSocket",
                 "name its origin in the setting `cors.allowed_origins`, if it is to be trusted",
             )
             await refuse(told, scope, send)

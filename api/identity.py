@@ -38,6 +38,8 @@ CONFLICTS = {"conflicts": True}
 """The opt of a route that refuses what a source declares otherwise."""
 PROVEN = {"proven": True}
 """The opt of a route that asks for a proof of its own, and so may be called over TCP by whoever has it."""
+SWITCHES = {"switches": True}
+"""The opt of a route whose answer is a WebSocket."""
 EVERYWHERE = {"everywhere": True}
 """The opt of a route that every listener has."""
 

@@ -15,7 +15,8 @@ from functools import partial
 
 from uvicorn.config import Config
 
-from api.wire import Connections, Wire
+from api.connections import Connections
+from api.wire import Wire
 
 SPARE_FILES = 256  # what the rest of the node may have open meanwhile
 MOST = 4096

@@ -113,6 +113,8 @@ def _finish(operation: Json, handler: HTTPRouteHandler, *, write: bool) -> None:
         _finish_parameter(parameter)
     if body := handler.opt.get("takes"):
         operation["requestBody"] = _body(body, yaml=handler.opt["yaml"])
+    if handler.opt.get("switches"):
+        operation["responses"] = {"101": {"description": "Switched to WebSocket."}}
     answers = operation["responses"]
     for status, answer in answers.items():
         _finish_answer(status, answer)
@@ -155,6 +157,8 @@ def _troubles(handler: HTTPRouteHandler, *, write: bool) -> Iterator[str]:
         yield "FORBIDDEN"
     if "{" in next(iter(handler.paths)) or handler.opt.get("names"):
         yield "NOT_FOUND"
+    if handler.opt.get("switches"):
+        yield from ("FORBIDDEN", "UPGRADE_REQUIRED")
     if handler.opt.get("conflicts"):
         yield "CONFLICT"
     if handler.opt.get("takes"):

@@ -15,10 +15,11 @@ from uvicorn.config import Config
 from api import listen
 from api.answered import Answered, answers
 from api.app import layered
+from api.connections import Connections, Limits
 from api.identity import Door
 from api.listener import Listener, room
 from api.stream import Closing
-from api.wire import Connections, Limits, config_of
+from api.wire import config_of
 from reconciler.errors import Problem
 from reconciler.runtime.node import Node
 

@@ -26,6 +26,9 @@ class Closing:
     def tell(self) -> None:
         self._told.set()
 
+    async def wait(self) -> None:
+        await self._told.wait()
+
     async def within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -39,17 +42,23 @@ class Form:
 
     media_type: bytes
     beginning: bytes
-    heartbeat: bytes
+    heartbeat: bytes  # empty: the pieces themselves have them
     goodbye: bytes
     heartbeat_s: float = HEARTBEAT_S
 
 
-SSE = Form(
-    b"text/event-stream; charset=utf-8",
-    b"retry: 2000\n\n",
-    b": heartbeat\n\n",
-    b'event: stream.end\ndata: {"reason":"the node stops"}\n\n',
-)
+def frame(id: int, name: str, data: bytes) -> bytes:
+    """A server-sent event that names a place to go on from."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (id, name.encode(), data)
+
+
+RETRY = b"retry: 2000\n\n"
+MEDIA_TYPE = b"text/event-stream; charset=utf-8"
+STOPS = b'event: stream.end\ndata: {"reason":"the node stops"}\n\n'
+
+EVENTS = Form(MEDIA_TYPE, RETRY, b"", STOPS)
+"""The log: it knows itself when it has been silent for long, and how far it has come."""
+SSE = Form(MEDIA_TYPE, RETRY, b"event: stream.heartbeat\ndata: {}\n\n", STOPS)
 LINES = Form(b"application/x-ndjson; charset=utf-8", b"", b"\n", b"")
 
 
@@ -86,7 +95,8 @@ class Stream:
 
     async def _beat(self, send: Send) -> None:
         while not await self._closing.within(self._form.heartbeat_s):
-            await _body(send, self._form.heartbeat)
+            if self._form.heartbeat:
+                await _body(send, self._form.heartbeat)
         await _body(send, self._form.goodbye)
 
 

@@ -8,71 +8,19 @@ connection, none while the node is at work on the request.
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
-from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any
 from uuid import uuid4
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
 
+from api.connections import Connections
 from api.errors import CONTENT_TYPE, Trouble, encoded
 from api.identity import Door, peer_of
 
 HEAD_BYTES = 64 * 1024
 TURNED_AWAY = 64  # connections beyond all that there is room for which are told so; more are only closed
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a client may keep the node waiting for."""
-
-    head_s: float = 10.0  # the whole head of a request
-    body_s: float = 30.0  # the next piece of its body
-    whole_body_s: float = 600.0  # all of it
-    write_s: float = 60.0  # taking what is written to it
-    linger_s: float = 5.0  # sending what has been refused already, so that it gets to read why
-
-
-class Connections(ServerState):
-    """What the connections of one listener share."""
-
-    def __init__(self, door: Door, most: int, limits: Limits) -> None:
-        super().__init__()
-        self.door = door
-        self.limits = limits
-        self.most = most
-        self.closing = False
-        self._open = 0
-        self._none = asyncio.Event()
-        self._dated = 0.0
-
-    def begun(self) -> None:
-        """One more, from its acceptance on: it may still be on its way to `connections`."""
-        self._open += 1
-        self._none.clear()
-
-    def ended(self) -> None:
-        self._open -= 1
-        if not self._open:
-            self._none.set()
-
-    async def none_within(self, seconds: float) -> None:
-        """Wait for the last one to end, but not longer."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._open:
-                    await self._none.wait()
-
-    def date(self) -> None:
-        """Keep the `Date` header true to the second."""
-        now = time.time()
-        if now - self._dated >= 1:
-            self._dated = float(int(now))
-            self.default_headers = [(b"date", formatdate(now, usegmt=True).encode())]
 
 
 class Wire(HttpToolsProtocol):
@@ -128,6 +76,23 @@ class Wire(HttpToolsProtocol):
             self._wait_no_more()  # between two requests uvicorn's own timer runs
             if self.cycle.more_body:
                 self._watch()
+
+    # -------------------------------------------------------------------------------------------- WebSocket
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return True
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on another protocol has the connection, and counts as this one did."""
+        from api.websocket.wire import WebSocketWire  # many a node is never asked for one
+
+        if self._begun and not self.cycle.response_complete:
+            self._refuse(Trouble("INVALID_REQUEST", "the answer to the request before has not ended"))
+            return
+        self._wait_no_more()
+        self._refused = True
+        self.ws_protocol_class = WebSocketWire
+        super().handle_websocket_upgrade()
 
     # ------------------------------------------------------------------------------------------------- time
 
@@ -228,6 +193,7 @@ def config_of(app: Any) -> Config:  # noqa: ANN401 - ASGI, as uvicorn itself typ
         interface="asgi3",
         log_config=None,
         access_log=False,
+        ws_per_message_deflate=False,  # four times the memory of a client
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=30,

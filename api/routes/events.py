@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from litestar import get
@@ -11,11 +11,14 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
-from api.errors import Fault, Wrong
+from api.following import HEARTBEAT, HEARTBEAT_S, begin, event_id, filter_of, place, told
+from api.identity import SWITCHES
 from api.pages import Limit, Stretch
-from api.routes import TheClosing, TheDesk
-from api.stream import SSE, Stream
-from reconciler.ports.store import EventFilter
+from api.routes import AnyRequest, TheClosing, TheDesk
+from api.stream import EVENTS, Stream, frame
+from api.websocket.answer import Answer
+from api.websocket.upgrade import channel_of
+from reconciler.ports.store import EventFilter, Following
 from reconciler.store.tail import RESET
 from reconciler.views import EventView
 
@@ -51,12 +54,8 @@ def _filter(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
     states: States = None,
     since: Since = None,
 ) -> EventFilter:
-    return EventFilter(
-        _listed(names),
-        desk.ref(subject) if subject else None,
-        desk.kind(kind) if kind else "",
-        since.replace(tzinfo=since.tzinfo or UTC) if since else None,
-        _listed(states),
+    return filter_of(
+        desk, names=_listed(names), subject=subject, kind=kind, states=_listed(states), since=since
     )
 
 
@@ -68,7 +67,7 @@ async def history(
     desk: TheDesk, only: TheFilter, cursor: Cursor = "", limit: Limit = 20
 ) -> Stretch[EventView]:
     """The cursor is an event id, as the stream's `Last-Event-ID` is."""
-    found = await desk.events(_id(cursor, "/query/cursor"), limit, only)
+    found = await desk.events(event_id(cursor, "/query/cursor"), limit, only)
     following = str(found[-1]["id"]) if len(found) == limit else None
     return {"data": found, "cursor": cursor or None, "limit": limit, "next": following}
 
@@ -87,41 +86,25 @@ async def live(
     last_event_id: FromHeader = None,
 ) -> Stream:
     """Without a place to go on from only what is new; `since` begins with what is kept from then on."""
-    oldest, newest = await desk.event_ids()
     resume = last_event_id if last_event_id is not None else after
-    if resume is None:
-        return Stream(SSE, _frames(desk, 0 if only.since else newest, only), closing)
-    start = _id(resume, "/header/Last-Event-ID")
-    if not start or oldest - 1 <= start <= newest:  # who has seen nothing yet has missed nothing
-        return Stream(SSE, _frames(desk, start, only), closing)
-    return Stream(SSE, _frames(desk, max(0, oldest - 1), only, lost=(start, oldest, newest)), closing)
+    start = event_id(resume, "/header/Last-Event-ID") if resume is not None else None
+    return Stream(EVENTS, frames(await begin(desk, start, only)), closing)
 
 
-async def _frames(
-    desk: TheDesk, after: int, only: EventFilter, lost: tuple[int, int, int] | None = None
-) -> AsyncIterator[bytes]:
-    if lost is not None:
-        yield _reset(after, lost)
-    async for event in desk.follow(after, only):
-        name, told = event["event"], event["data"] if event["event"] == RESET else event
-        yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event["id"], name.encode(), encode_json(told))
+@get("/api/v1/ws", opt=SWITCHES, summary="Events as they happen (WebSocket)")
+async def talk(request: AnyRequest, desk: TheDesk, closing: TheClosing) -> Answer:
+    """Messages both ways are JSON: `subscribe`, `unsubscribe` and `ping` from the client, frames to it."""
+    return Answer(desk, closing, channel_of(request.scope))
 
 
-def _reset(after: int, lost: tuple[int, int, int]) -> bytes:
-    """What the reader has seen last is kept no more: it must read anew what it wants to know."""
-    asked, oldest, newest = lost
-    told = {"last_event_id": asked, "oldest": oldest, "newest": newest}
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (after, RESET.encode(), encode_json(told))
+async def frames(following: Following, heartbeat_s: float = HEARTBEAT_S) -> AsyncIterator[bytes]:
+    while (found := await following.more(heartbeat_s)) is not None:
+        for event in found:
+            yield frame(event.id, event.name, encode_json(event.data) if event.name == RESET else told(event))
+        if not found:
+            yield frame(following.position, HEARTBEAT, encode_json(place(following.position)))
 
 
 def _listed(given: list[str] | None) -> tuple[str, ...]:
     """`a,b` and `a` `b` alike."""
     return tuple(part for text in given or () for part in text.split(",") if part)
-
-
-def _id(text: str, pointer: str) -> int:
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 - what SQLite can number
-        raise Wrong(Fault(pointer, pointer.rpartition("/")[2], "is no event id", "give the `id` of an event"))
-    return int(text)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.event_lines import line
 from reconciler.ports.store import EventFilter
+from reconciler.runtime.present import of_event
 
 if TYPE_CHECKING:
     from reconciler.cli.live_view import LiveView
@@ -34,7 +35,7 @@ async def tell(node: Node) -> None:
     _, newest = await node.desk.event_ids()
     try:
         async for event in node.desk.follow(newest, EventFilter()):
-            sys.stdout.write(f"{line(event)}\n")
+            sys.stdout.write(f"{line(of_event(event))}\n")
             sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,7 +67,7 @@ async def draw(node: Node) -> None:
 async def _listen(node: Node, view: LiveView, changed: asyncio.Event) -> None:
     _, newest = await node.desk.event_ids()
     async for event in node.desk.follow(newest, EventFilter()):
-        view.happened(event)
+        view.happened(of_event(event))
         changed.set()
 
 

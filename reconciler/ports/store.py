@@ -149,6 +149,19 @@ class EventFilter:
     states: tuple[str, ...] = field(default=())
 
 
+class Following(Protocol):
+    """A reader of the log, with its place in it."""
+
+    position: int
+    """Up to here, all that is wanted has been given: a place to go on from, however rare that is."""
+
+    async def more(self, within_s: float | None = None) -> Sequence[Event] | None:
+        """What comes next; empty when nothing came in that time, None when the log has ended."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Event]: ...
+
+
 class Store(Protocol):
     """The durable memory of a node. One writer; a commit is durable when it returns."""
 
@@ -162,10 +175,11 @@ class Store(Protocol):
         """The oldest id that is kept, and the newest (0, 0 when there is none)."""
         ...
 
-    def follow(self, after: int, only: EventFilter = ...) -> AsyncIterator[Event]:
+    def follow(self, after: int, only: EventFilter = ...) -> Following:
         """The log from `after` on, then live, without end, without loss, without doubles.
 
-        Who falls behind what is kept gets a `stream.reset` in place of what is lost; 0 is where it begins.
+        Who is behind what is kept, or ahead of the log, gets a `stream.reset` in place of what is lost, and
+        goes on with the oldest that is kept; 0 is where it begins.
         """
         ...
 

@@ -15,7 +15,7 @@ from reconciler.engine.graph import order
 from reconciler.errors import NotFound
 from reconciler.figures import page
 from reconciler.model import EMPTY, Ref
-from reconciler.ports.store import EventFilter
+from reconciler.ports.store import EventFilter, Following
 from reconciler.records import dataclass
 from reconciler.runtime import measured, present, resource_views
 from reconciler.runtime.daemon import Daemon
@@ -148,9 +148,9 @@ class Window:
     async def event_ids(self) -> tuple[int, int]:
         return await self._node.store.event_ids()
 
-    async def follow(self, after: int, only: EventFilter) -> AsyncIterator[EventView]:
-        async for event in self._node.store.follow(after, only):
-            yield present.of_event(event)
+    def follow(self, after: int, only: EventFilter) -> Following:
+        """Events themselves: whoever tells them to many makes the view of each once."""
+        return self._node.store.follow(after, only)
 
     async def logs(
         self, ref: Ref, *, tail: int | None, follow: bool, since: datetime | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
@@ -22,7 +22,7 @@ from reconciler.store import columns, rows
 from reconciler.store.faults import no_files
 from reconciler.store.figures import commits
 from reconciler.store.pruning import oldest, surplus
-from reconciler.store.tail import ALL, Page, Tail, matcher
+from reconciler.store.tail import ALL, Following, Page, Tail, matcher
 from reconciler.store.thinning import crowded, merged
 
 AT_PLAN, AT_OPERATION, OUTCOME = 3, 3, 3  # columns of their rows
@@ -105,7 +105,7 @@ class MemoryStore:
     def lags(self) -> list[int]:
         return self._tail.lags()
 
-    def follow(self, after: int, only: EventFilter = ALL) -> AsyncGenerator[Event, None]:
+    def follow(self, after: int, only: EventFilter = ALL) -> Following:
         return self._tail.follow(after, only)
 
     async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:

@@ -6,7 +6,7 @@ thread, so that no caller waits for a transaction. Without a writer it is open f
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from reconciler.errors import Refused
@@ -17,7 +17,7 @@ from reconciler.store import columns, pruning, queries, reading, rows
 from reconciler.store.figures import commits
 from reconciler.store.group import GroupCommit
 from reconciler.store.lane import Lane
-from reconciler.store.tail import ALL, Page, Tail
+from reconciler.store.tail import ALL, Following, Page, Tail
 
 
 class SqliteStore:
@@ -73,7 +73,7 @@ class SqliteStore:
     def lags(self) -> list[int]:
         return self._tail.lags()
 
-    def follow(self, after: int, only: EventFilter = ALL) -> AsyncGenerator[Event, None]:
+    def follow(self, after: int, only: EventFilter = ALL) -> Following:
         return self._tail.follow(after, only)
 
     async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:

@@ -2,17 +2,20 @@
 
 Rules: a reader has nothing but its position, so a slow one costs nothing and loses nothing: whoever has
 fallen behind what is in memory reads the table until it has caught up. Nothing is ever queued for a reader.
-Whoever has fallen behind what is kept at all is told so, by an event that stands in no log.
+Whoever has fallen behind what is kept at all is told so, by an event that stands in no log, and so is who
+comes with a place that the log has not reached: it is from another life of the node.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import NamedTuple, Protocol
+from weakref import WeakSet
 
 from reconciler.model import Event
 from reconciler.ports.store import EventFilter
@@ -44,7 +47,7 @@ class Tail:
         self._bell = asyncio.Event()
         self._closed = False
         self._newest = newest
-        self._positions: dict[object, int] = {}  # of who follows
+        self._readers: WeakSet[Following] = WeakSet()
 
     def publish(self, events: Iterable[Event]) -> None:
         """Show what was committed, in the order of the ids."""
@@ -62,34 +65,38 @@ class Tail:
 
     def lags(self) -> list[int]:
         """How many events each reader is behind."""
-        return [max(0, self._newest - position) for position in self._positions.values()]
+        return [max(0, self._newest - reader.position) for reader in self._readers]
 
-    async def follow(self, after: int, only: EventFilter) -> AsyncGenerator[Event, None]:
-        wanted = matcher(only)
-        reader, position = object(), after
-        try:
-            while True:
-                self._positions[reader] = position
-                if position < self._complete_after:
-                    page = await self._read(position, A_PAGE, only)
-                    if 0 < position < page.oldest - 1:
-                        yield self._missed(position, page)
-                    position = page.upto
-                    for event in page.events:
-                        self._positions[reader] = event.id
-                        yield event
-                elif fresh := self._newer(position):
-                    position = fresh[-1].id
-                    for event in fresh:
-                        if wanted(event):
-                            self._positions[reader] = event.id
-                            yield event
-                elif self._closed:
-                    return
-                else:
-                    await self._bell.wait()
-        finally:
-            del self._positions[reader]
+    def follow(self, after: int, only: EventFilter) -> Following:
+        reader = Following(self, after, only)
+        self._readers.add(reader)
+        return reader
+
+    async def begin(self, after: int) -> tuple[Sequence[Event], int]:
+        """What a new reader is told first, and where it begins: its place may be kept no more."""
+        page = await self._read(after, 0, ALL)
+        if not after or page.oldest - 1 <= after <= page.newest:  # who has seen nothing has missed nothing
+            return (), after
+        return (self._missed(after, page),), page.oldest - 1
+
+    async def look(
+        self, after: int, only: EventFilter, wanted: Callable[[Event], bool]
+    ) -> tuple[Sequence[Event], int] | None:
+        """What is wanted of the next stretch, and where that ends; None at the end of the log."""
+        if after < self._complete_after:
+            page = await self._read(after, A_PAGE, only)
+            missed = (self._missed(after, page),) if 0 < after < page.oldest - 1 else ()
+            return (*missed, *page.events), page.upto
+        if fresh := self._newer(after):
+            return [event for event in fresh if wanted(event)], fresh[-1].id
+        return None
+
+    async def wait(self) -> bool:
+        """For what comes next; false when nothing will."""
+        if self._closed:
+            return False
+        await self._bell.wait()
+        return True
 
     def _missed(self, position: int, page: Page) -> Event:
         """From here on all is there again; its id is a place to go on from."""
@@ -105,6 +112,43 @@ class Tail:
     def _ring(self) -> None:
         self._bell.set()
         self._bell.clear()
+
+
+class Following:
+    """One reader: its place in the log is all that it has."""
+
+    def __init__(self, tail: Tail, after: int, only: EventFilter) -> None:
+        self._tail = tail
+        self._only = only
+        self._wanted = matcher(only)
+        self._begun = False
+        self.position = after
+
+    async def more(self, within_s: float | None = None) -> Sequence[Event] | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                return await self._more()
+        return ()
+
+    async def _more(self) -> Sequence[Event] | None:
+        if not self._begun:
+            found, self.position = await self._tail.begin(self.position)
+            self._begun = True
+            if found:
+                return found
+        going = True
+        while going:
+            while (looked := await self._tail.look(self.position, self._only, self._wanted)) is not None:
+                found, self.position = looked
+                if found:
+                    return found
+            going = await self._tail.wait()
+        return None
+
+    async def __aiter__(self) -> AsyncGenerator[Event, None]:
+        while (found := await self.more()) is not None:
+            for event in found:
+                yield event
 
 
 def matcher(only: EventFilter) -> Callable[[Event], bool]:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -14,10 +15,12 @@ from litestar.types import ASGIApp
 
 from api import listen
 from api.app import layered
+from api.connections import Connections, Limits
 from api.identity import Door
 from api.listener import Listener
 from api.stream import Closing
-from api.wire import Connections, Limits, config_of
+from api.wire import config_of
+from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.clock import Clock
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.node import CLOCK, Node, open_node
@@ -168,3 +171,8 @@ def asking(path: str) -> httpx.AsyncClient:
     """A client of this Unix socket."""
     transport = httpx.AsyncHTTPTransport(uds=path)
     return httpx.AsyncClient(transport=transport, base_url="http://holdfast", timeout=PATIENCE_S)
+
+
+async def publish(api: Running, *names: str, subject: Ref | None = None, **data: JsonValue) -> None:
+    now = datetime.now(UTC)
+    await api.node.store.commit(*(Event(name, now, subject, data) for name in names))

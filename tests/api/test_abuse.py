@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from api import wire
+from api import connections
 from api.room import Room
 from reconciler.errors import Unavailable
 from tests.api.nodes import Running, key, running, serving_at
@@ -128,7 +128,7 @@ async def test_strangers_take_no_room_from_the_owner() -> None:
 
 async def test_a_body_that_comes_too_slowly_as_a_whole_is_cut_off(api: Running) -> None:
     """Each piece is in time, and all of them together are not."""
-    limits = wire.Limits(body_s=5.0, whole_body_s=0.6)
+    limits = connections.Limits(body_s=5.0, whole_body_s=0.6)
     async with serving_at(api.node.desk, limits) as path, asyncio.timeout(60):
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(POST + b"Content-Length: 100000\r\n\r\n")

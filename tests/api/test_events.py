@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from api import stream
-from reconciler.model import Event, JsonValue, Ref
+from reconciler.model import JsonValue, Ref
 from reconciler.ports.store import EventFilter
-from tests.api.nodes import Running, living, running, scratch, serving_at, settings_in, until
+from tests.api.nodes import Running, living, publish, running, scratch, serving_at, settings_in, until
 
 BOB, ALICE = Ref("Key", "default", "bob"), Ref("Key", "default", "alice")
 
@@ -53,11 +53,6 @@ async def listening(
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield frames(answer)
-
-
-async def publish(api: Running, *names: str, subject: Ref | None = None, **data: JsonValue) -> None:
-    now = datetime.now(UTC)
-    await api.node.store.commit(*(Event(name, now, subject, data) for name in names))
 
 
 async def newest(api: Running) -> int:

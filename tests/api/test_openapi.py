@@ -40,7 +40,11 @@ ROOT = {"name": "root"}
 APPLIED = {"manifests": {"a.yaml": key("carol")}}
 CLASHING = {"manifests": {"a.yaml": key("bob").replace("creator", "maintainer")}}
 STOPS = ("daemon_shutdown", "daemon_daemon_shutdown")
-NO_ANSWER_HERE = {"default", "503"}  # a node that does not work: see test_health.py
+NO_ANSWER_HERE = {
+    "default",
+    "503",
+    "101",
+}  # a node that does not work, a WebSocket: see test_health.py, test_websocket.py
 
 CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("changes_diff", {}, {"json": APPLIED}),
@@ -193,6 +197,16 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "404": {},
     "413": {"content": b"x" * (26 << 20), "headers": {"Content-Type": "application/json"}},
     "415": {"content": b"x", "headers": {"Content-Type": "text/plain"}},
+    "426": {},
+}
+FOREIGN: dict[str, Any] = {
+    "events_talk": {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Origin": "https://elsewhere.example",
+    }
 }
 NOBODY: dict[str, Any] = {
     "changes_reconcile": {"refs": ["key/nobody"]},
@@ -207,6 +221,8 @@ async def refused(node: Running, name: str, status: str) -> httpx.Response:
     over_tcp = node.internal if path == "/shutdown" else node.public
     client = over_tcp if status == "403" else node.socket
     asked = {"json": NOBODY[name]} if status == "404" and name in NOBODY else REFUSALS[status]
+    if status == "403" and name in FOREIGN:
+        asked = {"headers": FOREIGN[name]}
     values = {"kind": "key"} if status == "404" else BOB
     return await client.request(method.upper(), target(path, values), **asked)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api import wire
+from api import connections, wire
 from tests.api.nodes import Running, serving_at, until
 
 Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -128,7 +128,7 @@ async def test_many_requests_at_once_on_one_connection(api: Running) -> None:
 
 
 async def test_a_slow_head_and_a_slow_body_are_cut_off(api: Running) -> None:
-    limits = wire.Limits(head_s=0.3, body_s=0.3, write_s=0.3, linger_s=0.2)
+    limits = connections.Limits(head_s=0.3, body_s=0.3, write_s=0.3, linger_s=0.2)
     async with serving_at(api.node.desk, limits) as path:
         for said, code in (
             (b"", "REQUEST_TIMEOUT"),
@@ -147,7 +147,7 @@ async def test_a_slow_head_and_a_slow_body_are_cut_off(api: Running) -> None:
 
 async def test_a_head_that_trickles_is_cut_off_too(api: Running) -> None:
     """Slowloris: a header now and then keeps no connection alive."""
-    async with serving_at(api.node.desk, wire.Limits(head_s=0.5)) as path:
+    async with serving_at(api.node.desk, connections.Limits(head_s=0.5)) as path:
         reader, writer = await asyncio.open_unix_connection(path)
         answer = asyncio.ensure_future(reader.read())
         writer.write(HEAD)
@@ -162,7 +162,7 @@ async def test_a_head_that_trickles_is_cut_off_too(api: Running) -> None:
 async def test_a_body_that_keeps_moving_is_taken(api: Running) -> None:
     body = json.dumps({"refs": ["key/bob"] * 20}).encode()
     limit_s = 2.0
-    async with serving_at(api.node.desk, wire.Limits(body_s=limit_s)) as path, asyncio.timeout(60):
+    async with serving_at(api.node.desk, connections.Limits(body_s=limit_s)) as path, asyncio.timeout(60):
         began = asyncio.get_running_loop().time()
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
@@ -182,7 +182,7 @@ async def _ask_forever(link: socket.socket, request: bytes) -> None:
 
 
 async def test_a_client_that_does_not_read_is_cut_off(api: Running) -> None:
-    async with serving_at(api.node.desk, wire.Limits(write_s=0.3)) as path:
+    async with serving_at(api.node.desk, connections.Limits(write_s=0.3)) as path:
         link = socket.socket(socket.AF_UNIX)
         with link:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -239,8 +239,8 @@ async def test_no_more_connections_than_there_is_room_for(api: Running) -> None:
             writer.close()
 
 
-async def test_an_upgrade_is_answered_as_a_plain_request(api: Running) -> None:
-    upgrade = HEAD + b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"
+async def test_an_upgrade_to_what_is_not_spoken_here_is_answered_as_a_plain_request(api: Running) -> None:
+    upgrade = HEAD + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"
     assert (await say(api, upgrade)).startswith(b"HTTP/1.1 200 ")
     assert (await api.socket.get("/health")).status_code == 200
 

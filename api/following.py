@@ -1,0 +1,85 @@
+"""Readers of the log: which events one asks for, where it begins, and what it is told.
+
+Rules: what a stream says of itself is named `stream.…` and stands in no log; each of them that bears an id
+names a place to go on from, so that a reader need only keep the last id that it has seen. JSON of an event
+is made once for all who read it at about the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar.serialization import encode_json
+
+from api.errors import Fault, Wrong
+from reconciler.model import Event
+from reconciler.ports.store import EventFilter, Following
+from reconciler.runtime import present
+from reconciler.runtime.desk import Desk
+
+HEARTBEAT = "stream.heartbeat"
+END = "stream.end"
+GOODBYE: Mapping[str, Any] = {"reason": "the node stops"}
+
+HEARTBEAT_S = 15.0
+AT_ONCE = 64  # events whose JSON is kept
+
+
+def filter_of(  # noqa: PLR0913 - what may be asked for
+    desk: Desk,
+    *,
+    names: Sequence[str] = (),
+    subject: str = "",
+    kind: str = "",
+    states: Sequence[str] = (),
+    since: datetime | None = None,
+) -> EventFilter:
+    return EventFilter(
+        tuple(names),
+        desk.ref(subject) if subject else None,
+        desk.kind(kind) if kind else "",
+        since.replace(tzinfo=since.tzinfo or UTC) if since else None,
+        tuple(states),
+    )
+
+
+def event_id(text: str, pointer: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 - what SQLite can number
+        raise Wrong(Fault(pointer, pointer.rpartition("/")[2], "is no event id", "give the `id` of an event"))
+    return int(text)
+
+
+async def begin(desk: Desk, after: int | None, only: EventFilter) -> Following:
+    """Without a place to go on from only what is new; `since` begins with what is kept from then on."""
+    if after is None:
+        after = 0 if only.since else (await desk.event_ids())[1]
+    return desk.follow(after, only)
+
+
+class Told:
+    """Events as JSON, the newest of them kept: a thousand readers ask for the same within a moment."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[Event, bytes]] = {}
+
+    def __call__(self, event: Event) -> bytes:
+        known = self._kept.get(id(event))  # nobody else has this identity for as long as it is kept
+        if known is not None:
+            return known[1]
+        if len(self._kept) >= AT_ONCE:
+            del self._kept[next(iter(self._kept))]
+        text = encode_json(present.of_event(event))
+        self._kept[id(event)] = event, text
+        return text
+
+
+told = Told()
+
+
+def place(id: int) -> Mapping[str, Any]:
+    """What a heartbeat tells: up to here there is nothing more."""
+    return {"last_event_id": id}

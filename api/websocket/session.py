@@ -1,0 +1,167 @@
+"""One client of the log over WebSocket, from its first message to the last word to it.
+
+Rules: a subscription has a place in the log and no queue, so a slow client costs nothing: it gets the rest
+when it takes it, or is told by `stream.reset` what it has missed. Frames have the form of an event; a
+subscription's frames come in order, each once, and the id of the last is where to go on from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar.serialization import encode_json
+
+from api.errors import Fault, Wrong, document, trouble
+from api.following import END, GOODBYE, HEARTBEAT, HEARTBEAT_S, begin, filter_of, told
+from api.stream import Closing
+from api.websocket.messages import DEFAULT, Subscribe, read
+from api.websocket.upgrade import Channel
+from reconciler.errors import Limited, Problem
+from reconciler.ports.store import Following
+from reconciler.runtime.desk import Desk
+from reconciler.runtime.present import stamp
+from reconciler.store.tail import RESET
+
+MOST = 32  # subscriptions
+LONGEST_NAME = 100
+LARGEST_ID = 2**63 - 1  # that SQLite can number
+
+SUBSCRIBED, UNSUBSCRIBED = "stream.subscribed", "stream.unsubscribed"
+PONG, ERROR = "stream.pong", "stream.error"
+
+GOING_AWAY, UNSUPPORTED, CRASHED = 1001, 1003, 1011
+
+
+class Over(Exception):
+    """The session ends; without a code the client has ended it."""
+
+    def __init__(self, code: int = 0, reason: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Session:
+    def __init__(self, desk: Desk, closing: Closing, channel: Channel, request_id: str) -> None:
+        self._desk = desk
+        self._closing = closing
+        self._channel = channel
+        self._request_id = request_id
+        self._tellers: dict[str, asyncio.Task[None]] = {}
+        self._places: dict[str, Following] = {}
+
+    async def run(self) -> None:
+        over = Over()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._end())
+                await self._listen(group)
+        except* Over as ended:
+            over = next(one for one in ended.exceptions if isinstance(one, Over))
+        except* OSError:
+            pass  # the client has gone while something was told
+        if over.code:
+            await self._channel.send({"type": "websocket.close", "code": over.code, "reason": over.reason})
+
+    async def _end(self) -> None:
+        await self._closing.wait()
+        await self._notice(END, GOODBYE)
+        raise Over(GOING_AWAY, "the node stops")
+
+    async def _listen(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            message = await self._channel.receive()
+            if message["type"] == "websocket.disconnect":
+                raise Over
+            text = message.get("text")
+            if text is None:
+                raise Over(UNSUPPORTED, "messages are text")
+            try:
+                await self._do(read(text), group)
+            except Problem as problem:
+                await self._notice(ERROR, document(trouble(problem), "", self._request_id))
+
+    async def _do(self, message: Any, group: asyncio.TaskGroup) -> None:  # noqa: ANN401 - one of the shapes
+        name = message.get("subscription", DEFAULT)
+        match message["action"]:
+            case "subscribe":
+                await self._subscribe(name, message, group)
+            case "unsubscribe":
+                await self._unsubscribe(name)
+            case _:
+                await self._notice(PONG, {"data": message.get("data")})
+
+    async def _subscribe(self, name: str, message: Subscribe, group: asyncio.TaskGroup) -> None:
+        if name in self._tellers:
+            fault = Fault("/subscription", "subscription", f"'{name}' goes on already")
+            raise Wrong(fault, remedy="unsubscribe it first, or choose another name")
+        if not name or len(name) > LONGEST_NAME:
+            raise Wrong(Fault("/subscription", "subscription", f"a name has 1 to {LONGEST_NAME} characters"))
+        if len(self._tellers) >= MOST:
+            raise Limited(
+                f"a connection has at most {MOST} subscriptions", remedy="end one, or open another connection"
+            )
+        only = filter_of(
+            self._desk,
+            names=message.get("type", ()),
+            subject=message.get("subject", ""),
+            kind=message.get("kind", ""),
+            states=message.get("state", ()),
+            since=_moment(message.get("since")),
+        )
+        after = message.get("last_event_id")
+        if after is not None and not 0 <= after <= LARGEST_ID:
+            raise Wrong(Fault("/last_event_id", "last_event_id", "is no event id"))
+        following = await begin(self._desk, after, only)
+        await self._notice(SUBSCRIBED, {}, name, following.position)
+        self._places[name] = following
+        self._tellers[name] = group.create_task(self._tell(name, following))
+
+    async def _unsubscribe(self, name: str) -> None:
+        teller = self._tellers.pop(name, None)
+        if teller is None:
+            raise Wrong(
+                Fault("/subscription", "subscription", f"there is no '{name}'"), remedy="subscribe first"
+            )
+        teller.cancel()
+        await asyncio.wait([teller])
+        await self._notice(UNSUBSCRIBED, {}, name, self._places.pop(name).position)
+
+    async def _tell(self, name: str, following: Following) -> None:
+        beginning = encode_json({"subscription": name})[:-1].decode() + ","
+        while (found := await following.more(HEARTBEAT_S)) is not None:
+            for event in found:
+                if event.name == RESET:
+                    await self._notice(RESET, event.data, name, event.id)
+                else:
+                    await self._send(beginning + told(event)[1:].decode())
+            if not found:
+                await self._notice(HEARTBEAT, {}, name, following.position)
+
+    async def _notice(
+        self, name: str, data: Mapping[str, Any], subscription: str | None = None, id: int | None = None
+    ) -> None:
+        said = {
+            "subscription": subscription,
+            "id": id,
+            "timestamp": stamp(datetime.now(UTC)),
+            "event": name,
+            "subject": None,
+            "data": data,
+        }
+        await self._send(encode_json(said).decode())
+
+    async def _send(self, text: str) -> None:
+        await self._channel.send({"type": "websocket.send", "text": text})
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Wrong(Fault("/since", "since", "is no time in ISO 8601")) from None

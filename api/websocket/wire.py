@@ -1,0 +1,71 @@
+"""uvicorn's WebSocket protocol with what it leaves out: limits, problem documents, an end in order.
+
+Rules: it takes the place of a `Wire` on the same connection, and counts as that one did; a client that does
+not take what is written to it is cut off; when the node stops, the application says goodbye, not the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
+
+from api.connections import Connections
+from api.errors import CODE, CONTENT_TYPE, Trouble, encoded
+
+LARGEST_MESSAGE = 64 * 1024
+ECHO_S = 1.0  # how long the other side may take to confirm the end
+
+log = logging.getLogger(__name__)
+
+
+class WebSocketWire(WebSocketsSansIOProtocol):
+    def __init__(self, config: Config, server_state: Connections, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
+        self._shared = server_state
+        self._stuck: asyncio.TimerHandle | None = None
+        self.close_timeout = ECHO_S
+        self.conn = _Server(max_size=LARGEST_MESSAGE, logger=log)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+        super().connection_lost(exc)
+        self._shared.ended()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = self.loop.call_later(self._shared.limits.write_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stuck is not None:
+            self._stuck.cancel()
+
+    def shutdown(self) -> None:
+        """Whoever is at work on it has been told, and closes it with a word."""
+
+
+class _Server(ServerProtocol):
+    def reject(self, status: HTTPStatus | int, text: str) -> Response:
+        """What is no handshake."""
+        request_id = f"req-{uuid4().hex[:12]}"
+        told = Trouble(CODE.get(int(status), "INVALID_REQUEST"), text.strip())
+        body = encoded(told, "", request_id)
+        headers = Headers(
+            {
+                "Content-Type": CONTENT_TYPE,
+                "Content-Length": str(len(body)),
+                "X-Request-ID": request_id,
+                "Connection": "close",
+            }
+        )
+        return Response(told.status, HTTPStatus(told.status).phrase, headers, body)
