@@ -1,0 +1,96 @@
+"""How much a caller may still ask for: token buckets that refill smoothly. Pure: the time is passed in.
+
+Rules: a bucket holds at most its burst and refills by its rate; a call that finds too little takes nothing;
+of several policies all must agree, and none is charged for what another one refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+
+from reconciler.records import dataclass
+
+MINUTE_S = 60
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """So much in so long, and so much at once."""
+
+    name: str
+    quota: int
+    window_s: int
+    burst: int
+
+    @property
+    def per_second(self) -> float:
+        return self.quota / self.window_s
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What was left at a moment."""
+
+    tokens: float
+    at: float
+
+    def left(self, policy: Policy, now: float) -> float:
+        """A clock that went back refills nothing."""
+        return min(policy.burst, self.tokens + max(0.0, now - self.at) * policy.per_second)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one policy stands after a call."""
+
+    policy: Policy
+    remaining: int  # whole tokens
+    full_in_s: float  # until all is there again
+    short_s: float  # until this call could have been paid; 0: it was
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    allowed: bool
+    standings: Sequence[Standing]
+    buckets: Mapping[str, Bucket]  # by policy, as they are from now on
+
+    @property
+    def tightest(self) -> Standing:
+        """The one that is nearest to its end."""
+        return min(
+            self.standings, key=lambda one: (-one.short_s, one.remaining / one.policy.burst, -one.full_in_s)
+        )
+
+    @property
+    def retry_after_s(self) -> int:
+        """Whole seconds, never too few."""
+        return ceil(max(one.short_s for one in self.standings))
+
+
+def take(policies: Iterable[Policy], buckets: Mapping[str, Bucket], cost: int, now: float) -> Answer:
+    """Pay for a call, if all policies have enough for it; a bucket that is not there yet is full."""
+    held = {
+        policy: bucket.left(policy, now) if (bucket := buckets.get(policy.name)) else float(policy.burst)
+        for policy in policies
+    }
+    short = {policy: _short(policy, left, cost) for policy, left in held.items()}
+    allowed = not any(short.values())
+    after = {policy: left - cost if allowed else left for policy, left in held.items()}
+    return Answer(
+        allowed,
+        [_standing(policy, left, short[policy]) for policy, left in after.items()],
+        {policy.name: Bucket(left, now) for policy, left in after.items()},
+    )
+
+
+def _short(policy: Policy, left: float, cost: int) -> float:
+    """What costs more than the bucket holds is paid with a full one, or it could never be called."""
+    due = min(cost, policy.burst)
+    return 0.0 if left >= due else (due - left) / policy.per_second
+
+
+def _standing(policy: Policy, left: float, short_s: float) -> Standing:
+    return Standing(policy, max(0, int(left)), (policy.burst - left) / policy.per_second, short_s)
