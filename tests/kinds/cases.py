@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -101,8 +101,10 @@ def examples() -> Iterator[Example]:
 
 
 def actual_type(kind: AnyKind) -> Any:  # noqa: ANN401 - a type is what it is
-    """What the kind observes: the second parameter of `Kind[S, T, A, U]`."""
-    return get_args(type(kind).__orig_bases__[0])[1]  # type: ignore[attr-defined]
+    """What the kind observes: the second parameter of `Kind[S, T, A, U]`, wherever that is given."""
+    bases = (base for one in type(kind).__mro__ for base in getattr(one, "__orig_bases__", ()))
+    observed = next(get_args(base)[1] for base in bases if get_origin(base) is Kind)
+    return dict[str, Any] if get_origin(observed) is Mapping else observed
 
 
 def written(changes: Sequence[Change]) -> list[str]:

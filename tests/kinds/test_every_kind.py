@@ -280,6 +280,11 @@ async def _meant(world: World, spec: Any) -> tuple[str, ...]:  # noqa: ANN401
 
 def _drifts(actual: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     """Reality, with one field as it should not be."""
+    if isinstance(actual, Mapping):
+        for name, value in actual.items():
+            for other in _others(value):
+                yield name, {**actual, name: other}
+        return
     for field in fields_of(actual):
         if field.compare:
             for other in _others(getattr(actual, field.name)):
