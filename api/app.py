@@ -18,6 +18,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ASGIApp
 
 from api import errors, identity, params, routes
+from api.admission import Admission
 from api.answered import Routed
 from api.cors import Cors
 from api.gate import Gate
@@ -58,7 +59,7 @@ def build(
             **routes.PROVIDED,
         },
         exception_handlers={Exception: errors.answer},
-        guards=[identity.Guard(desk, writes=limits.writes)],
+        guards=[Admission(desk, limits).check],
         debug=False,  # whatever the environment says: a stack trace never leaves
         pdb_on_exception=False,
         logging_config=None,

@@ -24,7 +24,7 @@ from litestar.exceptions import (
 )
 from litestar.types import Scope, Send
 
-from reconciler.errors import Misplaced, Problem, Refused, Rejected, Unavailable
+from reconciler.errors import Misplaced, Problem, Refused, Rejected
 from reconciler.model import EMPTY
 from reconciler.spelling import nearest
 from reconciler.views import ProblemView, SourceView
@@ -56,7 +56,10 @@ CODE: Mapping[int, str] = {status: code for code, status in reversed(tuple(STATU
 """The code of what the framework refuses: the first of its status in the table."""
 
 CONTENT_TYPE = "application/problem+json"
-AGAIN_S = "1"  # when to come back to what is there again soon
+BESIDE: Mapping[str, Mapping[str, str]] = {
+    "UNAUTHORIZED": {"www-authenticate": 'Bearer realm="holdfast"'},
+    "SERVICE_UNAVAILABLE": {"retry-after": "1"},  # it is there again soon
+}
 CRASHED = "Holdfast could not answer because of a fault of its own"
 
 log = logging.getLogger(__name__)
@@ -157,10 +160,8 @@ def trouble(error: Exception) -> Trouble:
             )
         case Misplaced():
             return Trouble(error.code, error.message, error.remedy, [_misplaced(error)])
-        case Unavailable():
-            return Trouble(error.code, error.message, error.remedy, headers={"retry-after": AGAIN_S})
         case Problem():
-            return Trouble(error.code, error.message, error.remedy)
+            return Trouble(error.code, error.message, error.remedy, headers=BESIDE.get(error.code, {}))
         case ValidationException():
             return _invalid(error)
         case NotFoundException() if error.detail == HTTPStatus.NOT_FOUND.phrase:

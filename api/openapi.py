@@ -27,13 +27,15 @@ from api.identity import SAFE
 from api.shapes import meanings, required
 from api.stream import Closing
 from reconciler import __version__, views
+from reconciler.access import ADMIN
 from reconciler.settings import Api
 
 Json = dict[str, Any]
 
 ABOUT = """\
 What a node knows, and how it is asked for changes. The same paths are served over the node's Unix socket,
-where the kernel says who asks, and, for reading, over TCP on a loopback address.
+where the kernel says who asks, and over TCP on a loopback address, where an API key does: in `X-API-Key`, or
+after `Authorization: Bearer`. Without a key one may look there, unless the setting `api.require_auth` is on.
 
 Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every error is a problem document
 (RFC 9457). A parameter or a member that is not known is refused with a suggestion.
@@ -56,11 +58,15 @@ STREAMS = {
     EVENTS: "Server-sent events: `id`, the name as `event`, and an object in JSON as `data`.",
     LINES: "A `LogLineView` a line.",
 }
+SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key's secret."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The same as a bearer."},
+}
 DOORS = {
     "everywhere": "Every listener has it.",
     "internal": "The internal listener and the Unix socket have it.",
-    "private": "Only the Unix socket has it.",
-    "write": "Over the Unix socket, and over TCP only where the setting `api.writes` allows it.",
+    "private": "Over TCP only with an API key.",
+    "write": "Over TCP only with an API key, and with the setting `api.writes`.",
 }
 
 
@@ -87,6 +93,7 @@ def document() -> Json:
         bodies += filter(None, [handler.opt.get("takes")])
     schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
     _explain(schemas, bodies)
+    found["components"]["securitySchemes"] = SCHEMES
     found["components"]["responses"] = {"Problem": _problem("What went wrong.")}
     return {key: found[key] for key in ("openapi", "info", "paths", "components")}
 
@@ -107,6 +114,7 @@ def _finish(operation: Json, handler: HTTPRouteHandler, *, write: bool) -> None:
     """What the framework does not know of an operation."""
     operation["deprecated"] = "deprecated" in handler.opt
     operation["tags"] = [_file(handler)]
+    operation["security"] = _security(handler)
     doors = [DOORS["write"] if write else "", *(DOORS[word] for word in DOORS if handler.opt.get(word))]
     operation["description"] = " ".join(filter(None, [operation.get("description", ""), *doors]))
     for parameter in operation.get("parameters", ()):
@@ -118,10 +126,19 @@ def _finish(operation: Json, handler: HTTPRouteHandler, *, write: bool) -> None:
     answers = operation["responses"]
     for status, answer in answers.items():
         _finish_answer(status, answer)
-    for code in _troubles(handler, write=write):
+    for code in _troubles(handler):
         status = errors.STATUS[code]
         answers[str(status)] = _problem(f"{HTTPStatus(status).phrase}: `{code}`.")
     answers["default"] = {"$ref": "#/components/responses/Problem"}
+
+
+def _security(handler: HTTPRouteHandler) -> list[Json]:
+    """Which credentials it takes; the kernel's word on the Unix socket needs none."""
+    opt = handler.opt
+    if opt.get("open") or opt.get("proven"):
+        return []
+    scopes = [scope] if (scope := opt.get("scope", ADMIN)) else []
+    return [{"key": scopes}, {"bearer": scopes}]
 
 
 def _finish_parameter(parameter: Json) -> None:
@@ -147,14 +164,14 @@ def _finish_answer(status: str, answer: Json) -> None:
         content[media_type] = {"schema": {"type": "string", "description": STREAMS[media_type]}}
 
 
-def _troubles(handler: HTTPRouteHandler, *, write: bool) -> Iterator[str]:
+def _troubles(handler: HTTPRouteHandler) -> Iterator[str]:
     """The codes that it refuses by, beside those that any request can meet."""
     yield "INVALID_REQUEST"
     if handler.opt.get("proven"):
         yield from ("UNAUTHORIZED", "PAYLOAD_TOO_LARGE")
         return
-    if write or handler.opt.get("private"):
-        yield "FORBIDDEN"
+    if not handler.opt.get("open"):
+        yield from ("UNAUTHORIZED", "FORBIDDEN")
     if "{" in next(iter(handler.paths)) or handler.opt.get("names"):
         yield "NOT_FOUND"
     if handler.opt.get("switches"):

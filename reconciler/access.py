@@ -1,4 +1,4 @@
-"""What somebody may do: scopes, the levels and roles that stand for several, and limits to some resources. Pure.
+"""What somebody may do: scopes, levels and roles that stand for several, limits to some resources. Pure.
 
 Rules: a scope is `what:how`; who may write a thing may read it; `admin` alone implies what names no other
 scope. A limited permission is worth nothing where no single resource is meant.
@@ -59,7 +59,9 @@ SCOPES: Final[Mapping[str, str]] = {
 """Every scope, and what it is about."""
 
 ROLES: Final[Mapping[str, str]] = {"viewer": READ, "operator": WRITE, "admin": ADMIN}
-_FOR_ADMINS: Final = frozenset({"config:write", "plugins:write"})  # with these one could give oneself the rest
+_FOR_ADMINS: Final = frozenset(
+    {"config:write", "plugins:write"}
+)  # with these one could give oneself the rest
 _ALL_OF: Final[Mapping[str, str]] = {
     "batch:admin": "batch:",
     "error-recovery:admin": "error-recovery:",

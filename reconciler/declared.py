@@ -1,4 +1,4 @@
-"""The kind of wish that is a fact by being accepted: nothing of it is outside, its readers use it as it stands.
+"""A kind of wish that is a fact by being accepted: nothing of it is outside, its readers use it as it is.
 
 Rules: what was accepted is its memory, so that `diff` shows what a new wish changes, and a second pass
 finds no change; the common fields of a wish are not part of it.
@@ -62,6 +62,4 @@ class Declared(Kind[S, Facts, Accept | Withdraw, Uses]):
 
 
 def _own(spec: Spec) -> Facts:
-    return spec.model_dump(
-        mode="json", by_alias=True, exclude_defaults=True, exclude=set(Spec.model_fields)
-    )
+    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(Spec.model_fields))

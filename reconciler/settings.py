@@ -31,8 +31,10 @@ class Api:
     """Serve the HTTP API; the Unix socket serves in any case."""
     listen: str = "127.0.0.1:8081"
     """Where the HTTP API listens."""
+    require_auth: bool = False
+    """Refuse whoever brings no API key over TCP; without it anybody on this machine may look."""
     writes: bool = False
-    """Take writes over TCP as well: who can reach the API may then change what the node does."""
+    """Let API keys change things over TCP; the Unix socket's owner always may."""
     max_body_bytes: int = 64 * 1024 * 1024
     """The largest body of `apply` and `diff`."""
     hook_secret_file: str = ""

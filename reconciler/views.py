@@ -164,6 +164,28 @@ class HookView(TypedDict):
     fetch: str  # now | soon: hooks that come within a second are answered by one fetch
 
 
+class ApiKeyView(TypedDict):
+    """An API key, without what it opens with."""
+
+    id: str  # for good, whatever it is called
+    name: str  # as who made it has called it
+    ref: str  # `apikey/name`, as commands take it
+    prefix: str  # how its secret begins
+    permissions: list[Any]  # levels, roles, scopes; limited ones as objects
+    enabled: bool  # false: it is refused
+    created_at: str | None  # null: nobody has noted it
+    expires_at: str | None  # it is refused from then on; null: never
+    rotated_at: str | None  # the secret before this one is refused from then on
+    last_used_at: str | None  # to the minute; null: not yet
+    rate_limit: dict[str, Any] | None  # its own; null: that of the node's settings
+
+
+class NewApiKeyView(ApiKeyView):
+    """The same with its secret, which nobody can show again."""
+
+    secret: str  # goes into `X-API-Key`, or after `Authorization: Bearer`
+
+
 class KindView(TypedDict):
     name: str  # of the kind
     api_version: str  # that its manifests name

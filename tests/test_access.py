@@ -26,7 +26,11 @@ def test_levels_stand_for_what_they_say() -> None:
 @pytest.mark.req("AUTH-23")
 @pytest.mark.parametrize(
     ("scope", "all_of"),
-    [("scheduling:admin", "scheduler:"), ("error-recovery:admin", "error-recovery:"), ("batch:admin", "batch:")],
+    [
+        ("scheduling:admin", "scheduler:"),
+        ("error-recovery:admin", "error-recovery:"),
+        ("batch:admin", "batch:"),
+    ],
 )
 def test_an_area_s_admin_may_all_of_it_and_nothing_else(scope: str, all_of: str) -> None:
     assert implied(scope) == {scope, *(one for one in SCOPES if one.startswith(all_of))}

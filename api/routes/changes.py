@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from api.bodies import BUNDLE, BundleBody, TheBundle, flag_of, object_of
 from api.errors import Fault, Wrong
-from api.identity import CONFLICTS, READS
+from api.identity import CONFLICTS, EACH, READS
 from api.routes import AnyRequest, By, TheDesk
 from api.shapes import takes
 from reconciler.model import Ref
@@ -37,7 +37,7 @@ class DeleteBody(TypedDict):
 @post(
     "/api/v1/apply",
     status_code=202,
-    opt=CONFLICTS | takes(BundleBody, yaml=True),
+    opt=EACH | CONFLICTS | takes(BundleBody, yaml=True),
     dependencies=BUNDLE,
     responses={
         202: ResponseSpec(OperationView, generate_examples=False, description="Asked for; the loop does it."),
@@ -58,7 +58,7 @@ async def apply(
 @post(
     "/api/v1/diff",
     status_code=200,
-    opt=READS | takes(BundleBody, yaml=True),
+    opt=EACH | READS | takes(BundleBody, yaml=True),
     dependencies=BUNDLE,
     summary="What applying the same would change",
 )
@@ -69,7 +69,7 @@ async def diff(desk: TheDesk, bundle: TheBundle) -> PreviewView:
 @post(
     "/api/v1/reconcile",
     status_code=202,
-    opt=takes(ReconcileBody),
+    opt=EACH | takes(ReconcileBody),
     summary="Look now, and begin the tries anew",
 )
 async def reconcile(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
@@ -82,7 +82,7 @@ async def reconcile(request: AnyRequest, desk: TheDesk, by: By) -> OperationView
 @post(
     "/api/v1/delete",
     status_code=202,
-    opt=CONFLICTS | takes(DeleteBody),
+    opt=EACH | CONFLICTS | takes(DeleteBody),
     summary="Take several things out of the inbox at once",
 )
 async def delete(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:

@@ -8,9 +8,12 @@ from typing import Any
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
+from api.identity import OPEN
+
 
 @get(
     "/api/v1/openapi.json",
+    opt=OPEN,
     responses={200: ResponseSpec(dict[str, Any], generate_examples=False, description="As it is.")},
     summary="This document: the API as OpenAPI 3.1",
 )

@@ -12,7 +12,7 @@ from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
 from api.following import HEARTBEAT, HEARTBEAT_S, begin, event_id, filter_of, place, told
-from api.identity import SWITCHES
+from api.identity import SWITCHES, needs
 from api.pages import Limit, Stretch
 from api.routes import AnyRequest, TheClosing, TheDesk
 from api.stream import EVENTS, Stream, frame
@@ -62,7 +62,12 @@ def _filter(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
 FILTER = {"only": Provide(_filter, sync_to_thread=False)}
 
 
-@get("/api/v1/events/history", dependencies=FILTER, summary="Events that are kept, the oldest first")
+@get(
+    "/api/v1/events/history",
+    opt=needs("events:read"),
+    dependencies=FILTER,
+    summary="Events that are kept, the oldest first",
+)
 async def history(
     desk: TheDesk, only: TheFilter, cursor: Cursor = "", limit: Limit = 20
 ) -> Stretch[EventView]:
@@ -74,6 +79,7 @@ async def history(
 
 @get(
     "/api/v1/events",
+    opt=needs("events:read"),
     dependencies=FILTER,
     media_type="text/event-stream",
     summary="Events as they happen (server-sent events)",
@@ -91,7 +97,7 @@ async def live(
     return Stream(EVENTS, frames(await begin(desk, start, only)), closing)
 
 
-@get("/api/v1/ws", opt=SWITCHES, summary="Events as they happen (WebSocket)")
+@get("/api/v1/ws", opt=needs("events:read") | SWITCHES, summary="Events as they happen (WebSocket)")
 async def talk(request: AnyRequest, desk: TheDesk, closing: TheClosing) -> Answer:
     """Messages both ways are JSON: `subscribe`, `unsubscribe` and `ping` from the client, frames to it."""
     return Answer(desk, closing, channel_of(request.scope))

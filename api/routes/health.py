@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
-from api.identity import EVERYWHERE
+from api.identity import EVERYWHERE, OPEN, needs
 from api.routes import TheDesk
 from reconciler.views import FullHealthView, HealthView
 
@@ -27,7 +27,7 @@ UNWELL = {503: ResponseSpec(HealthView, description="The engine does not work.",
 @get(
     "/health",
     sync_to_thread=False,
-    opt=EVERYWHERE,
+    opt=OPEN | EVERYWHERE,
     responses=UNWELL,
     summary="Liveness, with the age of the last pass",
 )
@@ -38,6 +38,7 @@ def health(desk: TheDesk) -> Response[HealthView]:
 @get(
     "/api/v1/daemon/health",
     sync_to_thread=False,
+    opt=OPEN,
     responses=UNWELL,
     summary="The same under the API's own path",
 )
@@ -45,7 +46,12 @@ def daemon_health(desk: TheDesk) -> Response[HealthView]:
     return _health(desk)
 
 
-@get("/health/full", opt=EVERYWHERE, responses=UNWELL, summary="Health, part by part")
+@get(
+    "/health/full",
+    opt=needs("reconcile:read") | EVERYWHERE,
+    responses=UNWELL,
+    summary="Health, part by part",
+)
 async def health_full(desk: TheDesk) -> Response[FullHealthView]:
     """Each part is asked anew, and none for longer than a few seconds."""
     return await full(desk)

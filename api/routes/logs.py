@@ -12,7 +12,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
-from api.identity import PRIVATE
+from api.identity import EACH, PRIVATE
 from api.routes import AnyRequest, TheClosing, TheDesk, TheRef
 from api.stream import LINES, SSE, Stream
 from reconciler.views import LogLineView
@@ -42,7 +42,7 @@ def _asked(*, tail: Tail = None, follow: Follow = False, since: Since = None) ->
 
 @get(
     "/api/v1/resources/{kind:str}/{namespace:str}/{name:str}/logs",
-    opt=PRIVATE,
+    opt=EACH | PRIVATE,
     dependencies={"asked": Provide(_asked, sync_to_thread=False)},
     media_type="application/x-ndjson",
     summary="What a service prints",

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from api.errors import Fault, Wrong
+from api.identity import EACH
 from api.pages import Cursor, Much, Stretch, stretch_of
 from api.routes import Namespace, TheDesk
 from api.routes.resources import Names, Where
@@ -42,7 +43,7 @@ def _span(since: Since = None, until: Until = None, cursor: Cursor = None) -> Sp
     return Span(_zoned(since or now - timedelta(hours=1)), _zoned(until or now), cursor)
 
 
-@get("/api/v1/metrics/services", summary="What services use just now")
+@get("/api/v1/metrics/services", opt=EACH, summary="What services use just now")
 async def services(
     desk: TheDesk, namespace: Where = "", name: Names = None, cursor: Cursor = None, limit: Much = 1000
 ) -> Stretch[ServiceUsageView]:
@@ -53,6 +54,7 @@ async def services(
 
 @get(
     "/api/v1/services/{name:str}/metrics",
+    opt=EACH,
     dependencies={"span": Provide(_span, sync_to_thread=False)},
     summary="What a service used over time, the oldest first",
 )

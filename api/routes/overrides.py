@@ -9,6 +9,7 @@ from litestar import delete, get, post
 
 from api.bodies import object_of, text_of
 from api.errors import Fault, Wrong
+from api.identity import EACH
 from api.pages import Page, page_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from api.shapes import takes
@@ -16,7 +17,12 @@ from reconciler.quantities import parse_duration
 from reconciler.views import OverrideView
 
 
-@get("/api/v1/overrides", sync_to_thread=False, summary="What is overridden, by whom, until when")
+@get(
+    "/api/v1/overrides",
+    sync_to_thread=False,
+    opt=EACH,
+    summary="What is overridden, by whom, until when",
+)
 def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[OverrideView]:
     return page_of(desk.overrides(), lambda view: view, request.url, paging)
 
@@ -32,7 +38,12 @@ OverrideBody = TypedDict(  # `for` is a word of Python's own
 )
 
 
-@post("/api/v1/overrides", status_code=201, opt=takes(OverrideBody), summary="Patch a wish for a while")
+@post(
+    "/api/v1/overrides",
+    status_code=201,
+    opt=EACH | takes(OverrideBody),
+    summary="Patch a wish for a while",
+)
 async def add(request: AnyRequest, desk: TheDesk, by: By) -> OverrideView:
     """It takes the place of what was said about the same resource before."""
     given = await object_of(request, OverrideBody)
@@ -45,7 +56,7 @@ async def add(request: AnyRequest, desk: TheDesk, by: By) -> OverrideView:
     return await desk.override(ref, patch, by, text_of(given, "reason"), _last(text_of(given, "for")))
 
 
-@delete("/api/v1/overrides/{kind:str}/{namespace:str}/{name:str}", summary="Take it back")
+@delete("/api/v1/overrides/{kind:str}/{namespace:str}/{name:str}", opt=EACH, summary="Take it back")
 async def end(desk: TheDesk, by: By, ref: TheRef) -> None:
     await desk.end_override(ref, by)
 

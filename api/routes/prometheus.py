@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import MediaType, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
-from api.identity import EVERYWHERE
+from api.identity import EVERYWHERE, needs
 from api.routes import TheDesk
 from reconciler.figures import CONTENT_TYPE
 
@@ -15,7 +15,7 @@ TEXT = {200: ResponseSpec(str, description="As it is.", media_type="text/plain",
 @get(
     "/metrics",
     media_type=MediaType.TEXT,
-    opt=EVERYWHERE,
+    opt=needs("reconcile:read") | EVERYWHERE,
     responses=TEXT,
     summary="All figures, in Prometheus' text format",
 )

@@ -12,7 +12,7 @@ from litestar.params import QueryParameter, SkipValidation
 from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong
-from api.identity import CONFLICTS
+from api.identity import CONFLICTS, EACH
 from api.pages import Cursor, Limit, Much, Page, Stretch, page_of, stretch_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from reconciler.runtime.window import Selection
@@ -35,12 +35,24 @@ def _chosen(kind: Kind = "", namespace: Where = "", name: Names = None, labels: 
 CHOSEN = {"chosen": Provide(_chosen, sync_to_thread=False)}
 
 
-@get("/api/v1/resources", sync_to_thread=False, dependencies=CHOSEN, summary="Resources, page by page")
+@get(
+    "/api/v1/resources",
+    sync_to_thread=False,
+    opt=EACH,
+    dependencies=CHOSEN,
+    summary="Resources, page by page",
+)
 def pages(request: AnyRequest, desk: TheDesk, chosen: Chosen, paging: ThePaging) -> Page[ResourceView]:
     return page_of(desk.refs(chosen), desk.resource, request.url, paging)
 
 
-@get("/api/v1/resources/all", sync_to_thread=False, dependencies=CHOSEN, summary="Resources behind a cursor")
+@get(
+    "/api/v1/resources/all",
+    sync_to_thread=False,
+    opt=EACH,
+    dependencies=CHOSEN,
+    summary="Resources behind a cursor",
+)
 def stretch(
     desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000
 ) -> Stretch[ResourceView]:
@@ -48,7 +60,13 @@ def stretch(
     return stretch_of(desk.refs(chosen), desk.resource, cursor, limit)
 
 
-@get("/api/v1/status/all", sync_to_thread=False, dependencies=CHOSEN, summary="Statuses behind a cursor")
+@get(
+    "/api/v1/status/all",
+    sync_to_thread=False,
+    opt=EACH,
+    dependencies=CHOSEN,
+    summary="Statuses behind a cursor",
+)
 def statuses(desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000) -> Stretch[StatusView]:
     """For who follows many resources, and wants to know of each only how it stands."""
     return stretch_of(desk.refs(chosen), desk.status, cursor, limit)
@@ -57,6 +75,7 @@ def statuses(desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much =
 @get(
     ONE,
     sync_to_thread=False,
+    opt=EACH,
     responses={
         200: ResponseSpec(ResourceView, generate_examples=False, description="As it is."),
         304: ResponseSpec(
@@ -73,18 +92,18 @@ def one(request: AnyRequest, desk: TheDesk, ref: TheRef) -> Response[ResourceVie
     return Response(view, headers={"etag": tag})
 
 
-@get(f"{ONE}/plans", summary="What was planned and done, the newest first")
+@get(f"{ONE}/plans", opt=EACH, summary="What was planned and done, the newest first")
 async def plans(desk: TheDesk, ref: TheRef, limit: Limit = 20) -> list[PlannedView]:
     desk.status(ref)
     return await desk.plans(ref, limit)
 
 
-@get(f"{ONE}/causes", sync_to_thread=False, summary="Why it is not ready, down to the root")
+@get(f"{ONE}/causes", sync_to_thread=False, opt=EACH, summary="Why it is not ready, down to the root")
 def causes(desk: TheDesk, ref: TheRef) -> list[CauseView]:
     return desk.why(ref)
 
 
-@delete(ONE, status_code=202, opt=CONFLICTS, summary="Take out of the inbox what was applied")
+@delete(ONE, status_code=202, opt=EACH | CONFLICTS, summary="Take out of the inbox what was applied")
 async def remove(desk: TheDesk, by: By, ref: TheRef, *, allow_prune: AllowPrune = False) -> OperationView:
     return await desk.delete([ref], by, allow_prune=allow_prune)
 

@@ -8,29 +8,35 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from api.bodies import object_of, text_of
+from api.identity import EACH
 from api.pages import Limit, Page, page_of
 from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
 from api.shapes import takes
 from reconciler.views import OperationView, OverrideView, RevisionView, SourceView
 
 
-@get("/api/v1/sources", sync_to_thread=False, summary="All sources")
+@get("/api/v1/sources", sync_to_thread=False, opt=EACH, summary="All sources")
 def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[SourceView]:
     return page_of(desk.sources(), lambda view: view, request.url, paging)
 
 
-@get("/api/v1/sources/git", sync_to_thread=False, summary="The sources that are git repositories")
+@get("/api/v1/sources/git", sync_to_thread=False, opt=EACH, summary="The sources that are git repositories")
 def git(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[SourceView]:
     found = [source for source in desk.sources() if source["type"] == "git"]
     return page_of(found, lambda view: view, request.url, paging)
 
 
-@get("/api/v1/sources/{name:str}", sync_to_thread=False, summary="One source, and how far it has come")
+@get(
+    "/api/v1/sources/{name:str}",
+    sync_to_thread=False,
+    opt=EACH,
+    summary="One source, and how far it has come",
+)
 def one(desk: TheDesk, name: FromPath[str], namespace: Namespace = "default") -> SourceView:
     return desk.source(_named(name, namespace))
 
 
-@get("/api/v1/sources/{name:str}/revisions", summary="What it declared, the newest first")
+@get("/api/v1/sources/{name:str}/revisions", opt=EACH, summary="What it declared, the newest first")
 async def revisions(
     desk: TheDesk, name: FromPath[str], namespace: Namespace = "default", limit: Limit = 20
 ) -> list[RevisionView]:
@@ -38,7 +44,12 @@ async def revisions(
     return await desk.revisions(source["name"], limit)
 
 
-@post("/api/v1/sources/{name:str}/push", status_code=202, summary="Fetch at once: something was pushed")
+@post(
+    "/api/v1/sources/{name:str}/push",
+    status_code=202,
+    opt=EACH,
+    summary="Fetch at once: something was pushed",
+)
 async def push(desk: TheDesk, by: By, name: FromPath[str], namespace: Namespace = "default") -> OperationView:
     source = desk.source(_named(name, namespace))
     return await desk.push(source["name"], by)
@@ -54,7 +65,7 @@ class RollbackBody(TypedDict):
 @post(
     "/api/v1/sources/{name:str}/rollback",
     status_code=202,
-    opt=takes(RollbackBody),
+    opt=EACH | takes(RollbackBody),
     summary="Go back to a revision and stay there",
 )
 async def rollback(

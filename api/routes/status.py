@@ -5,17 +5,23 @@ from __future__ import annotations
 from litestar import get
 from litestar.params import FromPath
 
+from api.identity import EACH, needs
 from api.routes import Namespace, TheDesk
 from reconciler.views import NodeView, StatusView
 
 
-@get("/api/v1/status", sync_to_thread=False, summary="The whole node at a glance")
+@get(
+    "/api/v1/status", sync_to_thread=False, opt=needs("reconcile:read"), summary="The whole node at a glance"
+)
 def node(desk: TheDesk) -> NodeView:
     return desk.node()
 
 
 @get(
-    "/api/v1/status/{kind:str}/{name:str}", sync_to_thread=False, summary="One status, and what it waits for"
+    "/api/v1/status/{kind:str}/{name:str}",
+    sync_to_thread=False,
+    opt=EACH,
+    summary="One status, and what it waits for",
 )
 def one(
     desk: TheDesk, kind: FromPath[str], name: FromPath[str], namespace: Namespace = "default"

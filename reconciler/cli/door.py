@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.views import (
         CauseView,
         EventView,
+        NewApiKeyView,
         NodeView,
         OperationView,
         OverrideView,
@@ -68,6 +69,9 @@ class Door(Protocol):
     def end_override(self, ref: str) -> None: ...
     def reconcile(self, refs: Sequence[str], *, allow_prune: bool) -> OperationView: ...
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView: ...
+    def create_key(
+        self, name: str, permissions: Sequence[str], expires_at: str | None, namespace: str
+    ) -> NewApiKeyView: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.views import (
         CauseView,
         EventView,
+        NewApiKeyView,
         NodeView,
         OperationView,
         OverrideView,
@@ -160,6 +161,13 @@ class LocalDoor:
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         return self._wait(self._whole.rollback(source, revision, self._by, reason))
 
+    def create_key(
+        self, name: str, permissions: Sequence[str], expires_at: str | None, namespace: str
+    ) -> NewApiKeyView:
+        fields = {"permissions": list(permissions), "expiresAt": expires_at}
+        made = self._whole.api_keys.create(name, fields, self._by, namespace=namespace)
+        return self._wait(self._brought_about(made))
+
     @property
     def something_runs(self) -> bool:
         """Of what a node has left running at its end."""
@@ -187,7 +195,7 @@ class LocalDoor:
         self._runner.run(answered())  # which makes a text of what a task returns, however large it is
         return answers[0]
 
-    async def _brought_about(self, asked: Coroutine[Any, Any, OperationView]) -> OperationView:
+    async def _brought_about(self, asked: Coroutine[Any, Any, R]) -> R:
         """Do it, and let the engine work until nothing is left that it can do now."""
         done = await asked
         await self._node.engine.bring_about()

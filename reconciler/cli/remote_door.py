@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reconciler.views import (
         CauseView,
         EventView,
+        NewApiKeyView,
         NodeView,
         OperationView,
         OverrideView,
@@ -137,6 +138,15 @@ class RemoteDoor:
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         body = {"revision": revision, "reason": reason}
         return self._post(f"/sources/{located(source)}/rollback", body)  # type: ignore[no-any-return]
+
+    def create_key(
+        self, name: str, permissions: Sequence[str], expires_at: str | None, namespace: str
+    ) -> NewApiKeyView:
+        path = f"/auth/keys?namespace={located(namespace)}"
+        body = {"name": name, "permissions": list(permissions)}
+        if expires_at is not None:
+            body["expires_at"] = expires_at
+        return self._post(path, body)  # type: ignore[no-any-return]
 
     def _path(self, ref: str) -> str:
         return f"/resources/{located(*parted(ref))}"

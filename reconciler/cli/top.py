@@ -45,6 +45,7 @@ VERBS = {
     "reconcile": "Look now.",
     "rollback": "Take a source back to an earlier revision, and hold it there.",
     "graph": "Who needs whom.",
+    "api-key": "API keys: who may ask the node over HTTP, and for what.",
     "key": "Keys: the pairs that the node holds, and those that it trusts.",
     "secret": "Encrypt values for a Secret.",
     "source": "Sources: where wishes come from.",
@@ -73,8 +74,8 @@ class Lazy(Verbs):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        module = importlib.import_module(f"reconciler.cli.{name}")
-        command = getattr(module, name)
+        place = name.replace("-", "_")
+        command = getattr(importlib.import_module(f"reconciler.cli.{place}"), place)
         assert isinstance(command, click.Command)  # noqa: S101 - each verb's file is ours
         return command
 

@@ -26,11 +26,13 @@ from reconciler.model import (
 from reconciler.ports.store import Operation
 from reconciler.records import dataclass
 from reconciler.runtime import present
+from reconciler.runtime.api_keys import ApiKeys
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
 from reconciler.runtime.claims import Claims, claims
 from reconciler.runtime.hooks import Hooks
 from reconciler.runtime.inbox_reader import InboxReader
+from reconciler.runtime.keyring import Holder, Refusal
 from reconciler.runtime.parts import Parts
 from reconciler.runtime.window import Window
 from reconciler.sources.history import IN_FORCE
@@ -74,6 +76,15 @@ class Desk(Window):
         super().__init__(node)
         self.inbox_reader = InboxReader(node)
         self.hooks = Hooks(node, self.daemon, self.push)
+        self.api_keys = ApiKeys(node, self.apply, self.delete)
+
+    def holder(self, secret: str) -> Holder | Refusal:
+        """Who has this secret, of a key that counts."""
+        now = self._node.clock.now()
+        found = self._node.keyring.find(secret, now)
+        if isinstance(found, Holder):
+            self._node.keyring.use(found, now)
+        return found
 
     async def look(self, bundle: Bundle) -> Looked:
         """What the same would change, were it applied or written where it is declared. Writes nothing."""

@@ -7,18 +7,20 @@ the log and never to the caller; nothing here ever holds a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final
 
 from reconciler.access import Permission, Permissions
 from reconciler.engine.loop import Engine
 from reconciler.engine.wishes import Wishes
-from reconciler.kinds.apikey.spec import ApiKeySpec, Limited
 from reconciler.model import EMPTY, Ref
 from reconciler.records import dataclass
+
+if TYPE_CHECKING:
+    from reconciler.kinds.apikey.spec import ApiKeySpec, Limited
 
 KIND: Final = "ApiKey"
 SHAPE: Final = re.compile(r"sk-[A-Za-z0-9_-]{43}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -40,6 +42,7 @@ class Holder:
     """Whoever has the secret of a key that counts."""
 
     key: Ref
+    hash: str  # of the secret that was presented
     permissions: Permissions
 
     @property
@@ -53,6 +56,7 @@ class _Known:
     ref: Ref
     spec: ApiKeySpec
     newest: bool  # of its hashes
+    permissions: Permissions
 
 
 class Keyring:
@@ -60,11 +64,27 @@ class Keyring:
         self._engine = engine
         self._read: Wishes | None = None
         self._by_hash: Mapping[str, _Known] = EMPTY
+        self._used: dict[Ref, datetime] = {}
 
     def find(self, secret: str, now: datetime) -> Holder | Refusal:
         if not SHAPE.fullmatch(secret):
             return Refusal.MALFORMED
-        known = self._known.get(hash_of(secret))
+        return self._found(hash_of(secret), now)
+
+    def use(self, holder: Holder, now: datetime) -> None:
+        self._used[holder.key] = now
+
+    def used(self, ref: Ref) -> datetime | None:
+        """When somebody came with it last."""
+        return self._used.get(ref)
+
+    def counts(self, holder: Holder, now: datetime) -> bool:
+        """Does whoever was let in by this key still belong in here?"""
+        found = self._found(holder.hash, now)
+        return isinstance(found, Holder) and found.permissions == holder.permissions
+
+    def _found(self, text: str, now: datetime) -> Holder | Refusal:
+        known = self._known.get(text)
         if known is None:
             return Refusal.UNKNOWN
         spec = known.spec
@@ -74,15 +94,7 @@ class Keyring:
             return Refusal.EXPIRED
         if not known.newest and spec.rotated_at is not None and spec.rotated_at <= now:
             return Refusal.ROTATED
-        return Holder(known.ref, permissions(spec))
-
-    def counts(self, holder: Holder, now: datetime) -> bool:
-        """Does whoever was let in by this key still belong in here?"""
-        want = self._engine.wishes.wants.get(holder.key)
-        if want is None:
-            return False
-        spec = cast(ApiKeySpec, want.wish)
-        return spec.enabled and (spec.expires_at is None or spec.expires_at > now)
+        return Holder(known.ref, text, known.permissions)
 
     @property
     def _known(self) -> Mapping[str, _Known]:
@@ -91,12 +103,23 @@ class Keyring:
         if wishes is not self._read:
             self._read = wishes
             self._by_hash = {
-                text: _Known(ref, want.wish, newest=number == 0)
-                for ref, want in wishes.wants.items()
-                if ref.kind == KIND
-                for number, text in enumerate(want.wish.hashes)
+                text: _Known(ref, spec, number == 0, permissions(spec))
+                for ref, spec in self.declared()
+                for number, text in enumerate(spec.hashes)
             }
         return self._by_hash
+
+    def declared(self) -> Iterator[tuple[Ref, ApiKeySpec]]:
+        """Every key that is wanted, or was taken from a source that this process has not read yet."""
+        engine = self._engine
+        for entry in engine.book:
+            if entry.ref.kind != KIND:
+                continue
+            want = engine.wishes.wants.get(entry.ref)
+            if want is None and engine.snapshot(engine.book.source(entry.ref)) is None:
+                want = engine.book.standing(entry.ref)
+            if want is not None:
+                yield entry.ref, want.wish
 
 
 def hash_of(secret: str) -> str:

@@ -17,6 +17,7 @@ from reconciler.figures import Instrument
 from reconciler.model import JsonValue
 from reconciler.ports.clock import Clock
 from reconciler.runtime.drivers import Drivers
+from reconciler.runtime.keyring import Keyring
 from reconciler.runtime.plugins import find_kinds
 from reconciler.settings import Settings
 from reconciler.sources.homes import exports
@@ -51,6 +52,7 @@ class Parts:
         pace = Pace(settings.reconcile.workers, settings.reconcile.interval_s)
         world = World(self.kinds, self.uses, store, clock, Random())  # noqa: S311 - only spreads the load
         self.engine = Engine(world, pace, living=living)
+        self.keyring = Keyring(self.engine)
 
     @property
     def sources(self) -> Supervisor:

@@ -23,6 +23,7 @@ from api.wire import config_of
 from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.clock import Clock
 from reconciler.runtime.desk import Desk
+from reconciler.runtime.keyring import hash_of
 from reconciler.runtime.node import CLOCK, Node, open_node
 from reconciler.settings import Settings, load
 
@@ -32,12 +33,27 @@ kind: Key
 metadata: {{name: {name}, labels: {{app: shop, tier: {tier}}}}}
 spec: {{role: creator, generate: true}}
 """
+API_KEY = """\
+apiVersion: holdfast.dev/v1
+kind: ApiKey
+metadata: {{name: {name}}}
+spec: {{permissions: [{permissions}], hashes: ["{hash}"]}}
+"""
 PATIENCE_S = 60.0
 LIMITS = Limits()
 
 
 def key(name: str, tier: str = "web") -> str:
     return KEYS.format(name=name, tier=tier)
+
+
+def secret(letter: str) -> str:
+    """An API key's, as long as they are."""
+    return f"sk-{letter * 43}"
+
+
+def api_key(name: str, secret: str, permissions: str) -> str:
+    return API_KEY.format(name=name, permissions=permissions, hash=hash_of(secret))
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.api.nodes import Running, key, running
+from tests.api.nodes import Running, api_key, key, running, secret
 from tests.api.test_errors import is_problem
 
 pytestmark = pytest.mark.req("AUTH-31")
@@ -25,8 +25,8 @@ FOREIGN = (
 @pytest.fixture
 async def open_api() -> AsyncIterator[Running]:
     """A node that takes writes over TCP."""
-    async with running(api__writes=True) as found:
-        await found.ready("key/release")
+    async with running(api_key("admin", secret("a"), "admin"), api__writes=True) as found:
+        await found.ready("apikey/admin")
         yield found
 
 
@@ -41,7 +41,7 @@ async def test_a_page_of_an_allowed_origin_may_read_and_write(open_api: Running)
     assert (before.status_code, shown_to(before)) == (204, ALLOWED)
     assert "PATCH" in before.headers["access-control-allow-methods"].split(", ")
     assert "X-API-Key" in before.headers["access-control-allow-headers"].split(", ")
-    headers = {"Origin": ALLOWED, "Content-Type": "application/yaml"}
+    headers = {"Origin": ALLOWED, "Content-Type": "application/yaml", "X-API-Key": secret("a")}
     written = await open_api.public.post("/api/v1/apply", content=key("carol"), headers=headers)
     assert (written.status_code, shown_to(written)) == (202, ALLOWED)
     assert "Origin" in written.headers["vary"]
@@ -66,7 +66,8 @@ async def test_a_page_from_elsewhere_is_shown_nothing_and_writes_nothing(
 
 async def test_a_page_of_the_node_itself_may_ask(open_api: Running) -> None:
     own = str(open_api.public.base_url).rstrip("/")
-    assert (await open_api.public.post("/api/v1/reconcile", headers={"Origin": own})).status_code == 202
+    headers = {"Origin": own, "X-API-Key": secret("a")}
+    assert (await open_api.public.post("/api/v1/reconcile", headers=headers)).status_code == 202
 
 
 async def test_what_the_settings_say_of_origins_and_methods() -> None:

@@ -19,7 +19,7 @@ from api.app import build
 from api.openapi import document
 from api.stream import Closing
 from reconciler.settings import Api
-from tests.api.nodes import Running, key, running
+from tests.api.nodes import Running, api_key, key, running, secret
 
 DOCUMENT: dict[str, Any] = document()
 OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -33,6 +33,8 @@ kind: Service
 metadata: {name: web}
 spec: {command: [sh, -c, "echo hello; exec sleep 1000"]}
 """
+NARROW = secret("n")
+CI = {"name": "ci"}
 WEB = {"kind": "service", "namespace": "default", "name": "web"}
 CAROL = {"kind": "key", "namespace": "default", "name": "carol"}
 BOB = {"kind": "key", "namespace": "default", "name": "bob"}
@@ -47,6 +49,16 @@ NO_ANSWER_HERE = {
 }  # a node that does not work, a WebSocket: see test_health.py, test_websocket.py
 
 CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
+    ("auth_create", {}, {"json": {"name": "ci", "permissions": ["read"]}}),
+    ("auth_create", {}, {"json": {"name": "ci", "permissions": ["read"]}}),
+    ("auth_every", {}, {}),
+    ("auth_one", CI, {}),
+    ("auth_change", CI, {"json": {"permissions": ["read", "services:write"]}}),
+    ("auth_change", {"name": "narrow"}, {"json": {"enabled": False}}),
+    ("auth_rotate", CI, {"json": {"grace_seconds": 60}}),
+    ("auth_rotate", {"name": "narrow"}, {}),
+    ("auth_revoke", {"name": "narrow"}, {}),
+    ("auth_revoke", CI, {}),
     ("changes_diff", {}, {"json": APPLIED}),
     ("changes_apply", {}, {"json": APPLIED, "params": {"dryRun": "true"}}),
     ("changes_apply", {}, {"json": APPLIED}),
@@ -145,7 +157,7 @@ def target(path: str, values: dict[str, str]) -> str:
 
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Running]:
-    manifests = "---\n".join((key("release"), key("bob"), SERVICE))
+    manifests = "---\n".join((key("release"), key("bob"), SERVICE, api_key("narrow", NARROW, "dht:read")))
     secret = tmp_path / "secret"
     secret.write_text("hook")
     async with running(manifests, api__max_body_bytes=1_000_000, api__hook_secret_file=str(secret)) as found:
@@ -192,8 +204,8 @@ def test_its_examples_are_what_they_are_examples_of() -> None:
 
 REFUSALS: dict[str, dict[str, Any]] = {
     "400": {"params": {"nonsense": "1"}},
-    "401": {},
-    "403": {},
+    "401": {"headers": {"X-API-Key": "sk-wrong"}},
+    "403": {"headers": {"X-API-Key": NARROW}},
     "404": {},
     "413": {"content": b"x" * (26 << 20), "headers": {"Content-Type": "application/json"}},
     "415": {"content": b"x", "headers": {"Content-Type": "text/plain"}},
@@ -218,8 +230,8 @@ NOBODY: dict[str, Any] = {
 async def refused(node: Running, name: str, status: str) -> httpx.Response:
     """Ask in the way that gets this refusal, whatever the operation is."""
     method, path, _ = OPERATIONS[name]
-    over_tcp = node.internal if path == "/shutdown" else node.public
-    client = over_tcp if status == "403" else node.socket
+    over_tcp = node.public if path.startswith("/api/") else node.internal
+    client = over_tcp if status in {"401", "403"} else node.socket
     asked = {"json": NOBODY[name]} if status == "404" and name in NOBODY else REFUSALS[status]
     if status == "403" and name in FOREIGN:
         asked = {"headers": FOREIGN[name]}
@@ -239,7 +251,9 @@ async def test_every_answer_is_what_the_document_promises(node: Running) -> None
     async with node.socket.stream("GET", "/api/v1/events") as live:
         seen["events_live"].add("200")
         assert live.headers["content-type"].partition(";")[0] == "text/event-stream"
-    Path(node.source, "all.yaml").write_text("---\n".join((key("release"), key("bob"), SERVICE, key("eve"))))
+    Path(node.source, "all.yaml").write_text(
+        "---\n".join((key("release"), key("bob"), SERVICE, api_key("narrow", NARROW, "dht:read"), key("eve")))
+    )
     await node.ready("key/eve")
     for name, values, asked in CALLS:
         method, path, _ = OPERATIONS[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.nodes import Running, key, running
+from tests.api.nodes import Running, api_key, key, running, secret
 from tests.api.test_errors import is_problem
 
 YAML = {"Content-Type": "application/yaml"}
@@ -22,9 +22,12 @@ async def test_a_write_is_told_where_the_desired_state_is_declared(api: Running)
 
 @pytest.mark.req("CORE-01")
 async def test_where_the_setting_says_so_writes_land_in_the_inbox() -> None:
-    async with running(api__writes=True) as api:
-        await api.ready("key/release")
-        answer = await api.public.post("/api/v1/apply", content=key("carol"), headers=YAML)
+    async with running(api_key("admin", secret("a"), "admin"), api__writes=True) as api:
+        await api.ready("apikey/admin")
+        told = is_problem(await api.public.post("/api/v1/apply", content=key("carol"), headers=YAML))
+        assert told["code"] == "UNAUTHORIZED"
+        headers = YAML | {"X-API-Key": secret("a")}
+        answer = await api.public.post("/api/v1/apply", content=key("carol"), headers=headers)
         assert answer.status_code == 202
         await api.ready("key/carol")
         stands = (await api.public.get("/api/v1/resources/key/default/carol")).json()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Self
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
@@ -62,12 +63,18 @@ class Rate(Part):
 
 
 class ApiKeySpec(Spec):
-    """A key to the API. `holdfast api-key create` makes the secret and shows it once; here stands its hash."""
+    """A key to the API. `holdfast api-key create` makes the secret and shows it once; its hash is here."""
 
     hashes: tuple[Annotated[str, Field(pattern=HASH)], ...] = Field(min_length=1, max_length=MOST_HASHES)
     """SHA-256 of each secret that counts: one, or during a rotation the new one and the old one."""
     permissions: tuple[Scope | Limited, ...] = Field(min_length=1)
-    """`read`, `write` or `admin`, a scope such as `services:write`, or one of them for some resources only."""
+    """`read`, `write`, `admin`, a scope such as `services:write`, or one of them for some resources only."""
+    id: UUID | None = None
+    """By which programs know it, whatever its name; it is known by its name as well."""
+    title: str = Field(default="", max_length=200)
+    """Its name in the words of who made it, such as `CI Pipeline`."""
+    created_at: AwareDatetime | None = None
+    """When it was made."""
     enabled: bool = True
     """False: the key is refused until it is true again."""
     expires_at: AwareDatetime | None = None

@@ -1,0 +1,134 @@
+"""Who is let in, and with which rights: the guard of every route.
+
+Rules: on the socket the kernel says who asks, over TCP a key does; one that does not count is never taken
+for none. Without a key one may look, at what is meant to be looked at by anybody on this machine, unless the
+settings ask everybody for one. What is refused is told to the log, the credential to nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers
+from litestar.exceptions import NotFoundException
+from litestar.handlers.base import BaseRouteHandler
+
+from api.errors import ReadOnly
+from api.identity import SAFE, Door, Peer
+from reconciler.access import ADMIN, EVERYTHING, NOTHING, READ, Permission, Permissions
+from reconciler.errors import Invalid, Refused, Unauthorized
+from reconciler.records import dataclass
+from reconciler.runtime.desk import Desk
+from reconciler.runtime.keyring import Holder
+from reconciler.settings import Api
+
+LOOKING = Permissions((Permission(READ),))
+"""What anybody on this machine may."""
+BEARER = "bearer "
+MAKE_ONE = "`holdfast api-key create` makes one; send it as `X-API-Key`"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what they may."""
+
+    actor: str  # as operations and events name it
+    permissions: Permissions
+    holder: Holder | None = None  # of the key that they came with
+
+
+class Admission:
+    def __init__(self, desk: Desk | None, settings: Api) -> None:
+        self._desk = desk
+        self._settings = settings
+
+    def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        """The framework's guard of every route."""
+        state, opt = connection.scope["state"], handler.opt
+        door = Door(state["door"])
+        if not _has(door, opt):
+            raise NotFoundException(detail="the path is not served by this listener")
+        if connection.scope.get("method") == "OPTIONS":  # says which methods there are, and asks nothing
+            return
+        caller = self._caller(connection, door, opt)
+        state["caller"] = caller
+        if opt.get("open") or opt.get("proven"):
+            return
+        if door is not Door.SOCKET:
+            self._over_tcp(connection, caller, opt)
+        scope = opt.get("scope", ADMIN)
+        if not scope:  # of the resources that it is about, whatever they are
+            scope = ADMIN if _writes(connection, opt) else "reconcile:read"
+        if not caller.permissions.allow(scope):
+            raise Refused(f"{caller.actor} has no permission `{scope}`", remedy="ask with a key that has it")
+
+    def _caller(
+        self, connection: ASGIConnection[Any, Any, Any, Any], door: Door, opt: dict[str, Any]
+    ) -> Caller:
+        if door is Door.SOCKET:
+            peer: Peer | None = connection.scope["state"].get("peer")
+            if peer is None or not peer.may_all:
+                raise Refused(
+                    "this socket answers only the owner of the node and root",
+                    remedy="ask as that user, or over HTTP",
+                )
+            return Caller(peer.actor, EVERYTHING)
+        secret = "" if opt.get("proven") else presented(connection.headers)
+        if secret:
+            return self._holder(connection, secret)
+        if self._settings.require_auth:
+            if opt.get("open") or opt.get("proven"):
+                return Caller("anonymous", NOTHING)
+            raise Unauthorized("nobody has said who is asking", remedy=MAKE_ONE)
+        return Caller("anonymous", LOOKING)
+
+    def _holder(self, connection: ASGIConnection[Any, Any, Any, Any], secret: str) -> Caller:
+        assert self._desk is not None  # noqa: S101 - without one nothing is served
+        found = self._desk.holder(secret)
+        if isinstance(found, Holder):
+            return Caller(found.actor, found.permissions, found)
+        address = connection.client.host if connection.client is not None else ""
+        log.warning("%s %s: an API key is %s", address, connection.scope["path"], found)
+        raise Unauthorized("this API key does not count (any more)", remedy=MAKE_ONE)
+
+    def _over_tcp(
+        self, connection: ASGIConnection[Any, Any, Any, Any], caller: Caller, opt: dict[str, Any]
+    ) -> None:
+        if _writes(connection, opt):
+            if not self._settings.writes or Door(connection.scope["state"]["door"]) is Door.INTERNAL:
+                raise ReadOnly(self._desk.sources() if self._desk is not None else ())
+            if caller.holder is None:
+                raise Unauthorized("nobody has said who is asking for this change", remedy=MAKE_ONE)
+        if opt.get("private") and caller.holder is None:
+            raise Refused(
+                "this is told only to the owner of the node",
+                remedy="ask through the node's Unix socket, or with an API key",
+            )
+
+
+def _has(door: Door, opt: dict[str, Any]) -> bool:
+    """The route is one of this door's."""
+    everywhere = door is Door.SOCKET or bool(opt.get("everywhere"))
+    return everywhere or bool(opt.get("internal")) == (door is Door.INTERNAL)
+
+
+def _writes(connection: ASGIConnection[Any, Any, Any, Any], opt: dict[str, Any]) -> bool:
+    return connection.scope.get("method", "") not in SAFE and not opt.get("reads")
+
+
+def presented(headers: Headers) -> str:
+    """The key that a request brings; empty: none."""
+    key = headers.get("x-api-key", "")
+    bearer = headers.get("authorization", "")
+    if not bearer:
+        return key.strip()
+    if not bearer.lower().startswith(BEARER):
+        raise Unauthorized("the API takes no other authorization than a bearer", remedy=MAKE_ONE)
+    token = bearer[len(BEARER) :].strip()
+    if key and key.strip() != token:
+        raise Invalid("two credentials, which are not the same", remedy="send one")
+    return token

@@ -1,0 +1,168 @@
+"""API keys: made, looked at, changed, rotated and revoked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NotRequired, TypedDict
+
+from litestar import delete, get, post, put
+from litestar.params import FromPath
+
+from api.bodies import flag_of, object_of, text_of
+from api.errors import Fault, Wrong
+from api.identity import CONFLICTS, needs
+from api.pages import Page, page_of
+from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
+from api.shapes import takes
+from reconciler.access import check
+from reconciler.errors import Invalid
+from reconciler.runtime.present import stamp
+from reconciler.views import ApiKeyView, NewApiKeyView
+
+ADMINS = needs("admin")
+RATE = {"per_minute": "perMinute", "burst": "burst", "weight": "weight"}
+LIMITS = {"names": list, "namespaces": list, "labels": dict}
+
+
+class ApiKeyBody(TypedDict):
+    """A key that is to be made."""
+
+    name: str  # such as `CI Pipeline`
+    permissions: list[Any]  # levels, roles, scopes, or objects that limit one by names, namespaces or labels
+    expires_at: NotRequired[str]  # it is refused from then on
+    rate_limit: NotRequired[dict[str, int]]  # its own: `per_minute`, and `burst` and `weight` if wanted
+
+
+class ChangedApiKeyBody(TypedDict):
+    """What is to be otherwise."""
+
+    name: NotRequired[str]  # as people call it
+    permissions: NotRequired[list[Any]]  # all of them
+    enabled: NotRequired[bool]  # false: it is refused
+    expires_at: NotRequired[str | None]  # null: never
+    rate_limit: NotRequired[dict[str, int] | None]  # null: that of the node's settings
+
+
+class RotateBody(TypedDict):
+    """How long the old secret goes on."""
+
+    grace_seconds: NotRequired[int]  # 0 if not said: it ends at once
+
+
+@post(
+    "/api/v1/auth/keys",
+    status_code=201,
+    opt=ADMINS | CONFLICTS | takes(ApiKeyBody) | {"names": False},
+    summary="Make a key; its secret is told once",
+)
+async def create(
+    request: AnyRequest, desk: TheDesk, by: By, namespace: Namespace = "default"
+) -> NewApiKeyView:
+    given = await object_of(request, ApiKeyBody)
+    return await desk.api_keys.create(text_of(given, "name"), _fields(given), by, namespace=namespace)
+
+
+@get("/api/v1/auth/keys", sync_to_thread=False, opt=ADMINS, summary="All keys, without their secrets")
+def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[ApiKeyView]:
+    return page_of(desk.api_keys.every(), lambda view: view, request.url, paging)
+
+
+@get("/api/v1/auth/keys/{name:str}", sync_to_thread=False, opt=ADMINS, summary="One key")
+def one(desk: TheDesk, name: FromPath[str]) -> ApiKeyView:
+    return desk.api_keys.one(name)
+
+
+@put(
+    "/api/v1/auth/keys/{name:str}",
+    opt=ADMINS | CONFLICTS | takes(ChangedApiKeyBody),
+    summary="Give a key other permissions, another rate or end, or switch it off",
+)
+async def change(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> ApiKeyView:
+    """What is not said stays as it is."""
+    given = await object_of(request, ChangedApiKeyBody)
+    fields = _fields(given)
+    if "name" in given:
+        fields["title"] = text_of(given, "name")
+    if "enabled" in given:
+        fields["enabled"] = flag_of(given, "enabled")
+    return await desk.api_keys.change(name, fields, by)
+
+
+@delete("/api/v1/auth/keys/{name:str}", opt=ADMINS | CONFLICTS, summary="Revoke a key, at once and for good")
+async def revoke(desk: TheDesk, by: By, name: FromPath[str]) -> None:
+    await desk.api_keys.revoke(name, by)
+
+
+@post(
+    "/api/v1/auth/keys/{name:str}/rotate",
+    status_code=200,
+    opt=ADMINS | CONFLICTS | takes(RotateBody),
+    summary="Give a key a new secret, which is told once",
+)
+async def rotate(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> NewApiKeyView:
+    given = await object_of(request, RotateBody)
+    grace = _number(given, "grace_seconds", 0, least=0)
+    return await desk.api_keys.rotate(name, timedelta(seconds=grace), by)
+
+
+def _fields(given: dict[str, Any]) -> dict[str, Any]:
+    """Of the spec, as a manifest has them."""
+    found: dict[str, Any] = {}
+    if "permissions" in given:
+        found["permissions"] = _permissions(given["permissions"])
+    if "expires_at" in given:
+        found["expiresAt"] = _moment(given["expires_at"])
+    if "rate_limit" in given:
+        found["rate"] = _rate(given["rate_limit"])
+    return found
+
+
+def _permissions(given: Any) -> list[Any]:  # noqa: ANN401 - whatever the body has there
+    if not isinstance(given, list) or not given:
+        raise Wrong(Fault("/permissions", "permissions", "expected a list of texts", '["read"]'))
+    faults = []
+    for number, one in enumerate(given):
+        try:
+            _permission(one)
+        except Invalid as why:
+            faults.append(Fault(f"/permissions/{number}", "permissions", why.message, why.remedy))
+    if faults:
+        raise Wrong(*faults)
+    return given
+
+
+def _permission(one: Any) -> None:  # noqa: ANN401 - whatever the body has there
+    scope = one.get("scope") if isinstance(one, dict) else one
+    if not isinstance(scope, str):
+        raise Invalid("expected a scope, or an object with one", remedy='"services:write"')
+    check(scope)
+    if isinstance(one, dict) and not all(
+        name == "scope" or (name in LIMITS and isinstance(value, LIMITS[name])) for name, value in one.items()
+    ):
+        raise Invalid("a limit is `names` or `namespaces`, as lists, or `labels`, an object")
+
+
+def _moment(given: Any) -> str | None:  # noqa: ANN401 - whatever the body has there
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        told = "expected a time in ISO 8601"
+        raise Wrong(Fault("/expires_at", "expires_at", told, "2030-01-31T12:00:00Z")) from None
+    return stamp(at.replace(tzinfo=at.tzinfo or UTC))
+
+
+def _rate(given: Any) -> dict[str, int] | None:  # noqa: ANN401 - whatever the body has there
+    if given is None:
+        return None
+    if not isinstance(given, dict) or not given.keys() <= RATE.keys() or "per_minute" not in given:
+        raise Wrong(Fault("/rate_limit", "rate_limit", "expected an object", '{"per_minute": 600}'))
+    return {RATE[name]: _number(given, name, 0, under="/rate_limit", least=1) for name in given}
+
+
+def _number(given: dict[str, Any], name: str, default: int, *, least: int, under: str = "") -> int:
+    value = given.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise Wrong(Fault(f"{under}/{name}", name, f"expected a whole number, {least} or more"))
+    return value

@@ -1,0 +1,59 @@
+"""`holdfast api-key`, with a node and without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import run
+from tests.node.running import key, running_node, until
+from tests.saving import save
+
+CREATE = ("api-key", "create", "--name")
+
+
+@pytest.mark.req("CLI-09", "AUTH-01", "AUTH-14")
+def test_a_key_is_made_and_its_secret_opens() -> None:
+    with running_node() as node:
+        save(node.place / "declared.yaml", key("release"))
+        node.start()
+        until(node.answers, "the node is up")
+        until(lambda: node.has({"key/release"}), "what it follows is read")
+        done = node.command(*CREATE, "CI Pipeline", "--permissions", "read, write", "-o", "json")
+        assert done.returncode == 0, done.stderr
+        made = json.loads(done.stdout)
+        assert (made["name"], made["permissions"]) == ("CI Pipeline", ["read", "write"])
+        assert "nobody can show it again" in done.stderr
+        assert made["secret"] not in done.stderr
+        again = node.command(*CREATE, "CI Pipeline")
+        assert again.returncode != 0
+        assert "there is apikey/ci-pipeline already" in again.stderr
+        address = node.ask("/daemon/status")["listeners"]["public"]
+        seen = node.command("get", "key", "--api-url", f"http://{address}", "--api-key", made["secret"])
+        assert "key/release" in seen.stdout
+        refused = node.command("get", "key", "--api-url", f"http://{address}", "--api-key", "sk-none")
+        assert refused.returncode != 0
+        assert "does not count" in refused.stderr
+
+
+@pytest.mark.req("CLI-09", "AUTH-11")
+def test_without_a_node_it_is_there_for_the_next_one(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    done = run(data, *CREATE, "ci", "--expires", "30d", "-n", "team")
+    assert done.returncode == 0, done.stderr
+    secret = done.stdout.decode().strip()
+    shown = json.loads(run(data, "get", "apikey", "-o", "json").stdout)
+    [one] = shown["items"] if isinstance(shown, dict) else shown
+    assert one["metadata"]["namespace"] == "team"
+    assert one["status"]["reason"] == "InForce"
+    assert one["spec"]["expiresAt"] > one["spec"]["createdAt"]
+    kept = [path for path in data.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_permission_that_there_is_not_is_named(tmp_path: Path) -> None:
+    done = run(tmp_path / "data", *CREATE, "ci", "--permissions", "service:write")
+    assert done.returncode == 2
+    assert b"services:write" in done.stderr
