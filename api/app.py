@@ -20,6 +20,7 @@ from litestar.types import ASGIApp
 from api import errors, identity, params, routes
 from api.admission import Admission
 from api.answered import Routed
+from api.conditional import Conditional, no_condition
 from api.cors import Cors
 from api.gate import Gate
 from api.room import Room
@@ -36,7 +37,8 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 
 def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
-    return Upgrading(Gate(Cors(Versions(Routed(build(desk, wanted.api, closing))), wanted.cors)))
+    inner = build(desk, wanted.api, closing)
+    return Upgrading(Gate(Cors(Versions(Conditional(Routed(inner))), wanted.cors)))
 
 
 def build(
@@ -72,6 +74,7 @@ def first(request: Request[Any, Any, Any]) -> None:
     """The framework's hook before every route, for who may ask it."""
     params.only_known(request)
     negotiated(request)
+    no_condition(request)
 
 
 def _handlers(limits: Api) -> Iterator[HTTPRouteHandler]:

@@ -87,7 +87,10 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"] = [*map(_whole_allow, message.get("headers", ())), *self._own]
+            headers = [*map(_whole_allow, message.get("headers", ())), *self._own]
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message["headers"] = headers
             await self._send(message)
             if not self._whole:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})

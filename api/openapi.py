@@ -42,7 +42,9 @@ Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every
 
 The version stands in the path. `/api/…` without one takes it from `X-API-Version: 1` or from
 `Accept: application/vnd.holdfast.v1+json`, or is the present one; what disagrees with the path is refused.
-What goes out of use says so with `Deprecation`, `Sunset` and `Link`."""
+What goes out of use says so with `Deprecation`, `Sunset` and `Link`.
+
+All that is read has an `ETag`, which is the same for every caller who is told the same."""
 
 BODY = "#/components/schemas/{name}"
 GENERIC = re.compile(r"(Page|Stretch)_[\w.]+\.(\w+)_")
@@ -61,6 +63,21 @@ STREAMS = {
 SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key's secret."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "The same as a bearer."},
+}
+ETAG = {"description": "Names what was told; ages that only pass are no news.", "schema": {"type": "string"}}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of what is known already: answered with 304 while it is the same.",
+    "schema": {"type": "string"},
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of what was seen: done only while it is the same, else 412.",
+    "schema": {"type": "string"},
 }
 DOORS = {
     "everywhere": "Every listener has it.",
@@ -89,7 +106,7 @@ def document() -> Json:
     bodies: list[type[Any]] = []
     for path, method, handler in _operations(app):
         write = method not in SAFE and not (handler.opt.get("reads") or handler.opt.get("proven"))
-        _finish(found["paths"][path][method.lower()], handler, write=write)
+        _finish(found["paths"][path][method.lower()], method.lower(), handler, write=write)
         bodies += filter(None, [handler.opt.get("takes")])
     schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
     _explain(schemas, bodies)
@@ -110,7 +127,7 @@ def _file(handler: HTTPRouteHandler) -> str:
     return handler.fn.__module__.rpartition(".")[2]
 
 
-def _finish(operation: Json, handler: HTTPRouteHandler, *, write: bool) -> None:
+def _finish(operation: Json, method: str, handler: HTTPRouteHandler, *, write: bool) -> None:
     """What the framework does not know of an operation."""
     operation["deprecated"] = "deprecated" in handler.opt
     operation["tags"] = [_file(handler)]
@@ -123,7 +140,17 @@ def _finish(operation: Json, handler: HTTPRouteHandler, *, write: bool) -> None:
         operation["requestBody"] = _body(body, yaml=handler.opt["yaml"])
     if handler.opt.get("switches"):
         operation["responses"] = {"101": {"description": "Switched to WebSocket."}}
+    if handler.opt.get("matches"):
+        operation.setdefault("parameters", []).append(IF_MATCH)
     answers = operation["responses"]
+    if (
+        (media := answers.get("200", {}).get("content", {}))
+        and method == "get"
+        and "application/json" in media
+    ):
+        operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+        answers["200"]["headers"] = {"ETag": ETAG}
+        answers["304"] = {"description": "As it was: `If-None-Match` still fits.", "headers": {"ETag": ETAG}}
     for status, answer in answers.items():
         _finish_answer(status, answer)
     for code in _troubles(handler):
@@ -154,7 +181,6 @@ def _finish_parameter(parameter: Json) -> None:
 
 
 def _finish_answer(status: str, answer: Json) -> None:
-    answer.pop("headers", None)
     if answer["description"].startswith("Request ") or status in {"201", "204"}:
         answer["description"] = SUCCESS[status]
     content = answer.get("content", {})
@@ -178,6 +204,8 @@ def _troubles(handler: HTTPRouteHandler) -> Iterator[str]:
         yield from ("FORBIDDEN", "UPGRADE_REQUIRED")
     if handler.opt.get("conflicts"):
         yield "CONFLICT"
+    if handler.opt.get("matches"):
+        yield "PRECONDITION_FAILED"
     if handler.opt.get("takes"):
         yield from ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 

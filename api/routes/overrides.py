@@ -8,6 +8,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from litestar import delete, get, post
 
 from api.bodies import object_of, text_of
+from api.conditional import MATCHES, still, tag_of_view
 from api.errors import Fault, Wrong
 from api.identity import EACH
 from api.pages import Page, page_of
@@ -15,6 +16,8 @@ from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from api.shapes import takes
 from reconciler.quantities import parse_duration
 from reconciler.views import OverrideView
+
+ONE = "/api/v1/overrides/{kind:str}/{namespace:str}/{name:str}"
 
 
 @get(
@@ -56,9 +59,14 @@ async def add(request: AnyRequest, desk: TheDesk, by: By) -> OverrideView:
     return await desk.override(ref, patch, by, text_of(given, "reason"), _last(text_of(given, "for")))
 
 
-@delete("/api/v1/overrides/{kind:str}/{namespace:str}/{name:str}", opt=EACH, summary="Take it back")
-async def end(desk: TheDesk, by: By, ref: TheRef) -> None:
-    await desk.end_override(ref, by)
+@get(ONE, opt=EACH, sync_to_thread=False, summary="What is overridden of one resource")
+def one(desk: TheDesk, ref: TheRef) -> OverrideView:
+    return desk.override_of(ref)
+
+
+@delete(ONE, opt=EACH | MATCHES, summary="Take it back")
+async def end(request: AnyRequest, desk: TheDesk, by: By, ref: TheRef) -> None:
+    await desk.end_override(ref, by, still(request, lambda: tag_of_view(desk.override_of(ref))))
 
 
 def _last(text: str) -> timedelta | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Annotated
 
 from litestar import Response, delete, get
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter, SkipValidation
-from litestar.serialization import encode_json
 
+from api.conditional import MATCHES, still, tag_of_view
 from api.errors import Fault, Wrong
 from api.identity import CONFLICTS, EACH
 from api.pages import Cursor, Limit, Much, Page, Stretch, page_of, stretch_of
@@ -72,24 +70,10 @@ def statuses(desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much =
     return stretch_of(desk.refs(chosen), desk.status, cursor, limit)
 
 
-@get(
-    ONE,
-    sync_to_thread=False,
-    opt=EACH,
-    responses={
-        200: ResponseSpec(ResourceView, generate_examples=False, description="As it is."),
-        304: ResponseSpec(
-            None, generate_examples=False, description="As it was: `If-None-Match` still fits."
-        ),
-    },
-    summary="One resource, with its status",
-)
-def one(request: AnyRequest, desk: TheDesk, ref: TheRef) -> Response[ResourceView | None]:
+@get(ONE, opt=EACH, sync_to_thread=False, summary="One resource, with its status")
+def one(desk: TheDesk, ref: TheRef) -> Response[ResourceView]:
     view = desk.resource(ref)
-    tag = _tag(view)
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(None, status_code=304, headers={"etag": tag})
-    return Response(view, headers={"etag": tag})
+    return Response(view, headers={"etag": _tag(view)})
 
 
 @get(f"{ONE}/plans", opt=EACH, summary="What was planned and done, the newest first")
@@ -103,9 +87,14 @@ def causes(desk: TheDesk, ref: TheRef) -> list[CauseView]:
     return desk.why(ref)
 
 
-@delete(ONE, status_code=202, opt=EACH | CONFLICTS, summary="Take out of the inbox what was applied")
-async def remove(desk: TheDesk, by: By, ref: TheRef, *, allow_prune: AllowPrune = False) -> OperationView:
-    return await desk.delete([ref], by, allow_prune=allow_prune)
+@delete(
+    ONE, status_code=202, opt=EACH | CONFLICTS | MATCHES, summary="Take out of the inbox what was applied"
+)
+async def remove(
+    request: AnyRequest, desk: TheDesk, by: By, ref: TheRef, *, allow_prune: AllowPrune = False
+) -> OperationView:
+    seen = still(request, lambda: _tag(desk.resource(ref)))
+    return await desk.delete([ref], by, allow_prune=allow_prune, still=seen)
 
 
 def _labels(text: str) -> dict[str, str]:
@@ -118,7 +107,5 @@ def _labels(text: str) -> dict[str, str]:
 
 
 def _tag(view: ResourceView) -> str:
-    """Weak: it moves with the wish and with the status, not with every passing figure."""
-    status = {key: value for key, value in view["status"].items() if key != "last_pass_age_s"}
-    stands = [view["metadata"], view["spec"], status, view["overrides"]]
-    return f'W/"{sha256(encode_json(stands)).hexdigest()[:32]}"'
+    """It moves with the wish and with the status, not with every passing figure."""
+    return tag_of_view([view["metadata"], view["spec"], view["status"], view["overrides"]])

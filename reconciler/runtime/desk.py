@@ -6,7 +6,8 @@ the inbox, an override or a wake, never past the engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -46,6 +47,13 @@ if TYPE_CHECKING:
         PreviewView,
     )
 
+Still = Callable[[], None]
+"""Raises where something is no longer as the caller has seen it."""
+
+
+def as_it_is() -> None:
+    """For who writes whatever it is by now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -74,6 +82,7 @@ class Looked:
 class Desk(Window):
     def __init__(self, node: Parts) -> None:
         super().__init__(node)
+        self._writing = asyncio.Lock()  # between looking and writing nobody else writes
         self.inbox_reader = InboxReader(node)
         self.hooks = Hooks(node, self.daemon, self.push)
         self.api_keys = ApiKeys(node, self.apply, self.delete)
@@ -107,18 +116,23 @@ class Desk(Window):
 
     async def apply(self, bundle: Bundle, by: Asker, looked: Looked | None = None) -> OperationView:
         """Put the manifests into the inbox; the loop does the rest. `looked`: at the same, just now."""
-        found = looked or await self.look(bundle)
-        found.refuse_unless_appliable(bundle.expect)
-        removed = await self._node.inbox.put(found.unpacked.batch(bundle, frozenset(found.known.own)))
-        await self.inbox_reader.read(found.candidate, found.preview.ready())
+        async with self._writing:
+            found = looked or await self.look(bundle)
+            found.refuse_unless_appliable(bundle.expect)
+            removed = await self._node.inbox.put(found.unpacked.batch(bundle, frozenset(found.known.own)))
+            await self.inbox_reader.read(found.candidate, found.preview.ready())
         return await self._operated("apply", by, [*found.unpacked.resources, *sorted(removed)])
 
-    async def delete(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:
+    async def delete(
+        self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False, still: Still = as_it_is
+    ) -> OperationView:
         """Take wishes out of the inbox; what another source declares is to be taken out there."""
-        for ref in refs:
-            self._deletable(ref, frozenset(refs))
-        await self._node.inbox.delete(refs, allow_prune=allow_prune)
-        await self.inbox_reader.read(await self.inbox_reader.peek())
+        async with self._writing:
+            still()
+            for ref in refs:
+                self._deletable(ref, frozenset(refs))
+            await self._node.inbox.delete(refs, allow_prune=allow_prune)
+            await self.inbox_reader.read(await self.inbox_reader.peek())
         return await self._operated("delete", by, refs)
 
     async def override(
@@ -128,12 +142,15 @@ class Desk(Window):
         now = self._node.clock.now()
         until = now + last if last is not None else None
         override = Override(uuid4().hex[:12], ref, patch, by.actor, reason, now, until)
-        await self._node.engine.override(override)
+        async with self._writing:
+            await self._node.engine.override(override)
         await self._operated("override", by, [ref])
         return present.of_override(override)
 
-    async def end_override(self, ref: Ref, by: Asker) -> None:
-        await self._node.engine.end_override(ref, by.actor)
+    async def end_override(self, ref: Ref, by: Asker, still: Still = as_it_is) -> None:
+        async with self._writing:
+            still()
+            await self._node.engine.end_override(ref, by.actor)
         await self._operated("end-override", by, [ref])
 
     async def reconcile(self, refs: Sequence[Ref], by: Asker, *, allow_prune: bool = False) -> OperationView:

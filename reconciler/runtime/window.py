@@ -197,6 +197,12 @@ class Window:
     def overrides(self) -> list[OverrideView]:
         return [present.of_override(override) for override in self._node.engine.overrides]
 
+    def override_of(self, ref: Ref) -> OverrideView:
+        for override in self._node.engine.overrides:
+            if override.ref == ref:
+                return present.of_override(override)
+        raise NotFound(f"{ref} has no override", remedy="`holdfast describe` shows what is in force")
+
     # ------------------------------------------------------------------------------------------- inside
 
     def _entry(self, ref: Ref) -> Entry:

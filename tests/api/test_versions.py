@@ -35,6 +35,7 @@ V9 = "application/vnd.holdfast.v9+json"
         ("/api/v1/kinds", {"Accept": f"{V9}, {V1};q=0.1"}, V1),
         ("/api/v1/kinds", {"Accept": f"{V9}, */*;q=0.1"}, "application/json"),
         ("/api/v1/kinds", {"Accept": "text/html,*/*;q=0.8"}, "application/json"),
+        ("/api/v1/kinds", {"Accept": "application/json"}, "application/json"),
         ("/api/kinds", {}, "application/json"),
         ("/api/kinds", {"X-API-Version": "1"}, "application/json"),
         ("/api/kinds", {"Accept": V1, "X-API-Version": "1"}, V1),
@@ -56,6 +57,13 @@ async def test_what_sets_its_own_status_is_answered_as_json_too(api: Running, pa
     asked = {"Accept": "application/json, application/problem+json"}
     answer = await api.public.get(path, headers=asked)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+
+
+@pytest.mark.parametrize("accepted", ["application/json", "application/*", V1])
+async def test_every_document_is_had_as_json(api: Running, accepted: str) -> None:
+    paths = ("/health", "/api/v1/daemon/health", "/api/v1/resources/key/default/bob", "/api/v1/openapi.json")
+    for path in paths:
+        assert (await api.public.get(path, headers={"Accept": accepted})).status_code == 200, path
 
 
 @pytest.mark.req("VER-04", "ERR-22", "X-02")

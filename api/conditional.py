@@ -1,0 +1,128 @@
+"""Conditional requests: tags on all that is read, 304 for who has it already, 412 for who saw something else.
+
+Rules: a tag names what was told, whoever asked; ages that only pass are no news, so tags are weak, and are
+compared by what they name for writes, too: a write is right as long as wish and status are those that were
+seen. A route may set a tag of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha1
+from typing import Any
+
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.serialization import encode_json
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import Detailed, Fault, Wrong
+from api.identity import SAFE
+from reconciler.errors import Conflict
+from reconciler.runtime.desk import Still
+
+MATCHES = {"matches": True}
+"""The opt of a write that takes `If-Match`."""
+
+_OPAQUE = re.compile(r'"([^"]*)"')
+_AGE = re.compile(rb'_age_s":[^,}]*')  # in two, for an alternative would take five times as long
+_UPTIME = re.compile(rb'uptime_s":[^,}]*')
+_UNTOLD = frozenset({b"content-type", b"content-length"})
+
+
+class Changed(Detailed, Conflict):
+    """What was to be changed has changed already."""
+
+    code = "PRECONDITION_FAILED"
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(
+            "it is no longer what `If-Match` names", remedy="read it again, and decide about what it is now"
+        )
+        self.headers = {"etag": tag}
+
+
+class Conditional:
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
+            await self._inner(scope, receive, send)
+            return
+        known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
+        held: Message | None = None
+
+        async def passed(message: Message) -> None:
+            nonlocal held
+            if message["type"] == "http.response.start" and _is_document(message):
+                held = message
+                return
+            if held is not None and message["type"] == "http.response.body":
+                start, held = held, None
+                if await _tell(send, start, message, known):
+                    return
+            await send(message)
+
+        await self._inner(scope, receive, passed)
+
+
+def tag_of(told: bytes) -> str:
+    if b"uptime_s" in told:
+        told = _UPTIME.sub(b"", told)
+    return f'W/"{sha1(_AGE.sub(b"", told), usedforsecurity=False).hexdigest()[:32]}"'
+
+
+def tag_of_view(view: object) -> str:
+    """Of what a route answers with."""
+    return tag_of(encode_json(view))
+
+
+def still(request: Request[Any, Any, Any], tag: Callable[[], str]) -> Still:
+    """For a write to ask in the very moment of it."""
+    seen = request.headers.get("if-match", "")
+
+    def check() -> None:
+        if seen and not _names(seen, now := tag()):
+            raise Changed(now)
+
+    return check
+
+
+def no_condition(request: Request[Any, Any, Any]) -> None:
+    """Before every route: one that cannot keep a condition refuses it."""
+    conditional = request.method not in SAFE and "if-match" in request.headers
+    if conditional and "matches" not in request.route_handler.opt:
+        told = "this is not done under a condition"
+        raise Wrong(Fault("/header/If-Match", "If-Match", told, "send it without one"))
+
+
+def _is_document(start: Mapping[str, Any]) -> bool:
+    return start["status"] == 200 and dict(start["headers"]).get(b"content-type") == b"application/json"  # noqa: PLR2004
+
+
+async def _tell(send: Send, start: Message, body: Message, known: str) -> bool:
+    """The beginning of the answer with its tag; True: that was all."""
+    headers = list(start["headers"])  # type: ignore[typeddict-item] # it is a beginning
+    tag = dict(headers).get(b"etag", b"").decode()
+    if not tag:
+        if body.get("more_body"):
+            await send(start)
+            return False
+        tag = tag_of(body["body"])  # type: ignore[typeddict-item] # it is a body
+        headers.append((b"etag", tag.encode()))
+    headers.append((b"cache-control", b"private, no-cache"))
+    if not (known and _names(known, tag)):
+        start["headers"] = headers  # type: ignore[typeddict-unknown-key]
+        await send(start)
+        return False
+    left = [(name, value) for name, value in headers if name not in _UNTOLD]
+    await send({"type": "http.response.start", "status": 304, "headers": left})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return True
+
+
+def _names(given: str, tag: str) -> bool:
+    """`*` names whatever there is."""
+    return given.strip() == "*" or _OPAQUE.findall(tag)[0] in _OPAQUE.findall(given)
