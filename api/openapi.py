@@ -197,7 +197,9 @@ def _troubles(handler: HTTPRouteHandler) -> Iterator[str]:
         yield from ("UNAUTHORIZED", "PAYLOAD_TOO_LARGE")
         return
     if not handler.opt.get("open"):
-        yield from ("UNAUTHORIZED", "FORBIDDEN")
+        yield "UNAUTHORIZED"
+        if handler.opt.get("scope", ADMIN) or handler.opt.get("takes") or "{" in next(iter(handler.paths)):
+            yield "FORBIDDEN"  # while a list shows less to who may see less
     if "{" in next(iter(handler.paths)) or handler.opt.get("names"):
         yield "NOT_FOUND"
     if handler.opt.get("switches"):

@@ -43,6 +43,10 @@ class Kind(ABC, Generic[S, T, A, U]):
     """The model of what a person writes."""
     uses: ClassVar[type[Any]]
     """A frozen dataclass whose fields are the ports that this kind needs."""
+    reads: ClassVar[str] = "plugins:read"
+    """The scope that one needs to look at it."""
+    writes: ClassVar[str] = "plugins:write"
+    """The scope that one needs to declare it, or to take it back."""
     columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = EMPTY
     """What a list shows of it, beside the columns that every kind has."""
     expands: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """What one may ask of a node: the verbs behind the API and behind a command without a node alike.
 
-Rules: who may ask may look as well; every request names who asks; what would change the world goes through
-the inbox, an override or a wake, never past the engine.
+Rules: each ref that somebody names is checked against what they may; every request names who asks; what
+would change the world goes through the inbox, an override or a wake, never past the engine.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from reconciler.engine.preview import Preview
@@ -55,6 +55,10 @@ def as_it_is() -> None:
     """For who writes whatever it is by now."""
 
 
+WAKE: Final = "reconcile:write"
+TIMING: Final = frozenset({"suspend", "hold"})  # fields of a wish that say when it counts, not what it is
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
     """A bundle, and what it would change as everything stands now."""
@@ -95,29 +99,47 @@ class Desk(Window):
             self._node.keyring.use(found, now)
         return found
 
-    async def look(self, bundle: Bundle) -> Looked:
-        """What the same would change, were it applied or written where it is declared. Writes nothing."""
+    async def look(self, bundle: Bundle, *, writes: bool = False) -> Looked:
+        """What the same would change, were it applied or written where it is declared. Writes nothing.
+
+        `writes`: on behalf of who is going to; what may only be looked at is refused.
+        """
         tree = StoredTree(bundle.files, EMPTY, exports(self._node.settings.data))
         unpacked = unpack(bundle, self._node.kinds, tree)
+        self._check(unpacked, writes=writes)
         known = claims(self._node.engine, unpacked.resources.values())
         candidate = await self._candidate(bundle, unpacked, known)
         snapshots = [candidate, *known.written_there(self._node.engine)]
         preview = await self._node.engine.preview(snapshots, tuple(unpacked.resources))
+        need = self._rights.need_write if writes else self._rights.need_sight
+        for ref in preview.submission.removes:
+            need(ref)
         return Looked(unpacked, known, candidate, preview)
+
+    def _check(self, unpacked: Unpacked, *, writes: bool) -> None:
+        """May the one who asks declare all this, and see what it names?"""
+        for ref, resource in unpacked.resources.items():
+            if writes:
+                self._rights.need_write(ref, resource.labels)
+            else:
+                self._rights.need_sight(ref)
+            for other in resource.needs:
+                if other not in unpacked.resources:
+                    self._rights.need_sight(other)
 
     async def diff(self, bundle: Bundle) -> PreviewView:
         return (await self.look(bundle)).view()
 
     async def rehearse(self, bundle: Bundle, looked: Looked | None = None) -> PreviewView:
         """What `apply` of the same would do, refused whenever that would be. Writes nothing."""
-        found = looked or await self.look(bundle)
+        found = looked or await self.look(bundle, writes=True)
         found.refuse_unless_appliable(bundle.expect)
         return found.view()
 
     async def apply(self, bundle: Bundle, by: Asker, looked: Looked | None = None) -> OperationView:
         """Put the manifests into the inbox; the loop does the rest. `looked`: at the same, just now."""
         async with self._writing:
-            found = looked or await self.look(bundle)
+            found = looked or await self.look(bundle, writes=True)
             found.refuse_unless_appliable(bundle.expect)
             removed = await self._node.inbox.put(found.unpacked.batch(bundle, frozenset(found.known.own)))
             await self.inbox_reader.read(found.candidate, found.preview.ready())
@@ -130,6 +152,7 @@ class Desk(Window):
         async with self._writing:
             still()
             for ref in refs:
+                self._rights.need_write(ref)
                 self._deletable(ref, frozenset(refs))
             await self._node.inbox.delete(refs, allow_prune=allow_prune)
             await self.inbox_reader.read(await self.inbox_reader.peek())
@@ -139,6 +162,7 @@ class Desk(Window):
         self, ref: Ref, patch: Mapping[str, JsonValue], by: Asker, reason: str, last: timedelta | None
     ) -> OverrideView:
         """Patch a wish for a while: a suspension, a stop, a hold."""
+        self._rights.need(self._overriding(ref, patch), ref)
         now = self._node.clock.now()
         until = now + last if last is not None else None
         override = Override(uuid4().hex[:12], ref, patch, by.actor, reason, now, until)
@@ -149,6 +173,8 @@ class Desk(Window):
 
     async def end_override(self, ref: Ref, by: Asker, still: Still = as_it_is) -> None:
         async with self._writing:
+            patch = next((one.patch for one in self._node.engine.overrides if one.ref == ref), EMPTY)
+            self._rights.need(self._overriding(ref, patch), ref)
             still()
             await self._node.engine.end_override(ref, by.actor)
         await self._operated("end-override", by, [ref])
@@ -159,6 +185,10 @@ class Desk(Window):
         `allow_prune`: what these sources declare now may remove much, and what was kept after a lost store.
         """
         for ref in refs:
+            self._rights.need(WAKE, ref)
+            if allow_prune and ref.kind == SOURCE_KIND:
+                self._rights.need_write(ref)
+        for ref in refs:
             self._entry(ref)
             if ref.kind == SOURCE_KIND:
                 self._node.sources.poke(source_name(ref), allow_prune=allow_prune)
@@ -167,8 +197,10 @@ class Desk(Window):
 
     async def push(self, source: str, by: Asker) -> OperationView:
         """Something was pushed there: fetch at once."""
+        ref = self.ref(f"{SOURCE_KIND}/{source}")
+        self._rights.need(WAKE, ref)
         self._node.sources.poke(self.source(source)["name"])
-        return await self._operated("push", by, [self.ref(f"{SOURCE_KIND}/{source}")])
+        return await self._operated("push", by, [ref])
 
     async def rollback(self, source: str, revision: str, by: Asker, reason: str) -> OverrideView:
         """Take a source back to an earlier revision, and hold it there."""
@@ -180,6 +212,10 @@ class Desk(Window):
         return await self.override(ref, {"hold": chosen}, by, reason or f"rollback to {chosen[:12]}", None)
 
     # ------------------------------------------------------------------------------------------- inside
+
+    def _overriding(self, ref: Ref, patch: Mapping[str, JsonValue]) -> str:
+        """The scope that it takes: to say when is less than to say what."""
+        return WAKE if patch.keys() <= TIMING else self._node.kinds[ref.kind].writes
 
     async def _candidate(self, bundle: Bundle, unpacked: Unpacked, known: Claims) -> Snapshot:
         """The inbox as it would be."""

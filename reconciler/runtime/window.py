@@ -1,20 +1,22 @@
 """What one may see of a node: every view that the API and the command line show.
 
-Rules: nothing is changed by looking; every answer is a view.
+Rules: nothing is changed by looking; every answer is a view, of what the one who asks may see.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from copy import copy
 from dataclasses import field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from reconciler.access import Permissions
 from reconciler.engine.entry import Entry
 from reconciler.engine.graph import order
 from reconciler.errors import NotFound
 from reconciler.figures import page
-from reconciler.model import EMPTY, Ref
+from reconciler.model import EMPTY, Ref, source_ref
 from reconciler.ports.store import EventFilter, Following
 from reconciler.records import dataclass
 from reconciler.runtime import measured, present, resource_views
@@ -23,6 +25,7 @@ from reconciler.runtime.health import Health
 from reconciler.runtime.machine import machine
 from reconciler.runtime.meter import Meter
 from reconciler.runtime.parts import Parts
+from reconciler.runtime.rights import Rights
 
 if TYPE_CHECKING:
     from reconciler.views import (
@@ -60,6 +63,13 @@ class Window:
         self.daemon = Daemon(node)
         self.meter = Meter(node)
         self.health = Health(node, self.daemon)
+        self._rights = Rights(node.kinds, node.engine.book)
+
+    def seen_by(self, permissions: Permissions) -> Self:
+        """The same, for who has only these."""
+        other = copy(self)
+        other._rights = self._rights.of(permissions)  # noqa: SLF001 - one of us
+        return other
 
     def node(self) -> NodeView:
         kinds: dict[str, dict[str, int]] = {}
@@ -128,18 +138,23 @@ class Window:
         return {str(ref): [str(need) for need in needs[ref]] for ref in order(needs)}
 
     def sources(self) -> list[SourceView]:
-        return [present.of_source(state.config.name, state) for state in self._node.sources.states()]
+        states = self._node.sources.states()
+        seen = (one for one in states if self._rights.sees(source_ref(one.config.name)))
+        return [present.of_source(one.config.name, one) for one in seen]
 
     def source(self, name: str) -> SourceView:
+        self._rights.need_sight(source_ref(name))
         state = self._node.sources.state(name)
         if state is None:
             raise NotFound(f"there is no source {name}", remedy="`holdfast source ls` lists them")
         return present.of_source(name, state)
 
     async def plans(self, ref: Ref, limit: int = 20) -> list[PlannedView]:
+        self._rights.need_sight(ref)
         return [present.of_planned(planned) for planned in await self._node.store.plans(ref, limit)]
 
     async def revisions(self, source: str, limit: int = 20) -> list[RevisionView]:
+        self._rights.need_sight(source_ref(source))
         return [present.of_revision(one) for one in await self._node.store.revisions(source, limit)]
 
     async def events(self, after: int, limit: int, only: EventFilter) -> list[EventView]:
@@ -195,9 +210,11 @@ class Window:
         return present.of_operation(operation)
 
     def overrides(self) -> list[OverrideView]:
-        return [present.of_override(override) for override in self._node.engine.overrides]
+        found = self._node.engine.overrides
+        return [present.of_override(override) for override in found if self._rights.sees(override.ref)]
 
     def override_of(self, ref: Ref) -> OverrideView:
+        self._rights.need_sight(ref)
         for override in self._node.engine.overrides:
             if override.ref == ref:
                 return present.of_override(override)
@@ -206,6 +223,7 @@ class Window:
     # ------------------------------------------------------------------------------------------- inside
 
     def _entry(self, ref: Ref) -> Entry:
+        self._rights.need_sight(ref)
         entry = self._node.engine.book.get(ref)
         if entry is None:
             raise NotFound(f"{ref} does not exist", remedy="`holdfast get` lists what does")
@@ -227,5 +245,6 @@ class Window:
             and (not selection.namespace or entry.ref.namespace == selection.namespace)
             and (not selection.names or entry.ref.name in selection.names)
             and selection.labels.items() <= book.resource(entry.ref).labels.items()
+            and self._rights.sees(entry.ref)
         ]
         return sorted(found, key=lambda entry: entry.ref)

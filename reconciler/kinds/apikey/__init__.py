@@ -15,6 +15,8 @@ from reconciler.model import Case, Verdict
 
 class ApiKey(Declared[ApiKeySpec]):
     spec = ApiKeySpec
+    reads = "admin"
+    writes = "admin"
     columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = {
         "prefix": lambda case: case.want.wish.prefix,
         "permissions": lambda case: ", ".join(map(_shown, case.want.wish.permissions)),

@@ -83,6 +83,8 @@ class Uses:
 
 class Key(Kind[KeySpec, KeyState, KeyStep, Uses]):
     spec = KeySpec
+    reads = "keys:read"
+    writes = "keys:write"
     uses = Uses
     columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = {
         "role": lambda case: case.want.wish.role,

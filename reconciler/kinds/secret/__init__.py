@@ -46,6 +46,8 @@ class Uses:
 
 class Secret(Kind[SecretSpec, SecretState, SecretStep, Uses]):
     spec = SecretSpec
+    reads = "secrets:read"
+    writes = "secrets:write"
     uses = Uses
     columns: ClassVar[Mapping[str, Callable[[Case[Any, Any]], str]]] = {
         "keys": lambda case: ", ".join(case.seen.facts.get("keys", ())),

@@ -46,6 +46,8 @@ def _ready(case: Case[ServiceGroupSpec, Gathered]) -> str:
 
 class ServiceGroup(Kind[ServiceGroupSpec, Gathered, Step, Uses]):
     spec = ServiceGroupSpec
+    reads = "services:read"
+    writes = "services:write"
     uses = Uses
     expands = True
     columns = {"services": _ready}  # noqa: RUF012 - a table, read by lists

@@ -58,6 +58,8 @@ class Uses:
 
 class Service(Kind[ServiceSpec, Running, Step, Uses]):
     spec = ServiceSpec
+    reads = "services:read"
+    writes = "services:write"
     uses = Uses
     lives = True
     columns = {  # noqa: RUF012 - a table, read by lists

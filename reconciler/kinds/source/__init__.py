@@ -74,6 +74,8 @@ SourceStep = Configure | RemoveSource
 
 class Source(Kind[SourceSpec, SourceConfig, SourceStep, Uses]):
     spec = SourceSpec
+    reads = "config:read"
+    writes = "config:write"
     uses = Uses
     lives = True
     suspends = True
