@@ -12,9 +12,12 @@ import click
 
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs, given, output_as
+from reconciler.cli.naming import API_KEY
+from reconciler.cli.plain import plain
+from reconciler.cli.tables import aligned
 
 if TYPE_CHECKING:
-    from reconciler.views import NewApiKeyView
+    from reconciler.views import ApiKeyView, NewApiKeyView
 
 KEPT_NOWHERE = "keep the secret now: nobody can show it again"
 
@@ -41,6 +44,84 @@ def create(where: Where, name: str, permissions: str, expires: str | None, outpu
     until = _from_now(expires) if expires else None
     with where.open() as door:
         _show(door.create_key(name, wanted, until, given("namespace", "default")), output)
+
+
+@api_key.command(name="list")
+@output_as("table", "json")
+@at_node
+def list_(where: Where, output: str) -> None:
+    """List the keys, without their secrets."""
+    with where.open(reading=True) as door:
+        found = door.keys()
+    if output == "json":
+        click.echo(json.dumps(found, indent=2))
+        return
+    rows = [["ID", "NAME", "BEGINS", "PERMISSIONS", "STATE", "LAST USED"]]
+    rows += [
+        [
+            one["id"],
+            one["name"],
+            one["prefix"],
+            _permissions(one),
+            _state(one),
+            one["last_used_at"] or "never",
+        ]
+        for one in found
+    ]
+    for line in aligned(rows):
+        click.echo(plain(line))
+
+
+@api_key.command()
+@click.argument("key", type=API_KEY)
+@output_as("text", "json")
+@at_node
+def show(where: Where, key: str, output: str) -> None:
+    """Show a key, by its id or its name."""
+    with where.open(reading=True) as door:
+        found = door.key(key)
+    if output == "json":
+        click.echo(json.dumps(found, indent=2))
+        return
+    told = {**found, "permissions": _permissions(found), "state": _state(found)}
+    for name, value in told.items():
+        if value not in (None, "", True):
+            click.echo(plain(f"{name}: {value}"))
+
+
+@api_key.command()
+@click.argument("key", type=API_KEY)
+@at_node
+def revoke(where: Where, key: str) -> None:
+    """Take a key back, by its id or its name: from now on it opens nothing."""
+    with where.open() as door:
+        door.revoke_key(key)
+    click.echo(f"revoked: {key}", err=True)
+
+
+@api_key.command()
+@click.argument("key", type=API_KEY)
+@click.option("--grace", metavar="DURATION", default="0s", help="How long the old secret goes on.")
+@output_as("text", "json")
+@at_node
+def rotate(where: Where, key: str, grace: str, output: str) -> None:
+    """Give a key a new secret, and print that, once."""
+    from reconciler.cli.waiting_time import seconds
+
+    with where.open() as door:
+        _show(door.rotate_key(key, round(seconds(grace))), output)
+
+
+def _permissions(key: ApiKeyView) -> str:
+    return ", ".join(
+        one if isinstance(one, str) else f"{one['scope']} (limited)" for one in key["permissions"]
+    )
+
+
+def _state(key: ApiKeyView) -> str:
+    if not key["enabled"]:
+        return "disabled"
+    return f"until {key['expires_at']}" if key["expires_at"] else "enabled"
 
 
 def _show(made: NewApiKeyView, output: str) -> None:

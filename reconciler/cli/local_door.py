@@ -28,6 +28,7 @@ from reconciler.settings import load
 if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
+        ApiKeyView,
         CauseView,
         EventView,
         NewApiKeyView,
@@ -160,6 +161,19 @@ class LocalDoor:
 
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         return self._wait(self._whole.rollback(source, revision, self._by, reason))
+
+    def keys(self) -> list[ApiKeyView]:
+        return self._whole.api_keys.every()
+
+    def key(self, name: str) -> ApiKeyView:
+        return self._whole.api_keys.one(name)
+
+    def revoke_key(self, name: str) -> None:
+        self._wait(self._brought_about(self._whole.api_keys.revoke(name, self._by)))
+
+    def rotate_key(self, name: str, grace_s: int) -> NewApiKeyView:
+        made = self._whole.api_keys.rotate(name, timedelta(seconds=grace_s), self._by)
+        return self._wait(self._brought_about(made))
 
     def create_key(
         self, name: str, permissions: Sequence[str], expires_at: str | None, namespace: str

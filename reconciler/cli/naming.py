@@ -98,6 +98,7 @@ class _Asking:
 REF = _Ref(_Asking.refs)
 KIND_OR_REF = _Ref(lambda asking: [*asking.kinds(), *asking.refs()])
 SERVICE = _OfKind("service")
+API_KEY = _Named(lambda asking: asking.names("apikey"))
 KEY = _Named(lambda asking: asking.names("key"))
 SOURCE = _Named(lambda asking: asking.names("source"))
 REVISION = _Named(_Asking.revisions)

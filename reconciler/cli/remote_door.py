@@ -13,6 +13,7 @@ from reconciler.ref_text import parted
 if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
+        ApiKeyView,
         CauseView,
         EventView,
         NewApiKeyView,
@@ -138,6 +139,26 @@ class RemoteDoor:
     def rollback(self, source: str, revision: str, reason: str) -> OverrideView:
         body = {"revision": revision, "reason": reason}
         return self._post(f"/sources/{located(source)}/rollback", body)  # type: ignore[no-any-return]
+
+    def keys(self) -> list[ApiKeyView]:
+        found: list[ApiKeyView] = []
+        page = 1
+        while True:
+            piece = self._get("/auth/keys", {"page": str(page), "per_page": "100"})
+            found += piece["data"]
+            if piece["links"]["next"] is None:
+                return found
+            page += 1
+
+    def key(self, name: str) -> ApiKeyView:
+        return self._get(f"/auth/keys/{located(name)}")  # type: ignore[no-any-return]
+
+    def revoke_key(self, name: str) -> None:
+        self._remote.ask("DELETE", f"{V1}/auth/keys/{located(name)}")
+
+    def rotate_key(self, name: str, grace_s: int) -> NewApiKeyView:
+        path = f"/auth/keys/{located(name)}/rotate"
+        return self._post(path, {"grace_seconds": grace_s})  # type: ignore[no-any-return]
 
     def create_key(
         self, name: str, permissions: Sequence[str], expires_at: str | None, namespace: str

@@ -14,7 +14,7 @@ from tests.saving import save
 CREATE = ("api-key", "create", "--name")
 
 
-@pytest.mark.req("CLI-09", "AUTH-01", "AUTH-14")
+@pytest.mark.req("CLI-09", "CLI-11", "CLI-13", "AUTH-01", "AUTH-14")
 def test_a_key_is_made_and_its_secret_opens() -> None:
     with running_node() as node:
         save(node.place / "declared.yaml", key("release"))
@@ -36,9 +36,20 @@ def test_a_key_is_made_and_its_secret_opens() -> None:
         refused = node.command("get", "key", "--api-url", f"http://{address}", "--api-key", "sk-none")
         assert refused.returncode != 0
         assert "does not count" in refused.stderr
+        rotated = json.loads(
+            node.command("api-key", "rotate", made["id"], "--grace", "1h", "-o", "json").stdout
+        )
+        assert rotated["secret"] != made["secret"]
+        for secret in (made["secret"], rotated["secret"]):
+            assert node.command("get", "--api-url", f"http://{address}", "--api-key", secret).returncode == 0
+        revoked = node.command("api-key", "revoke", "CI Pipeline")
+        assert (revoked.returncode, revoked.stderr) == (0, "revoked: CI Pipeline\n")
+        for secret in (made["secret"], rotated["secret"]):
+            assert node.command("get", "--api-url", f"http://{address}", "--api-key", secret).returncode != 0
+        assert json.loads(node.command("api-key", "list", "-o", "json").stdout) == []
 
 
-@pytest.mark.req("CLI-09", "AUTH-11")
+@pytest.mark.req("CLI-09", "CLI-10", "CLI-11", "CLI-12", "CLI-13", "AUTH-11")
 def test_without_a_node_it_is_there_for_the_next_one(tmp_path: Path) -> None:
     data = tmp_path / "data"
     done = run(data, *CREATE, "ci", "--expires", "30d", "-n", "team")
@@ -49,6 +60,22 @@ def test_without_a_node_it_is_there_for_the_next_one(tmp_path: Path) -> None:
     assert one["metadata"]["namespace"] == "team"
     assert one["status"]["reason"] == "InForce"
     assert one["spec"]["expiresAt"] > one["spec"]["createdAt"]
+    [listed] = json.loads(run(data, "api-key", "list", "-o", "json").stdout)
+    shown_id = listed["id"]
+    assert listed["permissions"] == ["read"]
+    told = run(data, "api-key", "show", shown_id).stdout.decode()
+    assert "name: ci\n" in told
+    assert "permissions: read\n" in told
+    assert "sha256" not in told
+    assert json.loads(run(data, "api-key", "show", "team:ci", "-o", "json").stdout) == listed
+    lines = run(data, "api-key", "list").stdout.decode().splitlines()
+    assert lines[0].split() == ["ID", "NAME", "BEGINS", "PERMISSIONS", "STATE", "LAST", "USED"]
+    assert lines[1].split()[:4] == [shown_id, "ci", secret[:7], "read"]
+    other = run(data, "api-key", "rotate", "ci").stdout.decode().strip()
+    assert other != secret
+    assert run(data, "api-key", "show", "nobody").returncode != 0
+    assert run(data, "api-key", "revoke", "ci").returncode == 0
+    assert json.loads(run(data, "api-key", "list", "-o", "json").stdout) == []
     kept = [path for path in data.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert kept == []
 
