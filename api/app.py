@@ -23,6 +23,7 @@ from api.answered import Routed
 from api.conditional import Conditional, no_condition
 from api.cors import Cors
 from api.gate import Gate
+from api.leases import Leases
 from api.room import Room
 from api.stream import Closing
 from api.versions import Versions, negotiated
@@ -50,6 +51,11 @@ def build(
     def seen(request: Request[Any, Any, Any]) -> Desk | None:
         return desk.seen_by(request.scope["state"]["caller"].permissions) if desk is not None else None
 
+    leases = Leases(closing, desk.counts) if desk is not None else None
+
+    def until(request: Request[Any, Any, Any]) -> Closing:
+        return leases.lease(request.scope["state"]["caller"].holder) if leases is not None else closing
+
     def room(request: Request[Any, Any, Any]) -> Room:
         return rooms[request.scope["state"]["door"]]
 
@@ -60,7 +66,7 @@ def build(
             "desk": Provide(seen, sync_to_thread=False),
             "by": Provide(identity.asker, sync_to_thread=False),
             "room": Provide(room, sync_to_thread=False),
-            "closing": Provide(lambda: closing, sync_to_thread=False),
+            "closing": Provide(until, sync_to_thread=False),
             **routes.PROVIDED,
         },
         exception_handlers={Exception: errors.answer},

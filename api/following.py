@@ -21,7 +21,6 @@ from reconciler.runtime.desk import Desk
 
 HEARTBEAT = "stream.heartbeat"
 END = "stream.end"
-GOODBYE: Mapping[str, Any] = {"reason": "the node stops"}
 
 HEARTBEAT_S = 15.0
 AT_ONCE = 64  # events whose JSON is kept

@@ -11,20 +11,37 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from litestar.types import Receive, Scope, Send
 
 HEARTBEAT_S = 15.0
 
 
+STOPS = "the node stops"
+
+
 class Closing:
-    """Told once: the node stops, every stream is to end."""
+    """Told once: every stream that goes by it is to end."""
 
     def __init__(self) -> None:
         self._told = asyncio.Event()
+        self._others: WeakSet[Closing] = WeakSet()
+        self.reason = ""
 
-    def tell(self) -> None:
+    def tell(self, reason: str = STOPS) -> None:
+        self.reason = self.reason or reason
         self._told.set()
+        for other in self._others:
+            other.tell(reason)
+
+    def another(self) -> Closing:
+        """One that is told of this one's end, and may be told before."""
+        other = Closing()
+        if self._told.is_set():
+            other.tell(self.reason)
+        self._others.add(other)
+        return other
 
     async def wait(self) -> None:
         await self._told.wait()
@@ -54,11 +71,11 @@ def frame(id: int, name: str, data: bytes) -> bytes:
 
 RETRY = b"retry: 2000\n\n"
 MEDIA_TYPE = b"text/event-stream; charset=utf-8"
-STOPS = b'event: stream.end\ndata: {"reason":"the node stops"}\n\n'
+GOODBYE = b'event: stream.end\ndata: {"reason":"%(reason)b"}\n\n'
 
-EVENTS = Form(MEDIA_TYPE, RETRY, b"", STOPS)
+EVENTS = Form(MEDIA_TYPE, RETRY, b"", GOODBYE)
 """The log: it knows itself when it has been silent for long, and how far it has come."""
-SSE = Form(MEDIA_TYPE, RETRY, b"event: stream.heartbeat\ndata: {}\n\n", STOPS)
+SSE = Form(MEDIA_TYPE, RETRY, b"event: stream.heartbeat\ndata: {}\n\n", GOODBYE)
 LINES = Form(b"application/x-ndjson; charset=utf-8", b"", b"\n", b"")
 
 
@@ -97,7 +114,7 @@ class Stream:
         while not await self._closing.within(self._form.heartbeat_s):
             if self._form.heartbeat:
                 await _body(send, self._form.heartbeat)
-        await _body(send, self._form.goodbye)
+        await _body(send, self._form.goodbye % {b"reason": self._closing.reason.encode()})
 
 
 async def _body(send: Send, piece: bytes) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong, document, trouble
-from api.following import END, GOODBYE, HEARTBEAT, HEARTBEAT_S, begin, filter_of, told
-from api.stream import Closing
+from api.following import END, HEARTBEAT, HEARTBEAT_S, begin, filter_of, told
+from api.stream import STOPS, Closing
 from api.websocket.messages import DEFAULT, Subscribe, read
 from api.websocket.upgrade import Channel
 from reconciler.errors import Limited, Problem
@@ -32,7 +32,7 @@ LARGEST_ID = 2**63 - 1  # that SQLite can number
 SUBSCRIBED, UNSUBSCRIBED = "stream.subscribed", "stream.unsubscribed"
 PONG, ERROR = "stream.pong", "stream.error"
 
-GOING_AWAY, UNSUPPORTED, CRASHED = 1001, 1003, 1011
+GOING_AWAY, UNSUPPORTED, CRASHED, NO_KEY = 1001, 1003, 1011, 4401
 
 
 class Over(Exception):
@@ -68,8 +68,9 @@ class Session:
 
     async def _end(self) -> None:
         await self._closing.wait()
-        await self._notice(END, GOODBYE)
-        raise Over(GOING_AWAY, "the node stops")
+        reason = self._closing.reason
+        await self._notice(END, {"reason": reason})
+        raise Over(GOING_AWAY if reason == STOPS else NO_KEY, reason)
 
     async def _listen(self, group: asyncio.TaskGroup) -> None:
         while True:

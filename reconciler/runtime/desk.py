@@ -99,6 +99,10 @@ class Desk(Window):
             self._node.keyring.use(found, now)
         return found
 
+    def counts(self, holder: Holder) -> bool:
+        """Does who was let in by this key still belong in here?"""
+        return self._node.keyring.counts(holder, self._node.clock.now())
+
     async def look(self, bundle: Bundle, *, writes: bool = False) -> Looked:
         """What the same would change, were it applied or written where it is declared. Writes nothing.
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.api.nodes import Running, api_key, key, running, secret
+from tests.api.test_websocket import connected, hear, say, until_end
 
 KEYS = "/api/v1/auth/keys"
 STATUS = "/api/v1/status"
@@ -216,3 +217,46 @@ async def test_what_a_source_declares_is_changed_there(api: Running) -> None:
         async with asyncio.timeout(60):
             while await got(node, SECRET) != 401:  # noqa: ASYNC110 - a source is read by another task
                 await asyncio.sleep(0.05)
+
+
+async def heard_until_the_end(api: Running, found: dict[str, Any], ends: str, *, path: str) -> list[str]:
+    """What a stream says that was opened with this key, after the key's end by this request."""
+    lines: list[str] = []
+    headers = {"X-API-Key": found["secret"]}
+    async with asyncio.timeout(60), api.public.stream("GET", path, headers=headers) as live:
+        assert live.status_code == 200
+        async for line in live.aiter_lines():
+            if not lines:
+                method, _, body = ends.partition(" ")
+                asked = {"enabled": False} if body else None
+                ended = await api.socket.request(method, f"{KEYS}/{found['id']}", json=asked)
+                assert ended.is_success
+            lines.append(line)
+    return lines
+
+
+@pytest.mark.req("AUTH-03", "AUTH-13")
+@pytest.mark.parametrize("ends", ["DELETE", "PUT disabled"])
+async def test_a_key_that_ends_takes_its_streams_with_it(api: Running, ends: str) -> None:
+    other = await made(api, "other")
+    async with api.public.stream("GET", "/api/v1/events", headers={"X-API-Key": other["secret"]}) as stays:
+        said = await heard_until_the_end(api, await made(api), ends, path="/api/v1/events")
+        assert said[-3:-1] == ["event: stream.end", 'data: {"reason":"the API key counts no more"}']
+        assert stays.status_code == 200
+        written = await made(api, "third")
+        async for line in stays.aiter_lines():
+            if written["ref"] in line:
+                break
+
+
+@pytest.mark.req("AUTH-03")
+async def test_it_takes_its_websockets_with_it_too(api: Running) -> None:
+    found = await made(api)
+    headers = {"X-API-Key": found["secret"]}
+    async with connected(api, **headers) as link:
+        await say(link, "ping")
+        assert (await hear(link))["event"] == "stream.pong"
+        await api.socket.delete(f"{KEYS}/{found['id']}")
+        last = (await until_end(link))[-1]
+        assert (last["event"], last["data"]) == ("stream.end", {"reason": "the API key counts no more"})
+        assert link.close_code == 4401
