@@ -1,4 +1,4 @@
-"""A look through a whole store, for who asks whether it is sound: every page, every index, every row's seal.
+"""A look through a whole store, for who asks whether it is sound: pages, indexes, seals and the chain.
 
 Rules: nothing is changed; a node may be at work on it meanwhile, and what is told is of one moment.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reconciler.errors import Corrupt
 from reconciler.records import dataclass
-from reconciler.store import columns, queries, reading
+from reconciler.store import chain, columns, queries, reading
 from reconciler.store.comparing import to_read
 from reconciler.store.faults import in_our_words
 
@@ -28,8 +28,9 @@ class Examined:
     newest: datetime | None  # when it was written last, as far as the log of events tells
 
 
-def examine(path: Path, *, living: bool) -> Examined:
-    """`living`: a node is at work on it."""
+@contextmanager
+def looked_at(path: Path, *, living: bool) -> Iterator[sqlite3.Connection]:
+    """A connection that sees one moment of it. `living`: a node is at work on it."""
     with TemporaryDirectory(prefix="holdfast-") as scratch:
 
         def connect() -> sqlite3.Connection:
@@ -41,7 +42,12 @@ def examine(path: Path, *, living: bool) -> Examined:
             closing(reading.by_rows(in_our_words(connect, path)())) as connection,
             reading.snapshot(connection),
         ):
-            return _examined(connection)
+            yield connection
+
+
+def examine(path: Path, *, living: bool) -> Examined:
+    with looked_at(path, living=living) as connection:
+        return _examined(connection)
 
 
 def _examined(connection: sqlite3.Connection) -> Examined:
@@ -53,6 +59,7 @@ def _examined(connection: sqlite3.Connection) -> Examined:
             for row in connection.execute(query):
                 rows += 1
                 faults += _broken(table, row)
+        faults += chain.verify(connection).faults
         (latest,) = connection.execute("SELECT max(at) FROM events").fetchone()
         newest = None if latest is None else columns.instant(latest)
     except sqlite3.DatabaseError as error:

@@ -15,7 +15,7 @@ from functools import partial
 
 from reconciler.errors import Corrupt
 from reconciler.settings import Retention
-from reconciler.store import columns, queries, reading, rows
+from reconciler.store import chain, columns, queries, reading, rows
 from reconciler.store.columns import Row
 from reconciler.store.lane import Lane
 from reconciler.store.rows import Op
@@ -32,8 +32,8 @@ async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> M
     events = partial(_events, of_events, keep.event_rows)
     operations = partial(_operations, of_operations, keep.operation_rows)
     return {
-        "events": await _take(reader, writer, events, queries.TAKE_EVENT),
-        "operations": await _take(reader, writer, operations, queries.TAKE_OPERATION),
+        "events": await _take(reader, writer, events, chain.forget),
+        "operations": await _take(reader, writer, operations, _rows(queries.TAKE_OPERATION)),
         "plans": await _plans(reader, writer, of_events, keep.plans_per_resource),
         "revisions": await _revisions(reader, writer, keep.revisions_per_source),
         "samples": await _samples(reader, writer, now, keep),
@@ -55,9 +55,10 @@ def surplus(newest_first: Iterable[tuple[str, str, str]], limit: int) -> Iterato
 
 
 Find = Callable[[sqlite3.Connection], list[Row]]
+Taking = Callable[[sqlite3.Connection, Sequence[Row]], int]
 
 
-async def _take(reader: Lane, writer: Lane, find: Find, taking: str) -> int:
+async def _take(reader: Lane, writer: Lane, find: Find, taking: Taking) -> int:
     gone = 0
     while keys := await reader.run(find):
         if not await writer.run(_delete, taking, keys):
@@ -69,10 +70,15 @@ async def _take(reader: Lane, writer: Lane, find: Find, taking: str) -> int:
     return gone
 
 
-def _delete(connection: sqlite3.Connection, taking: str, keys: Sequence[Row]) -> int:
+def _rows(taking: str) -> Taking:
+    """By a statement that takes one key."""
+    return lambda connection, keys: connection.executemany(taking, keys).rowcount
+
+
+def _delete(connection: sqlite3.Connection, taking: Taking, keys: Sequence[Row]) -> int:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        gone = connection.executemany(taking, keys).rowcount
+        gone = taking(connection, keys)
         connection.execute("COMMIT")
         return gone
     finally:
@@ -99,7 +105,7 @@ async def _plans(reader: Lane, writer: Lane, before: int, limit: int) -> int:
     while True:
         last, keys = await reader.run(_surplus_plans, after, before, limit)
         for start in range(0, len(keys), A_BITE):
-            await writer.run(_delete, queries.TAKE_PLAN, keys[start : start + A_BITE])
+            await writer.run(_delete, _rows(queries.TAKE_PLAN), keys[start : start + A_BITE])
         gone += len(keys)
         if last is None:
             return gone
@@ -126,17 +132,17 @@ async def _revisions(reader: Lane, writer: Lane, limit: int) -> int:
     turns = {(source, revision): turn for source, revision, _, turn in known}
     gone = list(surplus((row[:3] for row in known), limit))
     for key in gone:
-        await writer.run(_delete, queries.TAKE_REVISION, [(*key, turns[key])])
+        await writer.run(_delete, _rows(queries.TAKE_REVISION), [(*key, turns[key])])
     return len(gone)
 
 
 async def _samples(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> int:
     """Those that are too old, then what the rest can do without, then those that are too many."""
     before = partial(_samples_before, oldest(now, keep.metric_days))
-    gone = await _take(reader, writer, before, queries.TAKE["service_metrics"])
+    gone = await _take(reader, writer, before, _rows(queries.TAKE["service_metrics"]))
     gone += await _thin(reader, writer, columns.moment(now))
     beyond = partial(_samples_beyond, keep.metric_rows)
-    return gone + await _take(reader, writer, beyond, queries.TAKE["service_metrics"])
+    return gone + await _take(reader, writer, beyond, _rows(queries.TAKE["service_metrics"]))
 
 
 async def _thin(reader: Lane, writer: Lane, now: int) -> int:
@@ -149,7 +155,7 @@ async def _thin(reader: Lane, writer: Lane, now: int) -> int:
         for start in range(0, len(left), A_BITE):
             await writer.run(_put, left[start : start + A_BITE])
         for start in range(0, len(taken), A_BITE):
-            await writer.run(_delete, queries.TAKE["service_metrics"], taken[start : start + A_BITE])
+            await writer.run(_delete, _rows(queries.TAKE["service_metrics"]), taken[start : start + A_BITE])
         gone += len(found) - len(left)
     return gone
 

@@ -44,7 +44,7 @@ PUT: Mapping[str, str] = MappingProxyType(
         "notes": _upsert("notes", "key", "key value seal"),
         "service_metrics": _upsert("service_metrics", "at kind namespace name", _SAMPLE),
         "plans": f"INSERT INTO plans ({_PLAN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        "events": f"INSERT INTO events ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "events": f"INSERT INTO events ({_EVENT}, link) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "revisions": (
             "INSERT INTO revisions (source, revision, at, outcome, message, seal, turn) "
             "VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(turn), 0) + 1 FROM revisions)) "
@@ -154,6 +154,12 @@ PLANS_BEYOND = (
 )
 PLANS_BEFORE = "SELECT id FROM plans WHERE kind = ? AND namespace = ? AND name = ? AND at < ?"
 TAKE_EVENT = "DELETE FROM events WHERE id = ?"
+LINK_OF = "SELECT link FROM events WHERE id = :id UNION ALL SELECT link FROM gaps WHERE id = :id"
+GAP_ENDING = "DELETE FROM gaps WHERE id = ? RETURNING first"
+GAP_BEGINNING = "DELETE FROM gaps WHERE first = ? RETURNING id, link"
+PUT_GAP = "INSERT INTO gaps (first, id, link) VALUES (?, ?, ?)"
+GAPS = "SELECT first, id, link FROM gaps"
+CHAIN = f"SELECT {_EVENT}, link FROM events ORDER BY id"
 TAKE_OPERATION = "DELETE FROM operations WHERE number = ?"
 TAKE_PLAN = "DELETE FROM plans WHERE id = ?"
 TAKE_REVISION = "DELETE FROM revisions WHERE source = ? AND revision = ? AND turn = ?"
@@ -194,6 +200,10 @@ HOT: Mapping[str, str] = MappingProxyType(
         "plans beyond": PLANS_BEYOND,
         "plans before": PLANS_BEFORE,
         "take event": TAKE_EVENT,
+        "link of": LINK_OF,
+        "gap ending": GAP_ENDING,
+        "gap beginning": GAP_BEGINNING,
+        "put gap": PUT_GAP,
         "take operation": TAKE_OPERATION,
         "take plan": TAKE_PLAN,
         "take revision": TAKE_REVISION,
@@ -217,4 +227,6 @@ TABLES: Mapping[str, str] = MappingProxyType(
         "service_metrics": f"SELECT {_SAMPLE.replace(' ', ', ')} FROM service_metrics",
     }
 )
-WHOLE: Mapping[str, str] = MappingProxyType({**TABLES, "newest revisions": NEWEST_REVISIONS})
+WHOLE: Mapping[str, str] = MappingProxyType(
+    {**TABLES, "newest revisions": NEWEST_REVISIONS, "gaps": GAPS, "chain": CHAIN}
+)

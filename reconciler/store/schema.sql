@@ -70,7 +70,7 @@ CREATE TABLE events (
     request_id TEXT NOT NULL,
     trace_id TEXT NOT NULL,
     data TEXT NOT NULL,
-    seal INTEGER NOT NULL,
+    seal INTEGER NOT NULL, link BLOB CHECK (link IS NULL OR length(link) = 32),
     CHECK ((kind IS NULL) = (subject IS NULL) AND (kind IS NULL) = (namespace IS NULL))
 ) STRICT;
 
@@ -276,3 +276,12 @@ FROM (
     FROM operations AS o, json_each(o.data, '$.refs') AS ref
 ) AS asked
 WHERE asked.kind IN ('service', 'servicegroup');
+
+CREATE TABLE gaps (
+    -- Where retention has let go of events, all from `first` on to this id, with the link of the last of them.
+    id INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL UNIQUE CHECK (first <= id),
+    link BLOB CHECK (link IS NULL OR length(link) = 32)
+) STRICT;
+
+CREATE INDEX events_by_actor ON events (id, actor) WHERE actor <> '';

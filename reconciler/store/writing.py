@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from reconciler.model import Event
 from reconciler.store import columns, queries, rows
+from reconciler.store.chain import chained, link_before_next
 from reconciler.store.columns import Row
 from reconciler.store.faults import callers_own
 from reconciler.store.rows import Op
@@ -74,7 +75,8 @@ def _apply(connection: sqlite3.Connection, ops: Iterable[Op]) -> list[Row]:
     connection.executemany(queries.PUT["plans"], added["plans"])
     (last,) = connection.execute(queries.LAST_EVENT).fetchone()
     events: list[Row] = [(last + n, *row) for n, row in enumerate(added["events"], 1)]
-    connection.executemany(queries.PUT["events"], events)
+    if events:
+        connection.executemany(queries.PUT["events"], chained(link_before_next(connection, last), events))
     return events
 
 
