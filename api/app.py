@@ -20,6 +20,7 @@ from litestar.types import ASGIApp
 from api import errors, identity, params, routes
 from api.admission import Admission
 from api.answered import Routed
+from api.as_of import AsOf
 from api.conditional import Conditional, no_condition
 from api.cors import Cors
 from api.gate import Gate
@@ -38,8 +39,8 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 
 def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
-    inner = build(desk, wanted.api, closing)
-    return Upgrading(Gate(Cors(Versions(Conditional(Routed(inner))), wanted.cors)))
+    read = AsOf(Conditional(Routed(build(desk, wanted.api, closing))), desk)
+    return Upgrading(Gate(Cors(Versions(read), wanted.cors)))
 
 
 def build(

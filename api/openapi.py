@@ -22,6 +22,7 @@ from litestar.routes import HTTPRoute
 
 from api import errors, pages
 from api.app import build
+from api.as_of import API
 from api.examples import EXAMPLES
 from api.identity import SAFE
 from api.shapes import meanings, required
@@ -47,6 +48,7 @@ What goes out of use says so with `Deprecation`, `Sunset` and `Link`.
 All that is read has an `ETag`, which is the same for every caller who is told the same."""
 
 BODY = "#/components/schemas/{name}"
+HEADER = "#/components/headers/Last-Event-ID"
 GENERIC = re.compile(r"(Page|Stretch)_[\w.]+\.(\w+)_")
 NOISE = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False}
 IN_PATHS = {
@@ -77,6 +79,11 @@ IF_MATCH = {
     "in": "header",
     "required": False,
     "description": "The `ETag` of what was seen: done only while it is the same, else 412.",
+    "schema": {"type": "string"},
+}
+LAST_EVENT_ID = {
+    "description": "What is read is at least as new as the log up to this event: a stream that goes on after"
+    " it tells all that comes.",
     "schema": {"type": "string"},
 }
 DOORS = {
@@ -111,6 +118,7 @@ def document() -> Json:
     schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
     _explain(schemas, bodies)
     found["components"]["securitySchemes"] = SCHEMES
+    _say_places(found)
     found["components"]["responses"] = {"Problem": _problem("What went wrong.")}
     return {key: found[key] for key in ("openapi", "info", "paths", "components")}
 
@@ -166,6 +174,16 @@ def _security(handler: HTTPRouteHandler) -> list[Json]:
         return []
     scopes = [scope] if (scope := opt.get("scope", ADMIN)) else []
     return [{"key": scopes}, {"bearer": scopes}]
+
+
+def _say_places(found: Json) -> None:
+    """What is read says at which place in the log it is true."""
+    found["components"]["headers"] = {"Last-Event-ID": LAST_EVENT_ID}
+    for path, methods in found["paths"].items():
+        if path.startswith(API) and "get" in methods:
+            for status, answer in methods["get"]["responses"].items():
+                if status in {"101", "200", "304"}:
+                    answer.setdefault("headers", {})["Last-Event-ID"] = {"$ref": HEADER}
 
 
 def _finish_parameter(parameter: Json) -> None:

@@ -175,6 +175,14 @@ class Store(Protocol):
         """The oldest id that is kept, and the newest (0, 0 when there is none)."""
         ...
 
+    def as_of(self) -> int:
+        """A place in the log: whatever it tells up to here, those who told it know by now.
+
+        Who commits learns of it a moment later than who follows. What one reads after having asked for this
+        place is at least as new as the log up to there.
+        """
+        ...
+
     def follow(self, after: int, only: EventFilter = ...) -> Following:
         """The log from `after` on, then live, without end, without loss, without doubles.
 

@@ -163,6 +163,10 @@ class Window:
     async def event_ids(self) -> tuple[int, int]:
         return await self._node.store.event_ids()
 
+    def as_of(self) -> int:
+        """Where to follow from, for who looks now and wants to miss nothing that comes after."""
+        return self._node.store.as_of()
+
     def follow(self, after: int, only: EventFilter) -> Following:
         """Events themselves: whoever tells them to many makes the view of each once."""
         return self._node.store.follow(after, only)

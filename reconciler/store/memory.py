@@ -102,6 +102,9 @@ class MemoryStore:
     async def event_ids(self) -> tuple[int, int]:
         return (self._events[0].id, self._events[-1].id) if self._events else (0, 0)
 
+    def as_of(self) -> int:
+        return self._last_event  # nobody waits for a commit
+
     def lags(self) -> list[int]:
         return self._tail.lags()
 

@@ -42,7 +42,7 @@ class SqliteStore:
         ops = [op for write in writes for op in rows.ops(write)]
         if ops:
             self._found = None
-            with self.commits.timed():
+            with self.commits.timed(), self._tail.committing():
                 await self._group.commit(ops)
 
     async def prune(self, now: datetime, keep: Retention) -> Mapping[str, int]:
@@ -69,6 +69,9 @@ class SqliteStore:
     async def event_ids(self) -> tuple[int, int]:
         ((oldest, newest),) = await self._all(queries.EVENT_IDS)
         return oldest, newest
+
+    def as_of(self) -> int:
+        return self._tail.as_of()
 
     def lags(self) -> list[int]:
         return self._tail.lags()

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import NamedTuple, Protocol
@@ -47,6 +47,7 @@ class Tail:
         self._bell = asyncio.Event()
         self._closed = False
         self._newest = newest
+        self._committing: dict[object, int] = {}
         self._readers: WeakSet[Following] = WeakSet()
 
     def publish(self, events: Iterable[Event]) -> None:
@@ -62,6 +63,19 @@ class Tail:
         """Let every reader come to its end."""
         self._closed = True
         self._ring()
+
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """What is told meanwhile may be told before whoever commits it knows."""
+        mine = object()
+        self._committing[mine] = self._newest
+        try:
+            yield
+        finally:
+            del self._committing[mine]
+
+    def as_of(self) -> int:
+        return next(iter(self._committing.values()), self._newest)  # who began first has the least
 
     def lags(self) -> list[int]:
         """How many events each reader is behind."""

@@ -234,3 +234,49 @@ async def test_a_rare_event_is_found_beyond_any_number_of_others(store: AnyStore
     only = EventFilter(names=("frequent",), states=("odd",))
     assert [one.id for one in await store.events(0, 5, only)] == [A_SEARCH + 101]
     assert await ids(store, 0, 1, only) == [A_SEARCH + 101]
+
+
+async def test_a_reader_is_told_its_place_when_nothing_comes_that_it_wants(store: AnyStore) -> None:
+    """However rare what it wants: it comes back to where it was, not to what is kept no more."""
+    rare = store.follow(0, EventFilter(("rare",)))
+    await store.commit(*(event() for _ in range(10)))
+    assert await rare.more(0.05) == ()
+    assert rare.position == 10
+    await store.commit(event("rare"), event())
+    assert [one.id for one in await rare.more() or ()] == [11]
+    assert await rare.more(0.05) == ()
+    assert rare.position == 12
+    await store.close()
+    assert await rare.more() is None
+
+
+@pytest.mark.req("EVT-11")
+async def test_a_place_from_another_life_of_the_log_is_none(store: AnyStore) -> None:
+    await store.commit(event(), event())
+    found = await store.follow(7).more() or ()
+    assert [(one.name, one.id, one.data["last_event_id"]) for one in found] == [(RESET, 0, 7)]
+
+
+async def test_what_a_reader_has_heard_the_one_who_told_it_knows(store: AnyStore) -> None:
+    """Each writer keeps in memory what it has committed: who asks for a place and then looks misses nothing."""
+    known: set[int] = set()
+    missed: list[int] = []
+
+    async def write(number: int) -> None:
+        for turn in range(50):
+            await store.commit(event("told", number=number * 50 + turn))
+            known.add(number * 50 + turn)
+
+    async def look() -> None:
+        while len(known) < 500:
+            place, seen = store.as_of(), set(known)
+            told = [one.data["number"] for one in await store.events(0, 1000) if one.id <= place]
+            missed.extend(number for number in told if number not in seen)
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for number in range(10):
+            group.create_task(write(number))
+        group.create_task(look())
+    assert missed == []
+    assert store.as_of() == (await store.event_ids())[1] == 500
