@@ -177,5 +177,12 @@ def _news(entry: Entry, status: Status, now: datetime) -> Iterator[Event]:
         yield Event("reconcile.failed", now, entry.ref, {"error": status.error})
     if status.ready and (before is None or not before.ready):
         yield Event("resource.ready", now, entry.ref)
-    if status.stalled and (before is None or not before.stalled):
-        yield Event("resource.stalled", now, entry.ref, {"reason": status.conditions[0].reason})
+    elif not status.ready and (before is None or _trouble(before) != _trouble(status)):
+        word, reason = _trouble(status)
+        yield Event(f"resource.{word}", now, entry.ref, {"reason": reason})
+
+
+def _trouble(status: Status) -> tuple[str, str]:
+    """What keeps it from being ready, in two words: the message may change with every pass."""
+    word = "ready" if status.ready else "stalled" if status.stalled else "unready"
+    return word, status.conditions[0].reason
