@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -17,6 +18,10 @@ from reconciler.errors import Unavailable
 
 if TYPE_CHECKING:
     from reconciler.views import EventView
+
+
+SILENCE_S = 45.0  # three heartbeats
+RETRY_S = 2.0
 
 
 @click.command(cls=Verb)
@@ -55,17 +60,48 @@ def events(
 
 
 def _following(where: Where, query: Mapping[str, str]) -> Iterator[EventView]:
-    """Each event as it comes. It ends only with the node, and that is said."""
-    kind = ""
-    for text in where.remote().lines("/api/v1/events", query):
-        field, _, value = text.partition(": ")
-        if field == "event":
-            kind = value
-        elif field == "data" and kind == "stream.reset":
-            click.echo("some events between are kept no more", err=True)
-        elif field == "data" and kind != "stream.end":
-            yield json.loads(value)
+    """Each event once, through any number of connections. It ends only with the node, and that is said."""
+    from reconciler.cli.remote import BrokenOff
+
+    last = query["last_event_id"]
+    while True:
+        try:
+            for frame in _frames(where, {**query, "last_event_id": last}):
+                last = frame.id or last
+                if frame.name == "stream.reset":
+                    _tell_lost(json.loads(frame.data))
+                elif not frame.name.startswith("stream."):
+                    yield json.loads(frame.data)
+            break
+        except BrokenOff as broken:
+            click.echo(f"{broken.message}; going on after event {last}", err=True)
+            time.sleep(RETRY_S)
     raise Unavailable("the node has stopped", remedy="`holdfast up` starts it, and then follow again")
+
+
+class Frame(NamedTuple):
+    """A server-sent event."""
+
+    id: str
+    name: str
+    data: str
+
+
+def _frames(where: Where, query: Mapping[str, str]) -> Iterator[Frame]:
+    fields = {"id": "", "event": "", "data": ""}
+    for text in where.remote().lines("/api/v1/events", query, "text/event-stream", SILENCE_S):
+        name, _, value = text.partition(": ")
+        if text:
+            fields[name] = value
+        elif fields["event"]:
+            yield Frame(fields["id"], fields["event"], fields["data"])
+            fields = {"id": "", "event": "", "data": ""}
+
+
+def _tell_lost(lost: Mapping[str, int]) -> None:
+    between = f"{lost['last_event_id'] + 1} to {lost['oldest'] - 1}"
+    known = lost["last_event_id"] < lost["oldest"]
+    click.echo(f"events {between} are kept no more" if known else "this is another log of events", err=True)
 
 
 def _show(event: EventView, output: str) -> None:

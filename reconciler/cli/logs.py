@@ -18,6 +18,8 @@ from reconciler.ref_text import parted
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
+LINES = "application/x-ndjson"
+
 
 @click.command(cls=Verb)
 @click.argument("refs", type=SERVICE, nargs=-1, required=True, metavar="SERVICE...")
@@ -60,7 +62,7 @@ def _interleaved(where: Where, refs: list[str], query: dict[str, str]) -> Iterat
 
     def read(ref: str) -> None:
         try:
-            for line in where.remote().lines(f"/api/v1/resources/{located(*parted(ref))}/logs", query):
+            for line in where.remote().lines(f"/api/v1/resources/{located(*parted(ref))}/logs", query, LINES):
                 lines.put((ref, line))
             lines.put((ref, None))
         except Problem as problem:

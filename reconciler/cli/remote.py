@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from reconciler import errors
@@ -64,6 +64,17 @@ class _OverSocket(HTTPConnection):
         self.sock.connect(self._path)
 
 
+class BrokenOff(Unavailable):
+    """The answer had begun."""
+
+
+class Endless(NamedTuple):
+    """An answer that goes on."""
+
+    form: str  # its media type
+    silence_s: float | None  # which means that nobody is there any more
+
+
 class Remote:
     def __init__(self, address: str, timeout: float = 30.0, manner: Manner | None = None) -> None:
         self._address = address
@@ -94,9 +105,11 @@ class Remote:
             raise self._broken_off(error) from error
         return json.loads(text) if text else None
 
-    def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[str]:
-        """The lines of an answer that goes on: a log, a stream of events."""
-        with self._open("GET", path, query, None, None, endless=True) as answer:
+    def lines(
+        self, path: str, query: Mapping[str, str], form: str, silence_s: float | None = None
+    ) -> Iterator[str]:
+        """The lines of an answer that goes on; `silence_s`: nobody is there who says nothing for so long."""
+        with self._open("GET", path, query, None, None, Endless(form, silence_s)) as answer:
             try:
                 for line in answer:
                     if not line.endswith(b"\n"):
@@ -107,8 +120,8 @@ class Remote:
             except (OSError, HTTPException) as error:
                 raise self._broken_off(error) from error
 
-    def _broken_off(self, error: Exception) -> Unavailable:
-        return Unavailable(
+    def _broken_off(self, error: Exception) -> BrokenOff:
+        return BrokenOff(
             f"the node at {self._shown} broke off in the midst of its answer ({error})",
             remedy="see with `holdfast status` whether it still runs, and ask again",
         )
@@ -120,13 +133,12 @@ class Remote:
         query: Mapping[str, str] | None,
         body: object,
         timeout: float | None,
-        *,
-        endless: bool = False,
+        endless: Endless | None = None,
     ) -> HTTPResponse:
         connection = self._connection(timeout or self._timeout)
         data = None if body is None else json.dumps(body).encode()
         headers = {
-            "Accept": "application/json, application/problem+json",
+            "Accept": f"{endless.form if endless else 'application/json'}, application/problem+json",
             "Connection": "close",
             **self._manner.headers(),
         }
@@ -137,7 +149,7 @@ class Remote:
         try:
             connection.request(method, target, data, headers)
             if endless and connection.sock is not None:
-                connection.sock.settimeout(None)
+                connection.sock.settimeout(endless.silence_s)
             answer = connection.getresponse()
         except TimeoutError as error:
             connection.close()

@@ -192,3 +192,7 @@ def asking(path: str) -> httpx.AsyncClient:
 async def publish(api: Running, *names: str, subject: Ref | None = None, **data: JsonValue) -> None:
     now = datetime.now(UTC)
     await api.node.store.commit(*(Event(name, now, subject, data) for name in names))
+
+
+async def newest(api: Running) -> int:
+    return (await api.node.store.event_ids())[1]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,30 +16,12 @@ import psutil
 import pytest
 
 from api import stream
-from reconciler.model import JsonValue, Ref
+from reconciler.model import Ref
 from reconciler.ports.store import EventFilter
-from tests.api.nodes import Running, living, publish, running, scratch, serving_at, settings_in, until
+from tests.api.nodes import Running, living, newest, publish, running, scratch, serving_at, settings_in, until
+from tests.api.sse import Frame, frames
 
 BOB, ALICE = Ref("Key", "default", "bob"), Ref("Key", "default", "alice")
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    id: int
-    event: str
-    data: dict[str, JsonValue]
-
-
-async def frames(answer: httpx.Response) -> AsyncIterator[Frame]:
-    found: dict[str, str] = {}
-    async for line in answer.aiter_lines():
-        name, _, value = line.partition(": ")
-        if line:
-            found[name] = value
-        else:
-            if "event" in found:
-                yield Frame(int(found.get("id", 0)), found["event"], json.loads(found["data"]))
-            found = {}
 
 
 @asynccontextmanager
@@ -53,10 +34,6 @@ async def listening(
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield frames(answer)
-
-
-async def newest(api: Running) -> int:
-    return (await api.node.store.event_ids())[1]
 
 
 async def take(source: AsyncIterator[Frame], count: int) -> list[Frame]:

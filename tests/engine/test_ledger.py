@@ -11,6 +11,7 @@ from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Fate, Ledger, Visit
 from reconciler.errors import Unavailable
 from reconciler.model import Origin, Resource
+from reconciler.ports.kind import Verdict
 from reconciler.ports.store import Drop, Kept, Remembered, Write
 from tests.engine.virtual import Shop, thing, virtual
 from tests.simulation.thing import named
@@ -62,3 +63,35 @@ async def test_a_decision_that_fails_after_its_ref_was_forgotten_brings_nothing_
     assert it.kept is None
     assert any(isinstance(write, Drop) for write in store.handed)
     assert (await store.load()).inventory == {}
+
+
+@pytest.mark.req("EVT-02")
+@virtual
+async def test_why_it_is_not_ready_is_told_whenever_that_changes_and_only_then() -> None:
+    store, it = Shop(), entry()
+    ledger = Ledger(store, VirtualClock())
+    visit = Visit.to(it, it.want)  # type: ignore[arg-type]  # it is wanted
+
+    def says(reason: str, message: str = "", *, ready: bool = False, stalled: bool = False) -> Outcome:
+        return Outcome(verdict=Verdict(ready=ready, reason=reason, message=message, stalled=stalled))
+
+    for outcome in (
+        says("Starting"),
+        says("Starting", "half of it is there"),
+        says("Unhealthy"),
+        says("Running", ready=True),
+        says("Running", "for long", ready=True),
+        says("Unhealthy"),
+        says("Unhealthy", stalled=True),
+        says("Starting"),
+    ):
+        await ledger.conclude(visit, outcome)
+    told = [(one.name, one.data.get("reason", "")) for one in await store.events(0, 100)]
+    assert told == [
+        ("resource.unready", "Starting"),
+        ("resource.unready", "Unhealthy"),
+        ("resource.ready", ""),
+        ("resource.unready", "Unhealthy"),
+        ("resource.stalled", "Unhealthy"),
+        ("resource.unready", "Starting"),
+    ]

@@ -258,7 +258,7 @@ async def test_a_place_from_another_life_of_the_log_is_none(store: AnyStore) -> 
 
 
 async def test_what_a_reader_has_heard_the_one_who_told_it_knows(store: AnyStore) -> None:
-    """Each writer keeps in memory what it has committed: who asks for a place and then looks misses nothing."""
+    """Each writer keeps in memory what it has committed: who asks for a place, then looks, misses none."""
     known: set[int] = set()
     missed: list[int] = []
 
