@@ -51,7 +51,7 @@ async def watch(api: Running, known: dict[str, bool], place: int) -> None:
 @pytest.mark.req("EVT-05", "EVT-11")
 async def test_a_list_and_what_follows_it_make_the_present(api: Running) -> None:
     chance = random.Random(3)
-    names = [f"k{number}" for number in range(12)]
+    names, some = [f"k{number}" for number in range(12)], ["k0"]
     knowing: list[tuple[asyncio.Task[None], dict[str, bool]]] = []
 
     async def begin() -> None:

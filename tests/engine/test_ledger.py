@@ -10,8 +10,7 @@ from reconciler.engine.entry import Entry
 from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Fate, Ledger, Visit
 from reconciler.errors import Unavailable
-from reconciler.model import Origin, Resource
-from reconciler.ports.kind import Verdict
+from reconciler.model import Origin, Resource, Verdict
 from reconciler.ports.store import Drop, Kept, Remembered, Write
 from tests.engine.virtual import Shop, thing, virtual
 from tests.simulation.thing import named
