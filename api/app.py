@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -29,8 +29,10 @@ from api.room import Room
 from api.stream import Closing
 from api.versions import Versions, negotiated
 from api.websocket.upgrade import Upgrading
+from reconciler.runtime.asker import Rehearsed
 from reconciler.runtime.desk import Desk
 from reconciler.settings import Api, Settings
+from reconciler.views import PreviewView
 
 SMALL_BODY = 1024 * 1024
 BODIES_AT_ONCE = 2  # of the largest; of smaller ones more, before anybody finds no room
@@ -70,7 +72,7 @@ def build(
             "closing": Provide(until, sync_to_thread=False),
             **routes.PROVIDED,
         },
-        exception_handlers={Exception: errors.answer},
+        exception_handlers={Exception: errors.answer, Rehearsed: plan},
         guards=[Admission(desk, limits).check],
         debug=False,  # whatever the environment says: a stack trace never leaves
         pdb_on_exception=False,
@@ -85,6 +87,11 @@ def first(request: Request[Any, Any, Any]) -> None:
     params.only_known(request)
     negotiated(request)
     no_condition(request)
+
+
+def plan(_: Request[Any, Any, Any], rehearsed: Rehearsed) -> Response[PreviewView]:
+    """The answer to a dry run, wherever the real one would have begun to write."""
+    return Response(rehearsed.plan)
 
 
 def _handlers(limits: Api) -> Iterator[HTTPRouteHandler]:

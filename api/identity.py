@@ -15,9 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request
+from litestar.params import QueryParameter
 
 from reconciler.runtime.asker import Asker
 
@@ -89,7 +90,12 @@ def peer_of(connection: socket.socket) -> Peer:
     return Peer(uid, pid)
 
 
-def asker(request: Request[Any, Any, Any]) -> Asker:
+DryRun = Annotated[
+    bool, QueryParameter(name="dryRun", description="Make every check, write nothing, and tell the plan.")
+]
+
+
+def asker(request: Request[Any, Any, Any], *, dry_run: DryRun = False) -> Asker:
     state = request.scope["state"]
     trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
-    return Asker(state["caller"].actor, state["request_id"], trace[1] if trace else "")
+    return Asker(state["caller"].actor, state["request_id"], trace[1] if trace else "", dry_run)

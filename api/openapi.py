@@ -45,7 +45,8 @@ The version stands in the path. `/api/…` without one takes it from `X-API-Vers
 `Accept: application/vnd.holdfast.v1+json`, or is the present one; what disagrees with the path is refused.
 What goes out of use says so with `Deprecation`, `Sunset` and `Link`.
 
-All that is read has an `ETag`, which is the same for every caller who is told the same."""
+All that is read has an `ETag`, which is the same for every caller who is told the same. Every write takes
+`dryRun=true`: it makes each check of the real one, writes nothing, and answers with the plan."""
 
 BODY = "#/components/schemas/{name}"
 HEADER = "#/components/headers/Last-Event-ID"
@@ -159,6 +160,8 @@ def _finish(operation: Json, method: str, handler: HTTPRouteHandler, *, write: b
         operation.setdefault("parameters", []).append(IF_NONE_MATCH)
         answers["200"]["headers"] = {"ETag": ETAG}
         answers["304"] = {"description": "As it was: `If-None-Match` still fits.", "headers": {"ETag": ETAG}}
+    if any(parameter["name"] == "dryRun" for parameter in operation.get("parameters", ())):
+        _finish_dry_run(answers)
     for status, answer in answers.items():
         _finish_answer(status, answer)
     for code in _troubles(handler):
@@ -196,6 +199,14 @@ def _finish_parameter(parameter: Json) -> None:
     choices = [one for one in schema.pop("oneOf", ()) if one != {"type": "null"}]
     for choice in choices:  # what is not said is left out: a query has no null
         schema |= choice
+
+
+def _finish_dry_run(answers: Json) -> None:
+    plan: Json = {"$ref": BODY.format(name="PreviewView")}
+    if done := answers.get("200"):
+        plan = {"anyOf": [done["content"]["application/json"]["schema"], plan]}
+    told = "As it is; with `dryRun`: what would change." if done else "With `dryRun`: what would change."
+    answers["200"] = {"description": told, "content": {"application/json": {"schema": plan}}}
 
 
 def _finish_answer(status: str, answer: Json) -> None:

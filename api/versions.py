@@ -107,7 +107,7 @@ def negotiated(request: Request[Any, Any, Any]) -> None:
 def _offers(handler: HTTPRouteHandler) -> Iterator[str]:
     said = handler.media_type.value if isinstance(handler.media_type, MediaType) else handler.media_type
     own = said or JSON  # the framework leaves it open for who answers with a `Response`
-    yield own
+    yield own.partition(";")[0]
     if own == JSON:
         yield from (VENDOR.format(version) for version in SERVED)
     if own == LINES:

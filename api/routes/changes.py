@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from litestar import Response, post
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
+from litestar import post
 
 from api.bodies import BUNDLE, BundleBody, TheBundle, flag_of, object_of
 from api.errors import Fault, Wrong
@@ -16,8 +14,6 @@ from api.shapes import takes
 from reconciler.model import Ref
 from reconciler.runtime.window import Selection
 from reconciler.views import OperationView, PreviewView
-
-DryRun = Annotated[bool, QueryParameter(name="dryRun", description="Only show what would change.")]
 
 
 class ReconcileBody(TypedDict):
@@ -39,20 +35,10 @@ class DeleteBody(TypedDict):
     status_code=202,
     opt=EACH | CONFLICTS | takes(BundleBody, yaml=True),
     dependencies=BUNDLE,
-    responses={
-        202: ResponseSpec(OperationView, generate_examples=False, description="Asked for; the loop does it."),
-        200: ResponseSpec(
-            PreviewView, generate_examples=False, description="With `dryRun`: what it would change."
-        ),
-    },
     summary="Put manifests into the inbox",
 )
-async def apply(
-    desk: TheDesk, by: By, bundle: TheBundle, *, dry_run: DryRun = False
-) -> Response[OperationView] | Response[PreviewView]:
-    if dry_run:
-        return Response(await desk.rehearse(bundle), status_code=200)
-    return Response(await desk.apply(bundle, by))
+async def apply(desk: TheDesk, by: By, bundle: TheBundle) -> OperationView:
+    return await desk.apply(bundle, by)
 
 
 @post(

@@ -15,6 +15,7 @@ from litestar.serialization import encode_json
 from api.identity import EACH, PRIVATE
 from api.routes import AnyRequest, TheClosing, TheDesk, TheRef
 from api.stream import LINES, SSE, Stream
+from api.versions import EVENTS
 from reconciler.views import LogLineView
 
 Tail = Annotated[
@@ -52,7 +53,7 @@ async def logs(
 ) -> Stream:
     """Lines of JSON, or server-sent events for who accepts `text/event-stream`. Only the socket serves it."""
     lines = await _begun(desk.logs(ref, tail=asked.tail, follow=asked.follow, since=asked.since))
-    if "text/event-stream" in request.headers.get("accept", ""):
+    if request.scope["state"]["media_type"] == EVENTS:
         return Stream(SSE, _written(lines, b"data: %s\n\n"), closing)
     return Stream(LINES, _written(lines, b"%s\n"), closing)
 

@@ -151,9 +151,17 @@ class Engine:
         await self._listen()
         return answer
 
-    async def preview(self, snapshots: Sequence[Snapshot], about: Collection[Ref]) -> Preview:
-        """What would change if their sources declared this; `about` names the refs that were asked for."""
-        wishes, answer = self._wanted.foreseen(*snapshots)
+    async def preview(
+        self,
+        snapshots: Sequence[Snapshot],
+        about: Collection[Ref],
+        overrides: Sequence[Override] | None = None,
+    ) -> Preview:
+        """What would change if their sources declared this; `about` names the refs that were asked for.
+
+        `overrides`: and if these were all that there are.
+        """
+        wishes, answer = self._wanted.foreseen(*snapshots, overrides=overrides)
         answer = replace(answer, clashes=tuple(str(clash) for clash in wishes.clashes))
         book = self._book.as_if(wishes)
         asked = [*(ref for ref in about if ref in book), *answer.removes]
@@ -163,6 +171,12 @@ class Engine:
     async def forget_source(self, name: str) -> None:
         """A source is gone: its snapshot counts no more."""
         await self._wanted.forget_source(name)
+
+    def with_override(self, override: Override) -> tuple[Override, ...]:
+        return self._wanted.with_override(override)
+
+    def without_override(self, ref: Ref) -> tuple[Override, ...]:
+        return self._wanted.without_override(ref)
 
     async def override(self, override: Override) -> None:
         await self._wanted.override(override)

@@ -152,11 +152,13 @@ class Wanted:
         others = self.wishes.sources.difference(self.unread)  # what is not read yet is waited for anyway
         return self._withdrawals.stays_for(ref, others, self._world.clock.monotonic())
 
-    def weighed(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
+    def weighed(
+        self, *snapshots: Snapshot, overrides: Sequence[Override] | None = None
+    ) -> tuple[Wishes, Submission]:
         """What would be wanted with these, and whether it may be. Changes nothing."""
         candidate = self._with(snapshots)
         inventory = self._book.inventory
-        wishes = self._merge(candidate, self.overrides, inventory)
+        wishes = self._merge(candidate, self.overrides if overrides is None else overrides, inventory)
         removes = gone(inventory, wishes)
         return wishes, weigh(
             inventory,
@@ -166,10 +168,13 @@ class Wanted:
             deleted=frozenset().union(*(one.deleted for one in snapshots)),
         )
 
-    def foreseen(self, *snapshots: Snapshot) -> tuple[Wishes, Submission]:
+    def foreseen(
+        self, *snapshots: Snapshot, overrides: Sequence[Override] | None = None
+    ) -> tuple[Wishes, Submission]:
         """What would be wanted with these, once every source is read and says what it said last."""
         told = {one.source for one in snapshots}
-        return self.weighed(*snapshots, *(one for name, one in self._recalled().items() if name not in told))
+        recalled = (one for name, one in self._recalled().items() if name not in told)
+        return self.weighed(*snapshots, *recalled, overrides=overrides)
 
     async def forget_source(self, name: str) -> None:
         async with self._deciding:
@@ -264,30 +269,38 @@ class Wanted:
 
     # --------------------------------------------------------------------------------------- overrides
 
+    def with_override(self, override: Override) -> tuple[Override, ...]:
+        """All of them, were this one set; refused where it cannot be."""
+        want = self._book.standing(override.ref)
+        if want is None:
+            raise NotFound(f"{override.ref} is not declared", remedy="`holdfast get` lists what is")
+        check_override(override, want, self._world.kinds)
+        return (*(one for one in self.overrides if one.ref != override.ref), override)
+
+    def without_override(self, ref: Ref) -> tuple[Override, ...]:
+        """All of them, were this one taken back; refused where there is none."""
+        left = tuple(one for one in self.overrides if one.ref != ref)
+        if len(left) == len(self.overrides):
+            raise NotFound(f"{ref} has no override", remedy="`holdfast describe` shows what is in force")
+        return left
+
     async def override(self, override: Override) -> None:
         async with self._deciding:
-            want = self._book.standing(override.ref)
-            if want is None:
-                raise NotFound(f"{override.ref} is not declared", remedy="`holdfast get` lists what is")
-            check_override(override, want, self._world.kinds)
+            left = self.with_override(override)
             data = {"patch": dict(override.patch), "reason": override.reason}
             event = Event("override.set", self._world.clock.now(), override.ref, data, actor=override.author)
-            await self._replace([o for o in self.overrides if o.ref == override.ref], override, event)
+            await self._replace(left, override, event)
 
     async def end_override(self, ref: Ref, actor: str) -> None:
         async with self._deciding:
-            ended = [o for o in self.overrides if o.ref == ref]
-            if not ended:
-                raise NotFound(f"{ref} has no override", remedy="`holdfast describe` shows what is in force")
-            event = Event("override.ended", self._world.clock.now(), ref, actor=actor)
-            await self._replace(ended, event)
+            left = self.without_override(ref)
+            await self._replace(left, Event("override.ended", self._world.clock.now(), ref, actor=actor))
 
-    async def _replace(self, ended: Sequence[Override], *writes: Write) -> None:
-        left = {one.id: one for one in self.overrides if one not in ended}
-        left |= {one.id: one for one in writes if isinstance(one, Override)}
-        wishes = self._merge(self._snapshots, tuple(left.values()))
-        await self._decide(wishes, (), *(EndOverride(one.id) for one in ended), *writes)
-        self._overrides = left
+    async def _replace(self, left: Sequence[Override], *writes: Write) -> None:
+        ended = [EndOverride(one.id) for one in self.overrides if one not in left]
+        wishes = self._merge(self._snapshots, left)
+        await self._decide(wishes, (), *ended, *writes)
+        self._overrides = {one.id: one for one in left}
         self._adopt(wishes)
 
     async def keep_time(self) -> None:
@@ -313,10 +326,11 @@ class Wanted:
     async def _expire(self) -> None:
         async with self._deciding:
             now = self._world.clock.now()
-            ended = [o for o in self.overrides if not o.in_force(now)]
+            left = [one for one in self.overrides if one.in_force(now)]
+            ended = [one for one in self.overrides if one not in left]
             if ended:
                 events = (Event("override.ended", now, one.ref, {"reason": "expired"}) for one in ended)
-                await self._replace(ended, *events)
+                await self._replace(left, *events)
 
 
 def _told(wishes: Wishes) -> set[tuple[str, str]]:

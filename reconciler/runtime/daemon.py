@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler import __version__
 from reconciler.model import Event
 from reconciler.runtime import present
-from reconciler.runtime.asker import Asker
+from reconciler.runtime.asker import Asker, Rehearsed
 from reconciler.runtime.parts import Parts
 
 if TYPE_CHECKING:
@@ -183,6 +183,9 @@ class Daemon:
 
     async def stop(self, by: Asker, *, services: bool) -> DaemonView:
         """End the node, and its services only if asked to."""
+        if by.dry_run:
+            also = "and its services" if services else "and its services go on"
+            raise Rehearsed(present.of_nothing(f"the node would stop, {also}"))
         await self._tell_stop(by, services=services)
         self.ends_services = services
         self._node.stopping.set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 from uuid import uuid4
 
 from reconciler.engine.preview import Preview
@@ -28,7 +28,7 @@ from reconciler.ports.store import Operation
 from reconciler.records import dataclass
 from reconciler.runtime import present
 from reconciler.runtime.api_keys import ApiKeys
-from reconciler.runtime.asker import Asker
+from reconciler.runtime.asker import Asker, Rehearsed
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
 from reconciler.runtime.claims import Claims, claims
 from reconciler.runtime.hooks import Hooks
@@ -38,6 +38,7 @@ from reconciler.runtime.parts import Parts
 from reconciler.runtime.window import Window
 from reconciler.sources.history import IN_FORCE
 from reconciler.sources.homes import exports
+from reconciler.sources.inbox import Batch
 from reconciler.sources.stored_tree import StoredTree
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ class Looked:
     known: Claims
     candidate: Snapshot
     preview: Preview
+
+    def batch(self, bundle: Bundle) -> Batch:
+        return self.unpacked.batch(bundle, frozenset(self.known.own))
 
     def view(self) -> PreviewView:
         return present.of_preview(self.preview, self.known.clashes)
@@ -138,14 +142,17 @@ class Desk(Window):
         """What `apply` of the same would do, refused whenever that would be. Writes nothing."""
         found = looked or await self.look(bundle, writes=True)
         found.refuse_unless_appliable(bundle.expect)
+        await self._node.inbox.check(found.batch(bundle))
         return found.view()
 
     async def apply(self, bundle: Bundle, by: Asker, looked: Looked | None = None) -> OperationView:
         """Put the manifests into the inbox; the loop does the rest. `looked`: at the same, just now."""
         async with self._writing:
             found = looked or await self.look(bundle, writes=True)
+            if by.dry_run:
+                raise Rehearsed(await self.rehearse(bundle, found))
             found.refuse_unless_appliable(bundle.expect)
-            removed = await self._node.inbox.put(found.unpacked.batch(bundle, frozenset(found.known.own)))
+            removed = await self._node.inbox.put(found.batch(bundle))
             await self.inbox_reader.read(found.candidate, found.preview.ready())
         return await self._operated("apply", by, [*found.unpacked.resources, *sorted(removed)])
 
@@ -158,6 +165,13 @@ class Desk(Window):
             for ref in refs:
                 self._rights.need_write(ref)
                 self._deletable(ref, frozenset(refs))
+            await self._node.inbox.check_delete(refs)
+            without = await self._inbox_without(refs, allow_prune=allow_prune)
+            preview = await self._node.engine.preview([without], refs)
+            if not preview.submission.accepted:
+                raise Refused(preview.submission.message)
+            if by.dry_run:
+                raise Rehearsed(present.of_preview(preview, ()))
             await self._node.inbox.delete(refs, allow_prune=allow_prune)
             await self.inbox_reader.read(await self.inbox_reader.peek())
         return await self._operated("delete", by, refs)
@@ -171,6 +185,8 @@ class Desk(Window):
         until = now + last if last is not None else None
         override = Override(uuid4().hex[:12], ref, patch, by.actor, reason, now, until)
         async with self._writing:
+            if by.dry_run:
+                await self._rehearsed([ref], self._node.engine.with_override(override))
             await self._node.engine.override(override)
         await self._operated("override", by, [ref])
         return present.of_override(override)
@@ -180,6 +196,8 @@ class Desk(Window):
             patch = next((one.patch for one in self._node.engine.overrides if one.ref == ref), EMPTY)
             self._rights.need(self._overriding(ref, patch), ref)
             still()
+            if by.dry_run:
+                await self._rehearsed([ref], self._node.engine.without_override(ref))
             await self._node.engine.end_override(ref, by.actor)
         await self._operated("end-override", by, [ref])
 
@@ -195,6 +213,11 @@ class Desk(Window):
         for ref in refs:
             self._entry(ref)
             if ref.kind == SOURCE_KIND:
+                self.source(source_name(ref))
+        if by.dry_run:
+            await self._rehearsed(refs)
+        for ref in refs:
+            if ref.kind == SOURCE_KIND:
                 self._node.sources.poke(source_name(ref), allow_prune=allow_prune)
             self._node.engine.request(ref)
         return await self._operated("reconcile", by, refs)
@@ -203,7 +226,10 @@ class Desk(Window):
         """Something was pushed there: fetch at once."""
         ref = self.ref(f"{SOURCE_KIND}/{source}")
         self._rights.need(WAKE, ref)
-        self._node.sources.poke(self.source(source)["name"])
+        name = self.source(source)["name"]
+        if by.dry_run:
+            await self._rehearsed(())
+        self._node.sources.poke(name)
         return await self._operated("push", by, [ref])
 
     async def rollback(self, source: str, revision: str, by: Asker, reason: str) -> OverrideView:
@@ -230,6 +256,16 @@ class Desk(Window):
                 held.pop(ref, None)
         held |= known.own
         return Snapshot(INBOX, "", held, current.problems, allow_prune=bundle.allow_prune)
+
+    async def _rehearsed(self, refs: Sequence[Ref], overrides: Sequence[Override] | None = None) -> NoReturn:
+        """Tell what would be done about these; with these overrides, if they are not as they stand."""
+        preview = await self._node.engine.preview((), refs, overrides)
+        raise Rehearsed(present.of_preview(preview, ()))
+
+    async def _inbox_without(self, refs: Sequence[Ref], *, allow_prune: bool) -> Snapshot:
+        current = self._node.engine.snapshot(INBOX) or await self.inbox_reader.peek()
+        left = {ref: one for ref, one in current.resources.items() if ref not in refs}
+        return Snapshot(INBOX, "", left, current.problems, allow_prune=allow_prune)
 
     def _deletable(self, ref: Ref, together: frozenset[Ref]) -> None:
         self._entry(ref)

@@ -81,6 +81,8 @@ class Hooks:
 
     async def fetch(self, source: str, by: Asker) -> HookView:
         """Look at once, or, if that was done a moment ago, when the moment is over."""
+        if by.dry_run:
+            await self._push(source, by)
         loop = asyncio.get_running_loop()
         wait = self._looked.get(source, -APART_S) + APART_S - loop.time()
         if wait <= 0:

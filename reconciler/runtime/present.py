@@ -17,7 +17,7 @@ from reconciler.model import (
 )
 from reconciler.ports.kind import Kind
 from reconciler.ports.log_line import LogLine
-from reconciler.ports.sources import SourceState
+from reconciler.ports.sources import SourceState, Submission
 from reconciler.ports.store import Operation, Planned, Revision
 from reconciler.runtime.claims import Clash
 
@@ -83,6 +83,12 @@ def of_preview(preview: Preview, clashes: Sequence[Clash]) -> PreviewView:
         "conflicts": [str(clash) for clash in clashes],
         "digest": preview.digest,
     }
+
+
+def of_nothing(warning: str) -> PreviewView:
+    """What changes no resource."""
+    nothing = of_preview(Preview((), Submission(accepted=True)), ())
+    return {**nothing, "warnings": [warning]}
 
 
 def _of_difference(one: Difference) -> DifferenceView:

@@ -96,6 +96,15 @@ class Inbox:
 
     # -------------------------------------------------------------------------------------------- writing
 
+    async def check(self, batch: Batch) -> None:
+        """What `put` would refuse; writes nothing."""
+        _incoming(batch)
+        _in_no_other_set(batch, await asyncio.to_thread(self._documents))
+
+    async def check_delete(self, refs: Collection[Ref]) -> None:
+        """What `delete` would refuse; writes nothing."""
+        _all_there(refs, await asyncio.to_thread(self._documents))
+
     async def put(self, batch: Batch) -> frozenset[Ref]:
         """Write a set; answers with what left it."""
         incoming = _incoming(batch)
@@ -107,12 +116,7 @@ class Inbox:
     def _put(self, batch: Batch, incoming: Mapping[str, bytes]) -> frozenset[Ref]:
         with self._writing():
             documents, refs = self._documents(), batch.refs
-            for ref in sorted(refs & documents.keys()):
-                if (other := documents[ref][0]) != batch.set:
-                    raise Conflict(
-                        f"{ref} was applied with the set '{other}'",
-                        remedy=f"apply it with that set, or delete it first: `holdfast delete {ref}`",
-                    )
+            _in_no_other_set(batch, documents)
             own = {ref: path for ref, (name, path) in documents.items() if name == batch.set}
             gone = {path for ref, path in own.items() if ref in refs}  # it may lie elsewhere now
             if batch.prune:
@@ -125,8 +129,7 @@ class Inbox:
     def _delete(self, refs: frozenset[Ref], allow_prune: bool) -> None:
         with self._writing():
             documents = self._documents()
-            for ref in sorted(refs - documents.keys()):
-                raise NotFound(f"{ref} is not in the inbox", remedy="take it out where it is declared")
+            _all_there(refs, documents)
             kept = {name for ref, (name, _) in documents.items() if ref not in refs}
             gone = {documents[ref][1] for ref in refs}
             beside = {path for path in self._folder.files() if path.partition("/")[0] not in kept}
@@ -151,6 +154,20 @@ def ref_of(path: str) -> Ref | None:
     """What a file of the inbox declares; None: it only lies beside."""
     match = _DOCUMENT.fullmatch(path.rpartition("/")[2])
     return Ref(*map(unquote, match.groups())) if match is not None else None
+
+
+def _in_no_other_set(batch: Batch, documents: Mapping[Ref, tuple[str, str]]) -> None:
+    for ref in sorted(batch.refs & documents.keys()):
+        if (other := documents[ref][0]) != batch.set:
+            raise Conflict(
+                f"{ref} was applied with the set '{other}'",
+                remedy=f"apply it with that set, or delete it first: `holdfast delete {ref}`",
+            )
+
+
+def _all_there(refs: Collection[Ref], documents: Mapping[Ref, tuple[str, str]]) -> None:
+    for ref in sorted(set(refs) - documents.keys()):
+        raise NotFound(f"{ref} is not in the inbox", remedy="take it out where it is declared")
 
 
 def _incoming(batch: Batch) -> dict[str, bytes]:

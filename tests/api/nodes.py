@@ -85,10 +85,10 @@ class Running:
         named = [self.node.desk.ref(ref) for ref in refs]
         await until(lambda: all((status := statuses(ref)) is not None and status.ready for ref in named))
 
-    async def judged(self) -> None:
+    async def judged(self, source: str = "root") -> None:
         """Wait until what is in force is known to have come up: no more is written about it."""
         async with asyncio.timeout(PATIENCE_S):
-            while (await self.node.store.revisions("root", 1))[0].outcome != "ready":  # noqa: ASYNC110
+            while (await self.node.store.revisions(source, 1))[0].outcome != "ready":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 

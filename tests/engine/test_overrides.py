@@ -129,3 +129,20 @@ async def test_an_override_that_fits_no_more_gives_way_to_the_manifest() -> None
     await engine.end_override(ref, "bob")
     await house.settled()
     assert (house.value("c-x"), house.value("c-y")) == (1, None)
+
+
+@virtual
+async def test_what_an_override_would_change_is_told_before_it_is_said() -> None:
+    house = House()
+    engine = await converged(house, a=thing(value=1))
+    said = override(house, "o1")
+    preview = await engine.preview((), [named("a")], engine.with_override(said))
+    assert [one.action for one in preview.differences] == ["change"]
+    assert house.value("a") == 1
+    await engine.override(said)
+    await asyncio.sleep(3)
+    back = await engine.preview((), [named("a")], engine.without_override(named("a")))
+    assert [(one.action, one.changes[0].want) for one in back.differences] == [("change", 1)]
+    assert house.value("a") == 5
+    with pytest.raises(NotFound):
+        engine.without_override(named("b"))
