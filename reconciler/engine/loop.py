@@ -235,9 +235,11 @@ class Engine:
         entry = self._book.get(ref)
         if entry is None:
             return Passed(gone=True)
+        if entry.want is None:
+            await self._wanted.give_up(entry)
         if stays_s := self._wanted.stays_for(ref):
             return Passed(again_s=stays_s)
-        if entry.withdrawn and not await self._wanted.give_up(entry):
+        if entry.withdrawn:
             passed = await self._passes.glance(entry, self._wanted.why_stays(entry))
         else:
             passed = await self._passes.over(entry, failures, self._wanted.unread)

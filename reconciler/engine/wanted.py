@@ -184,15 +184,17 @@ class Wanted:
             self._snapshots = left
             self._adopt(wishes)
 
-    async def give_up(self, entry: Entry) -> bool:
-        """A wish that was withdrawn while it came true was in no inventory yet: decide about it now."""
+    async def give_up(self, entry: Entry) -> None:
+        """A wish that was withdrawn while it came true was in no inventory yet: decide about it now.
+
+        First comes the decision that is under way: its tombstones count once they are durable, and what it
+        withdraws is to be asked for elsewhere.
+        """
         async with self._deciding:
-            if not entry.withdrawn or entry.kept is None:
-                return True
-            if self._rebuilt or not gone(self._book.line(entry.ref), self.wishes):
-                return False
-            await self._ledger.decide([(entry, Fate(doomed=True))])
-            return True
+            if not entry.withdrawn or self._rebuilt or self.stays_for(entry.ref):
+                return
+            if gone(self._book.line(entry.ref), self.wishes):
+                await self._ledger.decide([(entry, Fate(doomed=True))])
 
     def why_stays(self, entry: Entry) -> str:
         """Of what nobody wants, and nobody has decided about; empty while it may yet be wanted."""

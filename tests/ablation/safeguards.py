@@ -146,6 +146,11 @@ SAFEGUARDS = (
         BySeed("and may have moved to"),
     ),
     Planted(
+        "what is to go waits for the decision that is under way",
+        Edit("engine/loop.py", "if entry.want is None:", "if entry.withdrawn:"),
+        ByTest("tests/engine/test_sources.py::test_what_is_due_while_its_end_cannot_be_written_down_stays"),
+    ),
+    Planted(
         "a removal is decided, durably, before it begins",
         Edit(
             "engine/ledger.py",

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from reconciler.engine.loop import Engine
 from reconciler.engine.withdrawals import PATIENCE_S
 from reconciler.errors import Failed, Misplaced, NotFound, Place, Unavailable
 from reconciler.model import JsonValue, Override, Resource, Seen, Snapshot
 from reconciler.ports.kinds import Kinds
-from reconciler.ports.store import Drop, Note, Write
+from reconciler.ports.store import Drop, Kept, Note, Write
 from tests.engine.virtual import KINDS, House, ref_of, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
@@ -283,6 +284,55 @@ async def test_a_submission_that_could_not_be_stored_has_decided_nothing() -> No
     assert house.value("b") == 2
     assert not (await house.store.load()).inventory[named("b")].doomed
     assert (await house.engine.submit(of("one", "2", a=1))).removes == (named("b"),)
+
+
+@virtual
+async def test_what_is_due_while_its_end_is_decided_waits_for_the_other_sources() -> None:
+    house = House()
+    engine = await one_is_broken_after_a_restart(house)
+
+    async def linger(writes: Sequence[Write]) -> None:
+        engine.request(named("a"))
+        await asyncio.sleep(0.5)
+
+    house.store.delay = linger
+    assert (await engine.submit(of("one", "3", b=1))).removes == (named("a"),)
+    house.store.delay = None
+    await asyncio.sleep(0.1)
+    assert house.value("a") == 1, "nobody has looked whether it is in the other one by now"
+    engine.looked("two", engine.moment)
+    await asyncio.sleep(0.1)
+    assert house.value("a") is None
+
+
+@virtual
+async def test_what_is_due_while_its_end_cannot_be_written_down_stays() -> None:
+    house = House()
+    engine = await one_is_broken_after_a_restart(house)
+
+    async def refuse(writes: Sequence[Write]) -> None:
+        if any(isinstance(write, Kept) and write.doomed for write in writes):
+            engine.request(named("a"))
+            await asyncio.sleep(0.5)
+            raise Unavailable("the disk is full")
+
+    house.store.delay = refuse
+    with pytest.raises(Unavailable):
+        await engine.submit(of("one", "3", b=1))
+    await house.settled()
+    assert house.value("a") == 1
+
+
+async def one_is_broken_after_a_restart(house: House) -> Engine:
+    """It cannot say whether it still declares `a`."""
+    await with_sources(house, root("one", "two"), of("one", a=1, b=1), of("two"))
+    engine = await house.restart()
+    broken = snapshot({"b": thing(value=1)}, source="one", revision="2", problems=BROKEN)
+    for snap in (root("one", "two"), of("two"), broken):
+        await engine.submit(snap)
+    await house.settled()
+    assert house.value("a") == 1
+    return engine
 
 
 @virtual
