@@ -123,9 +123,9 @@ class Book:
     def as_if(self, wishes: Wishes) -> Book:
         """The book as it would be with other wants; this one stays as it is."""
         other = Book(self._kinds)
-        for ref, entry in self._entries.items():
-            other._entries[ref] = Entry(*_VALUES(entry))
-            other._index(ref)
+        other._entries = {ref: Entry(*_VALUES(entry)) for ref, entry in self._entries.items()}
+        other._relations = self._relations.copied()
+        other._knots = self._knots
         other.wish(wishes)
         return other
 

@@ -17,6 +17,14 @@ class Relations:
         self._parents: dict[Ref, Ref] = {}
         self._parts: dict[Ref, dict[Ref, None]] = {}
 
+    def copied(self) -> Relations:
+        other = Relations()
+        other._looks = dict(self._looks)
+        other._readers = {ref: dict(readers) for ref, readers in self._readers.items()}
+        other._parents = dict(self._parents)
+        other._parts = {ref: dict(parts) for ref, parts in self._parts.items()}
+        return other
+
     def put(self, ref: Ref, looks: frozenset[Ref], parent: Ref | None) -> None:
         """All that holds of a ref from now on."""
         before = self._looks.get(ref, frozenset())

@@ -80,13 +80,16 @@ class Wanted:
     def standing(self, source: str) -> Snapshot | None:
         return self._snapshots.get(source) or self._recalled().get(source)
 
-    def _recalled(self) -> dict[str, Snapshot]:
-        """What was taken last from the sources that this process has not read yet."""
+    def _recalled(self, besides: Collection[str] = ()) -> dict[str, Snapshot]:
+        """What was taken last from the sources that this process has not read yet, but for some."""
         resources: dict[str, dict[Ref, Resource[Any]]] = {}
+        told = {NOBODY, *self._snapshots, *besides}
         for entry in self._book:
-            last = self._book.standing(entry.ref) if entry.want is None else None
-            if last is not None and last.parent is None and last.origin.source not in self._snapshots:
-                resources.setdefault(last.origin.source, {})[entry.ref] = last
+            source, kept = self._book.source(entry.ref), entry.kept
+            if entry.want is not None or kept is None or kept.parent is not None or source in told:
+                continue
+            if (last := self._book.standing(entry.ref)) is not None:
+                resources.setdefault(source, {})[entry.ref] = last
         return {name: Snapshot(name, "", found, (NOT_READ,)) for name, found in resources.items()}
 
     async def load(self) -> None:
@@ -172,8 +175,7 @@ class Wanted:
         self, *snapshots: Snapshot, overrides: Sequence[Override] | None = None
     ) -> tuple[Wishes, Submission]:
         """What would be wanted with these, once every source is read and says what it said last."""
-        told = {one.source for one in snapshots}
-        recalled = (one for name, one in self._recalled().items() if name not in told)
+        recalled = self._recalled({one.source for one in snapshots}).values()
         return self.weighed(*snapshots, *recalled, overrides=overrides)
 
     async def forget_source(self, name: str) -> None:

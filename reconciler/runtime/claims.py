@@ -9,10 +9,12 @@ own) cannot.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
+from reconciler.engine.book import Book
 from reconciler.engine.loop import Engine
 from reconciler.errors import Conflict
 from reconciler.model import NODE_SOURCE, Ref, Resource, Snapshot
@@ -56,8 +58,9 @@ class Claims:
 def claims(engine: Engine, resources: Iterable[Resource[Any]]) -> Claims:
     own: dict[Ref, Resource[Any]] = {}
     clashes: list[Clash] = []
+    standing = cache(engine.standing)
     for wanted in resources:
-        declared = _declared_elsewhere(engine, wanted.ref)
+        declared = _declared_elsewhere(engine.book, standing, wanted.ref)
         if declared is None:
             own[wanted.ref] = wanted
         elif _wished(declared) != _wished(wanted):
@@ -68,11 +71,12 @@ def claims(engine: Engine, resources: Iterable[Resource[Any]]) -> Claims:
     return found
 
 
-def _declared_elsewhere(engine: Engine, ref: Ref) -> Resource[Any] | None:
-    want = engine.book.standing(ref)
-    if want is None or want.origin.source == INBOX:
+def _declared_elsewhere(
+    book: Book, standing: Callable[[str], Snapshot | None], ref: Ref
+) -> Resource[Any] | None:
+    if book.source(ref) == INBOX or (want := book.standing(ref)) is None:
         return None
-    snapshot = engine.standing(want.origin.source)
+    snapshot = standing(want.origin.source)
     return snapshot.resources.get(ref, want) if snapshot is not None else want  # a want may bear an override
 
 
