@@ -13,39 +13,60 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from reconciler.errors import Invalid, Missing, Rejected, TooLarge
+from reconciler.sources.reading_beside import reading_beside
+from reconciler.sources.substitute import filler
 
 if TYPE_CHECKING:
+    from reconciler.model import Ref, Resource
     from reconciler.ports.kinds import Kinds
     from reconciler.runtime.bundle import Bundle
     from reconciler.sources.manifest import Reading
 
 SUFFIXES = (".yaml", ".yml")
+NO_VARIABLES: Final[Mapping[str, str]] = {}
 NO_TEXT = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of bytes that are no UTF-8
 LARGEST = 48 * 1024 * 1024  # of one file, and of all that go along; as base64 it is below the API's limit
 
 
 def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) -> Bundle:
     """All that the names stand for."""
-    from reconciler.runtime.bundle import Bundle, read_for_inbox
-    from reconciler.runtime.plugins import find_kinds
-
-    kinds = find_kinds()
     manifests = dict(_manifests(named))
     texts = {shown: text for shown, (text, _) in manifests.items()}
-    readings = {shown: read_for_inbox(text, shown, kinds) for shown, text in texts.items()}
+    readings, kinds = _readings(texts)
     unsendable = [shown for shown, text in texts.items() if NO_TEXT.search(text)]
     if unsendable:
         raise Rejected([problem for shown in unsendable for problem in readings[shown].problems])
     folders = {shown: base or Path() for shown, (_, base) in manifests.items()}
     files = _referred(readings, folders, kinds)
+    from reconciler.runtime.bundle import Bundle
+
     return Bundle(texts, files, set, prune, allow_prune, readings=readings)
 
 
-def manifests(named: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The manifests alone: where each stands as a person has named it, and its text."""
+def resources(named: Sequence[str]) -> Mapping[Ref, Resource[Any]]:
+    """What the manifests alone declare, or all that is wrong with them."""
+    texts = dict(_as_named(named))
+    readings, kinds = _readings(texts)
+    from reconciler.runtime.bundle import Bundle, checked
+
+    return checked(Bundle(texts, readings=readings), kinds)
+
+
+def _readings(texts: Mapping[str, str]) -> tuple[Mapping[str, Reading], Kinds]:
+    """What each text holds, and the kinds that it was understood by."""
+    with reading_beside(texts, filler(NO_VARIABLES)) as found:
+        from reconciler.runtime.bundle import understood_for_inbox
+        from reconciler.runtime.plugins import find_kinds
+
+        kinds = find_kinds()
+        return {shown: understood_for_inbox(documents, shown, kinds) for shown, documents in found}, kinds
+
+
+def _as_named(named: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Where each manifest stands as a person has named it, and its text."""
     for shown, (text, base) in _manifests(named):
         inside = base is not None and shown != "-" and base != Path.cwd()
         yield str(base / shown) if inside and base is not None else shown, text

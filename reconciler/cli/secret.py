@@ -138,7 +138,7 @@ def anew(text: str, encrypt: Callable[[str], str], where: str) -> tuple[str, int
 def manifest(name: str, key: str, text: str) -> str:
     """Refused where the name or the key could not stand in one."""
     from reconciler.model import API_VERSION
-    from reconciler.runtime.bundle import checked
+    from reconciler.runtime.bundle import Bundle, checked
     from reconciler.runtime.plugins import find_kinds
 
     value = "".join(f"      {line}\n" for line in text.splitlines())
@@ -146,5 +146,5 @@ def manifest(name: str, key: str, text: str) -> str:
         f"apiVersion: {API_VERSION}\nkind: Secret\nmetadata: {{name: {name}}}\n"
         f"spec:\n  encrypted:\n    {key}: |\n{value}"
     )
-    checked({"the manifest": made}, find_kinds())
+    checked(Bundle({"the manifest": made}), find_kinds())
     return made

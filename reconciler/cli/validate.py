@@ -14,20 +14,17 @@ from reconciler.cli.everywhere import PLACE, Verb
 )
 def validate(files: tuple[str, ...]) -> int:
     """Check manifests: every error with its file, line and column. Needs no node."""
-    from reconciler.cli.files import manifests
+    from reconciler.cli.files import resources
     from reconciler.cli.plain import plain_lines
     from reconciler.errors import Rejected
-    from reconciler.runtime.bundle import checked
-    from reconciler.runtime.plugins import find_kinds
 
-    kinds = find_kinds()
     try:
-        resources = checked(dict(manifests(files)), kinds)
+        found = resources(files)
     except Rejected as rejected:
         for problem in rejected.problems:
             click.echo(plain_lines(str(problem)))
         count = len(rejected.problems)
         click.echo(f"{count} error{'s' if count > 1 else ''}", err=True)
         return exits.INVALID
-    click.echo(f"{len(resources)} resource{'s' if len(resources) > 1 else ''}, no errors")
+    click.echo(f"{len(found)} resource{'s' if len(found) > 1 else ''}, no errors")
     return exits.OK

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from reconciler.errors import Invalid, Misplaced, Rejected
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
 from reconciler.ports.kinds import Kinds
 from reconciler.records import dataclass
+from reconciler.sources import document
 from reconciler.sources.inbox import Batch, Document
-from reconciler.sources.manifest import Reading, Setting, read, twice
+from reconciler.sources.manifest import Reading, Setting, read, twice, understood
+from reconciler.sources.vocabulary import Vocabulary
 
 INBOX = "inbox"
 DEFAULT_SET = "default"
+
+_SETTING: Final = Setting(source=INBOX)
 
 EXPECTED: Mapping[type, str] = {str: "text", bool: "true or false"}
 
@@ -79,13 +83,13 @@ class Unpacked:
         return Batch(bundle.set, documents, files, bundle.prune, bundle.allow_prune)
 
 
-def read_for_inbox(text: str, path: str, kinds: Kinds) -> Reading:
-    return read(text, path, kinds, Setting(source=INBOX))
+def understood_for_inbox(found: Iterable[document.Document | Misplaced], path: str, kinds: Kinds) -> Reading:
+    return understood(found, path, Vocabulary(kinds), _SETTING)
 
 
-def checked(manifests: Mapping[str, str], kinds: Kinds) -> Mapping[Ref, Resource[Any]]:
+def checked(bundle: Bundle, kinds: Kinds) -> Mapping[Ref, Resource[Any]]:
     """What the texts declare, or all that is wrong with them. For who has no node."""
-    return unpack(Bundle(manifests), kinds, None).resources
+    return unpack(bundle, kinds, None).resources
 
 
 def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
@@ -94,7 +98,7 @@ def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
     documents: dict[Ref, Document] = {}
     problems: list[Misplaced] = []
     for path, text in bundle.manifests.items():
-        reading = bundle.readings.get(path) or read_for_inbox(text, path, kinds)
+        reading = bundle.readings.get(path) or read(text, path, kinds, _SETTING)
         problems.extend(reading.problems)
         folder = path.rpartition("/")[0]
         for resource in reading.resources:

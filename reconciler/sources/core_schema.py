@@ -7,10 +7,12 @@ are decimal (leading zeros mean nothing), `0o` octal, `0x` hexadecimal or floati
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import Invalid
-from reconciler.model import JsonValue
+
+if TYPE_CHECKING:
+    from reconciler.model import JsonValue
 
 MAX_NUMBER: Final = 100  # characters: more is a digest or an accident
 

@@ -8,7 +8,7 @@ a person has named: there they are an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.errors import Misplaced, Place
@@ -17,11 +17,11 @@ from reconciler.ports.kinds import Kinds
 from reconciler.records import dataclass
 from reconciler.sources.complaints import Complaint, Wrong
 from reconciler.sources.declaration import Declared, declare
+from reconciler.sources.document import Document
 from reconciler.sources.overlay import Patch
 from reconciler.sources.substitute import filler
 from reconciler.sources.vocabulary import Foreign, Vocabulary
 from reconciler.sources.wording import dotted
-from reconciler.sources.yaml_reader import Document, documents
 
 MOST_PROBLEMS: Final = 1_000  # of one file
 LARGEST: Final = 2 << 20  # characters of one resource; a cluster takes 1.5 MiB
@@ -56,14 +56,23 @@ def read(text: str | bytes, file: str, kinds: Kinds, setting: Setting | None = N
 
 def read_known(text: str | bytes, file: str, known: Vocabulary, setting: Setting) -> Reading:
     """Read one of many texts."""
+    from reconciler.sources.yaml_reader import documents  # who has them read elsewhere needs no YAML
+
     if not setting.named and not known.concerns(text):
         return Reading(notices=(Misplaced(Place(file), "", "passed over: it names no kind of ours"),))
+    return understood(documents(text, file, filler(setting.variables)), file, known, setting)
+
+
+def understood(
+    found: Iterable[Document | Misplaced], file: str, known: Vocabulary, setting: Setting
+) -> Reading:
+    """What the documents of one text declare."""
     collected = _Collected(file, known, setting)
-    for found in documents(text, file, filler(setting.variables)):
-        if isinstance(found, Misplaced):
-            collected.complain([found])
+    for one in found:
+        if isinstance(one, Misplaced):
+            collected.complain([one])
         else:
-            collected.add(found)
+            collected.add(one)
     return collected.reading()
 
 

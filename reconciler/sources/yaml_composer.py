@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from yaml._yaml import CParser
 from yaml.events import (
@@ -25,10 +25,12 @@ from yaml.events import (
 )
 
 from reconciler.errors import Invalid
-from reconciler.model import JsonValue
 from reconciler.sources.core_schema import FIRST, resolve
 from reconciler.sources.wording import Path
 from reconciler.spelling import shown
+
+if TYPE_CHECKING:
+    from reconciler.model import JsonValue
 
 MAX_EVENTS: Final = 1_000_000  # of one document: one a scalar, two a mapping or a list
 MAX_DEPTH: Final = 100

@@ -12,7 +12,8 @@ from reconciler.model import JsonValue, Ref
 from reconciler.runtime.plugins import find_kinds
 from reconciler.sources import manifest
 from reconciler.sources.cluster.objects import collection, plural, read
-from reconciler.sources.yaml_reader import Document, documents
+from reconciler.sources.document import Document
+from reconciler.sources.yaml_reader import documents
 
 pytestmark = pytest.mark.req("CORE-07")
 KINDS = find_kinds()

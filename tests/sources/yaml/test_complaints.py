@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import Rejected
-from reconciler.runtime.bundle import checked
+from reconciler.runtime.bundle import Bundle, checked
 from reconciler.runtime.plugins import find_kinds
 
 KEY = "apiVersion: holdfast.dev/v1\nkind: Key\nmetadata: {name: a}\nspec: "
@@ -67,5 +67,5 @@ GROUP = KEY.replace("Key", "ServiceGroup")
 )
 def test_it_is_told_where_and_what_to_write(text: str, told: list[str]) -> None:
     with pytest.raises(Rejected) as rejected:
-        checked({"f.yaml": text}, find_kinds())
+        checked(Bundle({"f.yaml": text}), find_kinds())
     assert [str(problem) for problem in rejected.value.problems] == [f"f.yaml:{each}" for each in told]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import Invalid, Misplaced
-from reconciler.sources.yaml_reader import Document, documents
+from reconciler.sources.document import Document
+from reconciler.sources.yaml_reader import documents
 
 pytestmark = pytest.mark.req("CORE-04")
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Misplaced
-from reconciler.sources import yaml_composer, yaml_reader
-from reconciler.sources.yaml_reader import Document, documents
+from reconciler.sources import yaml_composer, yaml_parts
+from reconciler.sources.document import Document
+from reconciler.sources.yaml_reader import documents
 
 pytestmark = pytest.mark.req("CORE-04")
 
@@ -69,17 +70,17 @@ def test_a_megabyte_in_one_value_is_fine() -> None:
 
 
 def test_too_large_a_text_is_not_looked_at() -> None:
-    error = only_error(bytes(yaml_reader.MAX_BYTES + 1))
+    error = only_error(bytes(yaml_parts.MAX_BYTES + 1))
     assert (
         str(error)
-        == f"f:1:1: {yaml_reader.MAX_BYTES + 1} bytes; at most 67108864 are read\n  remedy: split the file"
+        == f"f:1:1: {yaml_parts.MAX_BYTES + 1} bytes; at most 67108864 are read\n  remedy: split the file"
     )
 
 
 def test_a_hundred_thousand_documents_are_read_and_no_more() -> None:
-    text = "---\na: 1\n" * (yaml_reader.MAX_DOCUMENTS + 1)
+    text = "---\na: 1\n" * (yaml_parts.MAX_DOCUMENTS + 1)
     *read, last = documents(text, "f")
-    assert len(read) == yaml_reader.MAX_DOCUMENTS
+    assert len(read) == yaml_parts.MAX_DOCUMENTS
     assert "more than 100000 documents" in str(last)
 
 
