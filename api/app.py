@@ -21,10 +21,12 @@ from api import errors, identity, params, routes
 from api.admission import Admission
 from api.answered import Routed
 from api.as_of import AsOf
+from api.compressed import Compressed
 from api.conditional import Conditional, no_condition
 from api.cors import Cors
 from api.gate import Gate
 from api.leases import Leases
+from api.proxies import Proxies
 from api.room import Room
 from api.stream import Closing
 from api.versions import Versions, negotiated
@@ -42,7 +44,8 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
     read = AsOf(Conditional(Routed(build(desk, wanted.api, closing))), desk)
-    return Upgrading(Gate(Cors(Versions(read), wanted.cors)))
+    outer = Gate(Cors(Versions(Compressed(read)), wanted.cors))
+    return Upgrading(Proxies(outer, wanted.api.trusted_proxies))
 
 
 def build(

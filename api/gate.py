@@ -2,7 +2,8 @@
 
 Rules: every answer carries `X-Request-ID`, the caller's own when it is a sane one; over TCP a request
 must name a loopback host, because a web page that a browser was tricked into showing names another (a
-push hook proves itself instead, and comes through a proxy under whatever name);
+push hook proves itself instead, and comes through a proxy under whatever name, and so does all that a
+trusted proxy passes on);
 what still escapes from below ends as a problem document, never in the server's loop.
 """
 
@@ -46,9 +47,10 @@ class Gate:
         request_id = _request_id(headers.get(b"x-request-id", b""))
         state["request_id"] = request_id
         passed = _Outgoing(send, request_id, whole=scope["method"] != "HEAD")
-        if not (Door(state["door"]) is Door.SOCKET or scope["path"].startswith(HOOKS)) and not _meant_for_us(
-            headers.get(b"host", b"")
-        ):
+        any_name = (
+            Door(state["door"]) is Door.SOCKET or scope["path"].startswith(HOOKS) or state.get("proxied")
+        )
+        if not (any_name or _meant_for_us(headers.get(b"host", b""))):
             told = Trouble("FORBIDDEN", "this host is not served here", "ask for localhost or 127.0.0.1")
             await refuse(told, scope, passed)
             return

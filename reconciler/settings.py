@@ -35,6 +35,8 @@ class Api:
     """Refuse whoever brings no API key over TCP; without it anybody on this machine may look."""
     writes: bool = False
     """Let API keys change things over TCP; the Unix socket's owner always may."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies which are believed what they forward of their callers."""
     max_body_bytes: int = 64 * 1024 * 1024
     """The largest body of `apply` and `diff`."""
     hook_secret_file: str = ""
