@@ -45,8 +45,9 @@ The version stands in the path. `/api/…` without one takes it from `X-API-Vers
 `Accept: application/vnd.holdfast.v1+json`, or is the present one; what disagrees with the path is refused.
 What goes out of use says so with `Deprecation`, `Sunset` and `Link`.
 
-What is read comes compressed (zstd, gzip) to who accepts it. All that is read has an `ETag`, which is the same for every caller who is told the same. Every write takes
-`dryRun=true`: it makes each check of the real one, writes nothing, and answers with the plan."""
+What is read comes compressed (zstd, gzip) to who accepts it. All that is read has an `ETag`, which is the
+same for every caller who is told the same. Every write takes `dryRun=true`: it makes each check of the real
+one, writes nothing, and answers with the plan."""
 
 BODY = "#/components/schemas/{name}"
 HEADER = "#/components/headers/Last-Event-ID"
