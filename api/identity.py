@@ -98,4 +98,6 @@ DryRun = Annotated[
 def asker(request: Request[Any, Any, Any], *, dry_run: DryRun = False) -> Asker:
     state = request.scope["state"]
     trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
-    return Asker(state["caller"].actor, state["request_id"], trace[1] if trace else "", dry_run)
+    trace_id = trace[1] if trace else ""
+    address = request.client.host if request.client is not None else ""
+    return Asker(state["caller"].actor, state["request_id"], trace_id, dry_run, address)

@@ -353,6 +353,10 @@ class Verdict:
     reached: frozenset[Need] = frozenset()
 
 
+NODE_ACTOR = "holdfast"
+"""Who does what nobody has asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of the node's append-only log. The store gives the id."""
@@ -361,7 +365,7 @@ class Event:
     at: datetime
     subject: Ref | None = None
     data: Mapping[str, JsonValue] = EMPTY
-    actor: str = "holdfast"
+    actor: str = NODE_ACTOR
     request_id: str = ""
     trace_id: str = ""
     id: int = 0

@@ -221,6 +221,21 @@ class ServiceUsageView(TypedDict):
     used: UsageView | None  # null: it does not run
 
 
+class AuditView(TypedDict):
+    """One line of the audit trail: what somebody has asked for."""
+
+    id: int  # of the event
+    timestamp: str  # when it was asked for
+    actor: str  # who has asked: `uid:0 root`, or an API key
+    action: str  # what for: the event's name, such as `operation.apply`
+    resource: list[str]  # about which resources
+    result: str  # ok, or what it was refused for
+    request_id: str  # of the request
+    trace_id: str  # of the trace that it came with; empty: none
+    address: str  # where it came from; empty: by the Unix socket, or from the node's own machine
+    data: dict[str, Any]  # what else the event tells
+
+
 class LogLineView(TypedDict):
     at: str  # when it was printed
     stream: str  # stdout | stderr

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
         ApiKeyView,
+        AuditView,
         CauseView,
         EventView,
         NewApiKeyView,
@@ -120,11 +121,13 @@ class LocalDoor:
     def events(self, query: Mapping[str, str], number: int) -> list[EventView]:
         subject = self._whole.ref(query["subject"]) if "subject" in query else None
         names = (query["type"],) if "type" in query else ()
-        since = datetime.fromisoformat(query["since"]) if "since" in query else None
-        if since is not None and since.tzinfo is None:
-            since = since.replace(tzinfo=UTC)
-        every = self._wait(self._desk.events(0, EVERY, EventFilter(names, subject, since=since)))
-        return every[-number:]
+        only = EventFilter(names, subject, since=_moment(query))
+        return self._wait(self._desk.events(0, EVERY, only))[-number:]
+
+    def audit(self, query: Mapping[str, str], number: int) -> list[AuditView]:
+        names = (query["action"],) if "action" in query else ()
+        only = EventFilter(names, since=_moment(query), actor=query.get("actor", ""), asked=True)
+        return self._wait(self._desk.audit(0, EVERY, only))[-number:]
 
     def diff(self, bundle: Bundle) -> PreviewView:
         self._looked = bundle, self._wait(self._desk.look(bundle))
@@ -249,3 +252,8 @@ def local_door(data: Path, *, reading: bool) -> Iterator[LocalDoor]:
         finally:
             with suppress(KeyboardInterrupt):
                 runner.run(stack.aclose())
+
+
+def _moment(query: Mapping[str, str]) -> datetime | None:
+    since = datetime.fromisoformat(query["since"]) if "since" in query else None
+    return since.replace(tzinfo=since.tzinfo or UTC) if since is not None else None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import (
         ApiKeyView,
+        AuditView,
         CauseView,
         EventView,
         NewApiKeyView,
@@ -103,11 +104,17 @@ class RemoteDoor:
 
     def events(self, query: Mapping[str, str], number: int) -> list[EventView]:
         """The latest, the oldest of them first."""
-        found: list[EventView] = []
+        return self._latest("/events/history", query, number)
+
+    def audit(self, query: Mapping[str, str], number: int) -> list[AuditView]:
+        return self._latest("/audit", query, number)
+
+    def _latest(self, path: str, query: Mapping[str, str], number: int) -> list[Any]:
+        found: list[Any] = []
         cursor: str | None = ""
         while cursor is not None:
             more = {"cursor": cursor} if cursor else {}
-            piece = self._get("/events/history", {**query, **more, "limit": "100"})
+            piece = self._get(path, {**query, **more, "limit": "100"})
             found = [*found, *piece["data"]][-number:]
             cursor = piece["next"]
         return found

@@ -50,6 +50,7 @@ VERBS = {
     "secret": "Encrypt values for a Secret.",
     "source": "Sources: where wishes come from.",
     "service": "Services: stop one for a while, and start it again.",
+    "audit": "The audit trail, and whether anybody was at it.",
     "doctor": "Check this machine and its node: what is wrong, and how to mend it.",
     "node": "The node itself: its identity, its unit for systemd.",
     "completion": "Print the completion script for a shell.",

@@ -147,6 +147,8 @@ class EventFilter:
     kind: str = ""
     since: datetime | None = None
     states: tuple[str, ...] = field(default=())
+    actor: str = ""
+    asked: bool = False  # only what somebody has asked for
 
 
 class Following(Protocol):

@@ -5,7 +5,11 @@ Rules: a dry run takes the way of the real one, through every check, up to where
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
+
+from reconciler.model import Event, JsonValue
 
 if TYPE_CHECKING:
     from reconciler.views import PreviewView
@@ -16,6 +20,12 @@ class Asker(NamedTuple):
     request_id: str = ""
     trace_id: str = ""  # W3C trace context, where the caller has one
     dry_run: bool = False  # only asks what would be done
+    address: str = ""  # where it came from over TCP
+
+    def event(self, name: str, at: datetime, data: Mapping[str, JsonValue]) -> Event:
+        """What they have asked for, as the log remembers it."""
+        told = {**data, "address": self.address} if self.address else data
+        return Event(name, at, None, told, self.actor, self.request_id, self.trace_id)
 
 
 class Rehearsed(Exception):

@@ -197,10 +197,8 @@ class Daemon:
         await self._node.drivers.processes.shutdown()
 
     async def _tell_stop(self, by: Asker, *, services: bool) -> None:
-        now, told = self._node.clock.now(), {"services": services}
-        await self._node.store.commit(
-            Event("node.stopping", now, None, told, by.actor, by.request_id, by.trace_id)
-        )
+        event = by.event("node.stopping", self._node.clock.now(), {"services": services})
+        await self._node.store.commit(event)
 
 
 def trouble(state: SourceState) -> str:

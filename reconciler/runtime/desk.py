@@ -17,7 +17,6 @@ from reconciler.errors import Conflict, Invalid, NotFound, Refused
 from reconciler.model import (
     EMPTY,
     SOURCE_KIND,
-    Event,
     JsonValue,
     Override,
     Ref,
@@ -291,8 +290,7 @@ class Desk(Window):
         names = [str(ref) for ref in refs]
         operation = Operation(f"op-{uuid4().hex[:12]}", kind, by.actor, now, "done", {"refs": names})
         told = {"operation": operation.id, "refs": names}
-        event = Event(f"operation.{kind}", now, None, told, by.actor, by.request_id, by.trace_id)
-        await self._node.store.commit(operation, event)
+        await self._node.store.commit(operation, by.event(f"operation.{kind}", now, told))
         return present.of_operation(operation)
 
 

@@ -23,6 +23,7 @@ from reconciler.runtime.claims import Clash
 
 if TYPE_CHECKING:
     from reconciler.views import (
+        AuditView,
         ConditionView,
         DifferenceView,
         EventView,
@@ -123,6 +124,23 @@ def of_event(event: Event) -> EventView:
         "actor": event.actor,
         "trace_id": event.trace_id,
         "request_id": event.request_id,
+    }
+
+
+def of_audited(event: Event) -> AuditView:
+    data = dict(event.data)
+    about = [str(event.subject)] if event.subject is not None else data.pop("refs", [])
+    return {
+        "id": event.id,
+        "timestamp": stamp(event.at),
+        "actor": event.actor,
+        "action": event.name,
+        "resource": list(about),
+        "result": str(data.pop("result", "ok")),
+        "request_id": event.request_id,
+        "trace_id": event.trace_id,
+        "address": str(data.pop("address", "")),
+        "data": data,
     }
 
 

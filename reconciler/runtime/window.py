@@ -29,6 +29,7 @@ from reconciler.runtime.rights import Rights
 
 if TYPE_CHECKING:
     from reconciler.views import (
+        AuditView,
         CauseView,
         EventView,
         KindView,
@@ -159,6 +160,9 @@ class Window:
 
     async def events(self, after: int, limit: int, only: EventFilter) -> list[EventView]:
         return [present.of_event(event) for event in await self._node.store.events(after, limit, only)]
+
+    async def audit(self, after: int, limit: int, only: EventFilter) -> list[AuditView]:
+        return [present.of_audited(event) for event in await self._node.store.events(after, limit, only)]
 
     async def event_ids(self) -> tuple[int, int]:
         return await self._node.store.event_ids()

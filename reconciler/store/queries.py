@@ -82,6 +82,7 @@ GO_ON_ABOVE = "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)"
 EVENT_IDS = "SELECT coalesce((SELECT min(id) FROM events), 0), coalesce((SELECT max(id) FROM events), 0)"
 FIRST_SINCE = "SELECT min(id) FROM events WHERE at >= ?"
 EVENTS = f"SELECT {_EVENT} FROM events WHERE id > ? ORDER BY id"
+EVENTS_ASKED_FOR = f"SELECT {_EVENT} FROM events WHERE id > ? AND actor <> 'holdfast' ORDER BY id"
 EVENTS_OF_SUBJECT = (
     f"SELECT {_EVENT} FROM events WHERE kind = ? AND namespace = ? AND subject = ? AND id > ? ORDER BY id"
 )
@@ -179,6 +180,7 @@ HOT: Mapping[str, str] = MappingProxyType(
         "event ids": EVENT_IDS,
         "first since": FIRST_SINCE,
         "events": EVENTS,
+        "events asked for": EVENTS_ASKED_FOR,
         "events of subject": EVENTS_OF_SUBJECT,
         "events of kind": EVENTS_OF_KIND,
         "events named": EVENTS_NAMED,

@@ -123,6 +123,8 @@ def _ways(connection: sqlite3.Connection, start: int, only: EventFilter) -> Iter
     """Cursors in the order of the ids that together pass every wanted event, by the narrowest index."""
     if only.subject is not None:
         yield connection.execute(queries.EVENTS_OF_SUBJECT, (*only.subject, start))
+    elif only.actor or only.asked:
+        yield connection.execute(queries.EVENTS_ASKED_FOR, (start,))
     elif only.names and "*" not in only.names:
         for name in _names(connection, only.names):
             yield connection.execute(queries.EVENTS_NAMED, (name, start))

@@ -284,4 +284,4 @@ CREATE TABLE gaps (
     link BLOB CHECK (link IS NULL OR length(link) = 32)
 ) STRICT;
 
-CREATE INDEX events_by_actor ON events (id, actor) WHERE actor <> '';
+CREATE INDEX events_by_actor ON events (id, actor) WHERE actor <> 'holdfast';

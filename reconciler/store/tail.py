@@ -17,7 +17,7 @@ from itertools import takewhile
 from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
-from reconciler.model import Event
+from reconciler.model import NODE_ACTOR, Event
 from reconciler.ports.store import EventFilter
 
 ALL = EventFilter()
@@ -177,6 +177,8 @@ def matcher(only: EventFilter) -> Callable[[Event], bool]:
             and (not only.kind or (event.subject is not None and event.subject.kind == only.kind))
             and (only.since is None or event.at >= only.since)
             and (not only.states or event.data.get("state") in only.states)
+            and (not only.asked or event.actor != NODE_ACTOR)
+            and (not only.actor or event.actor == only.actor)
         )
 
     return wanted

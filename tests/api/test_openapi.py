@@ -60,6 +60,7 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("auth_rotate", {"name": "narrow"}, {}),
     ("auth_revoke", {"name": "narrow"}, {}),
     ("auth_revoke", CI, {}),
+    ("audit_trail", {}, {"params": {"action": "operation.*", "actor": "nobody"}}),
     ("changes_diff", {}, {"json": APPLIED}),
     ("changes_apply", {}, {"json": APPLIED, "params": {"dryRun": "true"}}),
     ("changes_apply", {}, {"json": APPLIED}),

@@ -11,6 +11,7 @@ from tests.checks.tables import NOTE, table, value
 Json = Mapping[str, Any]
 
 PARTS = {
+    "audit": "The audit trail",
     "auth": "API keys",
     "changes": "Changes",
     "daemon": "The node as a running thing",

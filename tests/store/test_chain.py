@@ -21,7 +21,7 @@ from reconciler.store.rows import ops
 from tests.store.folders import older
 from tests.store.records import NOW, FixedClock, event
 
-pytestmark = pytest.mark.req("OBS-25", "AUTH-36")
+pytestmark = pytest.mark.req("OBS-25")
 
 NUMBER = 8
 
