@@ -100,7 +100,7 @@ class Wanted:
         self._rebuilt = bool(saved.notes.get("rebuilt"))
         self._unasked = list(self._world.kinds) if self._rebuilt else []
         await self._recall()
-        self._hold(self._merge(EMPTY, ()))  # nothing is read yet, so nothing is decided
+        self._hold(self._merge(EMPTY, self.overrides))  # nothing is read yet, so nothing is decided
 
     # ----------------------------------------------------------------------------------------- sources
 
@@ -314,8 +314,8 @@ class Wanted:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._until_the_next_end()):
                     await self._timed.wait()
-            with suppress(Exception):  # the store fails: what has ended is out of force all the same
-                await self._expire()
+            with suppress(Exception):  # the store fails: it is tried again soon
+                await self._follow_the_clock()
             if self._unasked:
                 async with self._deciding:
                     await self._recall()
@@ -327,12 +327,13 @@ class Wanted:
             return min(LOOK_AT_THE_CLOCK_S, max(0.1, (min(ends) - now).total_seconds()))
         return LOOK_AT_THE_CLOCK_S if self._unasked else None
 
-    async def _expire(self) -> None:
+    async def _follow_the_clock(self) -> None:
+        """End what has ended; what could not be ended in the store is in force again if the clock goes back."""
         async with self._deciding:
             now = self._world.clock.now()
-            left = [one for one in self.overrides if one.in_force(now)]
-            ended = [one for one in self.overrides if one not in left]
-            if ended:
+            left = tuple(one for one in self.overrides if one.in_force(now))
+            if not left == self.overrides == self.wishes.overrides:
+                ended = (one for one in self.overrides if one not in left)
                 events = (Event("override.ended", now, one.ref, {"reason": "expired"}) for one in ended)
                 await self._replace(left, *events)
 

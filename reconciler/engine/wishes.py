@@ -64,6 +64,7 @@ class Wishes:
     faults: Mapping[Ref, Exception] = EMPTY  # whose parts could not be told
     sources: frozenset[str] = frozenset()  # the sources that count, whether they were read already or not
     undecided: frozenset[str] = frozenset()  # the sources that nobody can speak for
+    overrides: tuple[Override, ...] = ()  # that were in force
 
 
 def merge(
@@ -89,7 +90,7 @@ def merge(
     for ref in patches.keys() & wants.keys():
         wants[ref] = _patched(wants[ref], patches[ref], kinds)
     faults = _expand(wants, patches, kinds, clashes)
-    return Wishes(wants, tuple(clashes), faults, reached, undecided)
+    return Wishes(wants, tuple(clashes), faults, reached, undecided, tuple(overrides))
 
 
 def _spoken_for(

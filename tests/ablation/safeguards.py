@@ -265,7 +265,7 @@ SAFEGUARDS = (
     ),
     Planted(
         "an override ends by the clock",
-        Edit("engine/wanted.py", "await self._expire()", "pass"),
+        Edit("engine/wanted.py", "await self._follow_the_clock()", "pass"),
         BySeed("after 3000 s of calm"),
     ),
     Planted(

@@ -116,6 +116,23 @@ async def test_the_end_of_an_override_that_cannot_be_stored_is_tried_again() -> 
 
 
 @virtual
+async def test_an_override_whose_end_could_not_be_stored_is_in_force_when_the_wall_clock_is_set_back() -> None:
+    house = House()
+    engine = await converged(house, a=thing(value=1))
+    await engine.override(override(house, "o1", until=house.clock.now() + timedelta(seconds=30)))
+    await asyncio.sleep(5)
+    house.store.open = False
+    await asyncio.sleep(60)
+    await engine.submit(snapshot({"a": thing(value=1)}, revision="2"))  # it counts no more for what is wanted
+    house.clock.offset -= timedelta(hours=1)
+    house.store.open = True
+    await house.settled()
+    assert ([o.id for o in engine.overrides], house.value("a")) == (["o1"], 5)
+    await asyncio.sleep(3600)
+    assert (engine.overrides, house.value("a")) == ((), 1)
+
+
+@virtual
 async def test_an_override_that_fits_no_more_gives_way_to_the_manifest() -> None:
     house = House()
     engine = await house.start()
