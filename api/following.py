@@ -7,7 +7,7 @@ is made once for all who read it at about the same time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ HEARTBEAT = "stream.heartbeat"
 END = "stream.end"
 
 HEARTBEAT_S = 15.0
-AT_ONCE = 64  # events whose JSON is kept
+AT_ONCE = 64  # that are kept
 
 
 def filter_of(  # noqa: PLR0913 - what may be asked for
@@ -59,24 +59,26 @@ async def begin(desk: Desk, after: int | None, only: EventFilter) -> Following:
     return desk.follow(after, only)
 
 
-class Told:
-    """Events as JSON, the newest of them kept: a thousand readers ask for the same within a moment."""
+class Made:
+    """What is made of events for a reader, the newest kept: a thousand ask for the same within a moment."""
 
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[Event, bytes]] = {}
+    def __init__(self, make: Callable[[Event, str], bytes]) -> None:
+        self._make = make
+        self._kept: dict[tuple[int, str], tuple[Event, bytes]] = {}
 
-    def __call__(self, event: Event) -> bytes:
-        known = self._kept.get(id(event))  # nobody else has this identity for as long as it is kept
+    def __call__(self, event: Event, reader: str = "") -> bytes:
+        key = id(event), reader  # nobody else has this identity for as long as it is kept
+        known = self._kept.get(key)
         if known is not None:
             return known[1]
         if len(self._kept) >= AT_ONCE:
             del self._kept[next(iter(self._kept))]
-        text = encode_json(present.of_event(event))
-        self._kept[id(event)] = event, text
-        return text
+        made = self._make(event, reader)
+        self._kept[key] = event, made
+        return made
 
 
-told = Told()
+told = Made(lambda event, _: encode_json(present.of_event(event)))
 
 
 def place(id: int) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from api.connections import Connections
 from api.wire import Wire
 
 SPARE_FILES = 256  # what the rest of the node may have open meanwhile
-MOST = 4096
+MOST = 8192
 AT_ONCE = 64  # connections that are accepted before others get a turn of the loop
 PAUSE_S = 0.25  # when there is no file left for one more
 CUT_OFF_S = 1.0  # how long the loop may take to tell of a connection that was cut off

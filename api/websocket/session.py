@@ -15,11 +15,13 @@ from typing import Any
 from litestar.serialization import encode_json
 
 from api.errors import Fault, Wrong, document, trouble
-from api.following import END, HEARTBEAT, HEARTBEAT_S, begin, filter_of, told
+from api.following import END, HEARTBEAT, HEARTBEAT_S, Made, begin, filter_of, told
 from api.stream import STOPS, Closing
 from api.websocket.messages import DEFAULT, Subscribe, read
 from api.websocket.upgrade import Channel
+from api.websocket.wire import FRAME, framed
 from reconciler.errors import Limited, Problem
+from reconciler.model import Event
 from reconciler.ports.store import Following
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.present import stamp
@@ -132,13 +134,12 @@ class Session:
         await self._notice(UNSUBSCRIBED, {}, name, self._places.pop(name).position)
 
     async def _tell(self, name: str, following: Following) -> None:
-        beginning = encode_json({"subscription": name})[:-1].decode() + ","
         while (found := await following.more(HEARTBEAT_S)) is not None:
             for event in found:
                 if event.name == RESET:
                     await self._notice(RESET, event.data, name, event.id)
                 else:
-                    await self._send(beginning + told(event)[1:].decode())
+                    await self._channel.send({"type": FRAME, "frame": told_to(event, name)})
             if not found:
                 await self._notice(HEARTBEAT, {}, name, following.position)
 
@@ -157,6 +158,14 @@ class Session:
 
     async def _send(self, text: str) -> None:
         await self._channel.send({"type": "websocket.send", "text": text})
+
+
+def _framed(event: Event, subscription: str) -> bytes:
+    """The event, with the subscription that it is told to."""
+    return framed(encode_json({"subscription": subscription})[:-1] + b"," + told(event)[1:])
+
+
+told_to = Made(_framed)
 
 
 def _moment(text: str | None) -> datetime | None:

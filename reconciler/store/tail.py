@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import NamedTuple, Protocol
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from reconciler.model import NODE_ACTOR, Event
 from reconciler.ports.store import EventFilter
@@ -44,8 +44,9 @@ class Tail:
         self._read = read
         self._recent: deque[Event] = deque(maxlen=IN_MEMORY)
         self._complete_after = newest  # every event with a greater id is in memory
-        self._bell = asyncio.Event()
-        self._closed = False
+        self._waiting: set[asyncio.Future[bool]] = set()
+        self._fresh: dict[int, list[Event]] = {}  # a thousand readers at one place ask for the same
+        self.closed = False
         self._newest = newest
         self._committing: dict[object, int] = {}
         self._readers: WeakSet[Following] = WeakSet()
@@ -61,7 +62,7 @@ class Tail:
 
     def close(self) -> None:
         """Let every reader come to its end."""
-        self._closed = True
+        self.closed = True
         self._ring()
 
     @contextmanager
@@ -105,12 +106,13 @@ class Tail:
             return [event for event in fresh if wanted(event)], fresh[-1].id
         return None
 
-    async def wait(self) -> bool:
-        """For what comes next; false when nothing will."""
-        if self._closed:
-            return False
-        await self._bell.wait()
-        return True
+    async def rung(self, bell: asyncio.Future[bool]) -> bool:
+        """Wait for what comes next; whoever sets it first to false has waited for long enough."""
+        self._waiting.add(bell)
+        try:
+            return await bell
+        finally:
+            self._waiting.discard(bell)
 
     def _missed(self, position: int, page: Page) -> Event:
         """From here on all is there again; its id is a place to go on from."""
@@ -119,13 +121,18 @@ class Tail:
         return Event(RESET, near.at, data=data, id=page.oldest - 1)
 
     def _newer(self, position: int) -> list[Event]:
-        found = list(takewhile(lambda event: event.id > position, reversed(self._recent)))
-        found.reverse()
+        found = self._fresh.get(position)
+        if found is None:
+            found = list(takewhile(lambda event: event.id > position, reversed(self._recent)))
+            found.reverse()
+            self._fresh[position] = found
         return found
 
     def _ring(self) -> None:
-        self._bell.set()
-        self._bell.clear()
+        self._fresh.clear()
+        for bell in self._waiting:
+            if not bell.done():
+                bell.set_result(True)
 
 
 class Following:
@@ -136,33 +143,57 @@ class Following:
         self._only = only
         self._wanted = matcher(only)
         self._begun = False
+        self._deadline = 0.0
+        self._bell: asyncio.Future[bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.position = after
 
     async def more(self, within_s: float | None = None) -> Sequence[Event] | None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                return await self._more()
-        return ()
-
-    async def _more(self) -> Sequence[Event] | None:
+        loop = asyncio.get_running_loop()
+        if within_s is not None:
+            self._deadline = loop.time() + within_s
         if not self._begun:
             found, self.position = await self._tail.begin(self.position)
             self._begun = True
             if found:
                 return found
-        going = True
-        while going:
+        while True:
             while (looked := await self._tail.look(self.position, self._only, self._wanted)) is not None:
                 found, self.position = looked
                 if found:
                     return found
-            going = await self._tail.wait()
-        return None
+            if self._tail.closed:
+                return None
+            self._bell = loop.create_future()
+            if within_s is not None and self._timer is None:
+                self._set_timer(loop)
+            if not await self._tail.rung(self._bell):
+                return ()
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One for as long as it goes: to set and to take back one for each event took a third of the time."""
+        self._timer = loop.call_at(self._deadline, _late, ref(self))
+
+    def late(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        if self._bell is None or self._bell.done():
+            return
+        if loop.time() >= self._deadline:
+            self._bell.set_result(False)
+        else:
+            self._set_timer(loop)
 
     async def __aiter__(self) -> AsyncGenerator[Event, None]:
         while (found := await self.more()) is not None:
             for event in found:
                 yield event
+
+
+def _late(reader: ref[Following]) -> None:
+    """Nobody is kept by a clock."""
+    if (found := reader()) is not None:
+        found.late()
 
 
 def matcher(only: EventFilter) -> Callable[[Event], bool]:
