@@ -15,7 +15,7 @@ import yaml
 
 from tests.api.nodes import running
 
-RULES = Path("manifests/prometheus/holdfast.rules.yaml")
+RULES = Path("manifests/prometheus/holdfast.rules.yml")
 DASHBOARD = Path("manifests/grafana/holdfast.json")
 NAME = re.compile(r"\b((?:holdfast|process)_[a-z_]+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"')
