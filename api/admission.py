@@ -17,6 +17,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from api.errors import ReadOnly
 from api.identity import SAFE, Door, Peer
+from api.limits import Limiter, Taken, TooMuch
 from reconciler.access import ADMIN, EVERYTHING, NOTHING, READ, Permission, Permissions
 from reconciler.errors import Invalid, Refused, Unauthorized
 from reconciler.records import dataclass
@@ -42,8 +43,9 @@ class Caller:
 
 
 class Admission:
-    def __init__(self, desk: Desk | None, settings: Api) -> None:
+    def __init__(self, desk: Desk | None, settings: Api, limiter: Limiter) -> None:
         self._desk = desk
+        self._limiter = limiter
         self._settings = settings
 
     def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -56,6 +58,8 @@ class Admission:
             return
         caller = self._caller(connection, door, opt)
         state["caller"] = caller
+        if door is not Door.SOCKET:
+            self._pay(connection, caller, opt.get("weight", 1))
         if opt.get("open") or opt.get("proven"):
             return
         if door is not Door.SOCKET:
@@ -79,9 +83,7 @@ class Admission:
         if secret:
             return self._holder(connection, secret)
         if self._settings.require_auth:
-            if opt.get("open") or opt.get("proven"):
-                return Caller("anonymous", NOTHING)
-            raise Unauthorized("nobody has said who is asking", remedy=MAKE_ONE)
+            return Caller("anonymous", NOTHING)
         return Caller("anonymous", LOOKING)
 
     def _holder(self, connection: ASGIConnection[Any, Any, Any, Any], secret: str) -> Caller:
@@ -89,13 +91,27 @@ class Admission:
         found = self._desk.holder(secret)
         if isinstance(found, Holder):
             return Caller(found.actor, found.permissions, found)
-        address = connection.client.host if connection.client is not None else ""
+        address = _address(connection)
         log.warning("%s %s: an API key is %s", address, connection.scope["path"], found)
+        self._charge(connection, self._limiter.of_failure(address))
         raise Unauthorized("this API key does not count (any more)", remedy=MAKE_ONE)
+
+    def _pay(self, connection: ASGIConnection[Any, Any, Any, Any], caller: Caller, weight: int) -> None:
+        if caller.holder is not None:
+            self._charge(connection, self._limiter.of_key(caller.holder, weight))
+        else:
+            self._charge(connection, self._limiter.of_address(_address(connection), weight))
+
+    def _charge(self, connection: ASGIConnection[Any, Any, Any, Any], taken: Taken | None) -> None:
+        connection.scope["state"]["taken"] = taken
+        if taken is not None and not taken.answer.allowed:
+            raise TooMuch(taken)
 
     def _over_tcp(
         self, connection: ASGIConnection[Any, Any, Any, Any], caller: Caller, opt: dict[str, Any]
     ) -> None:
+        if caller.permissions is NOTHING:
+            raise Unauthorized("nobody has said who is asking", remedy=MAKE_ONE)
         if _writes(connection, opt):
             if not self._settings.writes or Door(connection.scope["state"]["door"]) is Door.INTERNAL:
                 raise ReadOnly(self._desk.sources() if self._desk is not None else ())
@@ -106,6 +122,10 @@ class Admission:
                 "this is told only to the owner of the node",
                 remedy="ask through the node's Unix socket, or with an API key",
             )
+
+
+def _address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    return connection.client.host if connection.client is not None else ""
 
 
 def _has(door: Door, opt: dict[str, Any]) -> bool:

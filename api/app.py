@@ -26,6 +26,7 @@ from api.conditional import Conditional, no_condition
 from api.cors import Cors
 from api.gate import Gate
 from api.leases import Leases
+from api.limits import Limiter, Told
 from api.proxies import Proxies
 from api.room import Room
 from api.stream import Closing
@@ -33,7 +34,7 @@ from api.versions import Versions, negotiated
 from api.websocket.upgrade import Upgrading
 from reconciler.runtime.asker import Rehearsed
 from reconciler.runtime.desk import Desk
-from reconciler.settings import Api, Settings
+from reconciler.settings import Api, Limits, Settings
 from reconciler.views import PreviewView
 
 SMALL_BODY = 1024 * 1024
@@ -41,17 +42,24 @@ BODIES_AT_ONCE = 2  # of the largest; of smaller ones more, before anybody finds
 LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 
 
-def layered(desk: Desk, wanted: Settings, closing: Closing) -> ASGIApp:
+def layered(desk: Desk, wanted: Settings, closing: Closing, limiter: Limiter | None = None) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
-    read = AsOf(Conditional(Routed(build(desk, wanted.api, closing))), desk)
-    outer = Gate(Cors(Versions(Compressed(read)), wanted.cors))
+    limiter = limiter or Limiter(wanted.limits)
+    read = AsOf(Conditional(Routed(build(desk, wanted.api, closing, limiter))), desk)
+    outer = Gate(Cors(Versions(Told(Compressed(read), limiter)), wanted.cors))
     return Upgrading(Proxies(outer, wanted.api.trusted_proxies))
 
 
 def build(
-    desk: Desk | None, limits: Api, closing: Closing, *, openapi: OpenAPIConfig | None = None
+    desk: Desk | None,
+    limits: Api,
+    closing: Closing,
+    limiter: Limiter | None = None,
+    *,
+    openapi: OpenAPIConfig | None = None,
 ) -> Litestar:
     """Without a desk only to be described."""
+    admission = Admission(desk, limits, limiter or Limiter(Limits()))
     rooms = {door: Room(BODIES_AT_ONCE * limits.max_body_bytes) for door in identity.Door}
 
     def seen(request: Request[Any, Any, Any]) -> Desk | None:
@@ -76,7 +84,7 @@ def build(
             **routes.PROVIDED,
         },
         exception_handlers={Exception: errors.answer, Rehearsed: plan},
-        guards=[Admission(desk, limits).check],
+        guards=[admission.check],
         debug=False,  # whatever the environment says: a stack trace never leaves
         pdb_on_exception=False,
         logging_config=None,

@@ -21,7 +21,7 @@ PREFLIGHT_S = b"600"  # how long a browser need not ask again
 SENT = b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID,"
 SENT += b" X-API-Key, X-API-Version, X-Request-ID, traceparent"
 SHOWN = b"Deprecation, ETag, Last-Event-ID, Link, RateLimit, RateLimit-Policy, Retry-After, Sunset,"
-SHOWN += b" X-API-Version, X-Request-ID"
+SHOWN += b" X-API-Version, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
 
 
 class Cors:

@@ -208,6 +208,8 @@ def document(told: Trouble, path: str, request_id: str) -> ProblemView:
         found["remedy"] = told.remedy
     if told.details:
         found["details"] = dict(told.details)
+    if "retry_after" in told.details:  # of limits, these are members of their own as well
+        found |= told.details  # type: ignore[typeddict-item]
     if told.faults:
         found["errors"] = found["invalid_params"] = [fault.view() for fault in told.faults]
     return found

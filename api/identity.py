@@ -41,6 +41,9 @@ SWITCHES = {"switches": True}
 EVERYWHERE = {"everywhere": True}
 """The opt of a route that every listener has."""
 
+FREE = {"weight": 0}
+"""The opt of a route that no limit counts; else `weight` is how much of it a call takes, 1 if not said."""
+
 
 def needs(scope: str) -> dict[str, str]:
     """The opt of a route that needs this scope, and for everything: it is about no single resource."""

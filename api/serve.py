@@ -8,6 +8,7 @@ in, streams are told, requests are finished, and what is not finished within the
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 
 from uvicorn.config import Config
@@ -17,13 +18,19 @@ from api.answered import Answered, answers
 from api.app import layered
 from api.connections import Connections, Limits
 from api.identity import Door
+from api.limits import NOTE, Limiter
 from api.listener import Listener, room
 from api.stream import Closing
 from api.wire import config_of
 from reconciler.errors import Problem
+from reconciler.model import Event
+from reconciler.ports.store import Note
 from reconciler.runtime.node import Node
 
+SAVE_S = 5.0
 RETRY_S = (1.0, 5.0, 30.0)  # until a port that is taken is tried again; the last goes on
+
+log = logging.getLogger(__name__)
 
 
 class Service:
@@ -37,7 +44,8 @@ class Service:
 
     async def run(self) -> None:
         settings = self._node.settings
-        app = layered(self._node.desk, settings, self._closing)
+        limiter = Limiter(settings.limits, self._node.notes.get(NOTE))
+        app = layered(self._node.desk, settings, self._closing, limiter)
         config = config_of(Answered(app, self._answers))
         grace = settings.daemon.shutdown_grace_s
         wanted = {Door.INTERNAL: settings.daemon.legacy_listen}
@@ -46,8 +54,10 @@ class Service:
         async with AsyncExitStack() as stack:
             socket = listen.unix(settings.socket)
             stack.callback(listen.remove, settings.socket)
-            self._node.figures.append(self._answers)
-            stack.callback(self._node.figures.remove, self._answers)
+            for instrument in (self._answers, limiter.refused):
+                self._node.figures.append(instrument)
+                stack.callback(self._node.figures.remove, instrument)
+            stack.push_async_callback(self._save, limiter)
             listeners = [Listener(socket, config, Connections(Door.SOCKET, room(), Limits()))]
             self._daemon.listeners[Door.SOCKET.value] = str(settings.socket)
             stack.push_async_callback(self._close, listeners, grace)
@@ -55,6 +65,7 @@ class Service:
                 for door, text in wanted.items():
                     if text:
                         group.create_task(self._open(door, text, config, listeners))
+                group.create_task(self._keep(limiter))
                 await asyncio.Event().wait()  # until the node cancels us
 
     async def _open(self, door: Door, text: str, config: Config, listeners: list[Listener]) -> None:
@@ -75,6 +86,22 @@ class Service:
                 self._daemon.listeners[door.value] = str(listen.Address(*socket.getsockname()[:2]))
                 self._daemon.settle(door.value)
                 return
+
+    async def _keep(self, limiter: Limiter) -> None:
+        """What is left to whom, for after a restart; who has met an end is told to who reads the log."""
+        while True:
+            await asyncio.sleep(SAVE_S)
+            if limiter.moved:
+                await self._save(limiter)
+
+    async def _save(self, limiter: Limiter) -> None:
+        node, now = self._node, self._node.clock.now()
+        saved, news = limiter.saved()
+        events = [Event("limit.exceeded", now, None, {"who": who, "policy": name}) for who, name in news]
+        try:
+            await node.store.commit(Note(NOTE, saved), *events)
+        except Problem as problem:
+            log.warning("what is left of the limits is not written: %s", problem.message)
 
     async def _warn(self, door: Door, cause: str, remedy: str) -> None:
         what = "the API" if door is Door.PUBLIC else "the internal listener"

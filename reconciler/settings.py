@@ -56,6 +56,22 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    enabled: bool = True
+    """Limit how much each caller may ask for over TCP; the Unix socket has no limit."""
+    per_minute: int = 100
+    """How much each API key may, unless it has a `rate` of its own."""
+    burst: int = 100
+    """How much of it at once."""
+    per_hour: int = 0
+    """How much each of these keys may in an hour as well; 0: as the other limit lets it."""
+    address_per_minute: int = 1000
+    """How much all who bring no key may, from one address."""
+    failures_per_minute: int = 10
+    """How many keys that do not count may come from one address."""
+
+
+@dataclass(frozen=True, slots=True)
 class Daemon:
     legacy_listen: str = "127.0.0.1:8080"
     """Where the internal endpoints listen besides the socket; empty: nowhere."""
@@ -114,6 +130,7 @@ class Settings:
     """Which overlay of the file applies."""
     api: Api = field(default_factory=Api)
     cors: Cors = field(default_factory=Cors)
+    limits: Limits = field(default_factory=Limits)
     daemon: Daemon = field(default_factory=Daemon)
     reconcile: Reconcile = field(default_factory=Reconcile)
     retention: Retention = field(default_factory=Retention)

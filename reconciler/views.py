@@ -349,3 +349,7 @@ class ProblemView(TypedDict):
     errors: NotRequired[list[dict[str, str]]]  # what is wrong in the request: `pointer`, `field`, `message`
     invalid_params: NotRequired[list[dict[str, str]]]  # the same as `errors`
     details: NotRequired[dict[str, Any]]  # more, by name
+    limit: NotRequired[int]  # of what asked too much: how much it may
+    remaining: NotRequired[int]  # how much is left
+    reset_at: NotRequired[str]  # when there is enough again
+    retry_after: NotRequired[int]  # the same in seconds from now

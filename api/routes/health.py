@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
-from api.identity import EVERYWHERE, OPEN, needs
+from api.identity import EVERYWHERE, FREE, OPEN, needs
 from api.routes import TheDesk
 from reconciler.views import FullHealthView, HealthView
 
@@ -27,7 +27,7 @@ UNWELL = {503: ResponseSpec(HealthView, description="The engine does not work.",
 @get(
     "/health",
     sync_to_thread=False,
-    opt=OPEN | EVERYWHERE,
+    opt=OPEN | FREE | EVERYWHERE,
     responses=UNWELL,
     summary="Liveness, with the age of the last pass",
 )
@@ -38,7 +38,7 @@ def health(desk: TheDesk) -> Response[HealthView]:
 @get(
     "/api/v1/daemon/health",
     sync_to_thread=False,
-    opt=OPEN,
+    opt=OPEN | FREE,
     responses=UNWELL,
     summary="The same under the API's own path",
 )

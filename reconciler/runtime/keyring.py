@@ -20,7 +20,7 @@ from reconciler.model import EMPTY, Ref
 from reconciler.records import dataclass
 
 if TYPE_CHECKING:
-    from reconciler.kinds.apikey.spec import ApiKeySpec, Limited
+    from reconciler.kinds.apikey.spec import ApiKeySpec, Limited, Rate
 
 KIND: Final = "ApiKey"
 SHAPE: Final = re.compile(r"sk-[A-Za-z0-9_-]{43}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -44,6 +44,7 @@ class Holder:
     key: Ref
     hash: str  # of the secret that was presented
     permissions: Permissions
+    rate: Rate | None = None  # its own
 
     @property
     def actor(self) -> str:
@@ -94,7 +95,7 @@ class Keyring:
             return Refusal.EXPIRED
         if not known.newest and spec.rotated_at is not None and spec.rotated_at <= now:
             return Refusal.ROTATED
-        return Holder(known.ref, text, known.permissions)
+        return Holder(known.ref, text, known.permissions, spec.rate)
 
     @property
     def _known(self) -> Mapping[str, _Known]:

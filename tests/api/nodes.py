@@ -98,7 +98,7 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 def settings_in(folder: Path, **flags: object) -> Settings:
-    free = {"api.listen": "127.0.0.1:0", "daemon.legacy_listen": "127.0.0.1:0"}
+    free = {"api.listen": "127.0.0.1:0", "daemon.legacy_listen": "127.0.0.1:0", "limits.enabled": False}
     return load(
         str(folder), {**free, **{name.replace("__", "."): value for name, value in flags.items()}}, {}
     )

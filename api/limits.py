@@ -1,0 +1,197 @@
+"""How much each caller may still ask for, told with every answer; too much is refused with when to come back.
+
+Rules: a key has a bucket of its own, who has none shares that of their address, and the owner at the socket
+has no limit; wrong keys have a stricter one. An answer that says only that nothing has changed costs whoever
+has a key nothing. What was left is kept over a restart. One loop takes from the buckets, one call after
+another: however many ask at once, none gets in on the same token as another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any, Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.buckets import HOUR_S, MINUTE_S, Answer, Bucket, Policy, Standing, take
+from api.errors import Detailed
+from reconciler import settings
+from reconciler.errors import Limited
+from reconciler.figures import Counter
+from reconciler.model import EMPTY, JsonValue
+from reconciler.runtime.keyring import Holder
+
+NOTHING_NEW: Final = 304
+NOTE: Final = "limits"  # of the store
+DAY_S: Final = 24 * HOUR_S
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a request has paid, and how its caller stands since."""
+
+    who: str
+    policies: Sequence[Policy]
+    cost: int
+    answer: Answer
+    is_key: bool
+    at: float  # on the clock on the wall
+
+    @property
+    def reset(self) -> int:
+        """In seconds of the epoch: a call that was refused can be paid then, else all is there again."""
+        return ceil(self.at + _until(self.answer.tightest))
+
+
+class TooMuch(Detailed, Limited):
+    """More than a policy allows."""
+
+    def __init__(self, taken: Taken) -> None:
+        short = taken.answer.tightest
+        super().__init__(
+            f"more than the {short.policy.quota} in {short.policy.window_s} s that the limit "
+            f"'{short.policy.name}' allows",
+            remedy="wait as long as `Retry-After` says; an API key may have a `rate` of its own",
+        )
+        again = ceil(taken.reset - taken.at)
+        self.headers = {"retry-after": str(again), "x-ratelimit-retryafter": str(again)}
+        self.details = {
+            "limit": short.policy.quota,
+            "remaining": short.remaining,
+            "reset_at": datetime.fromtimestamp(taken.reset, UTC).isoformat().replace("+00:00", "Z"),
+            "retry_after": again,
+        }
+
+
+class Limiter:
+    def __init__(self, wanted: settings.Limits, saved: JsonValue = None) -> None:
+        self._wanted = wanted
+        self._buckets: dict[str, Mapping[str, Bucket]] = dict(_restored(saved))
+        self._over: dict[str, str] = {}  # who has met the end of which policy, and has not been let in since
+        self._news: list[tuple[str, str]] = []  # the same, for who writes it down
+        self.moved = False  # since it was saved
+        self.refused = Counter("holdfast_limited_total", "Requests that a limit has refused.", ("policy",))
+
+    def of_key(self, holder: Holder, weight: int) -> Taken | None:
+        rate, wanted = holder.rate, self._wanted
+        if rate is not None:
+            own = Policy("key", rate.per_minute, MINUTE_S, rate.burst or rate.per_minute)
+            return self._take(f"key:{holder.key}", [own], weight * rate.weight, is_key=True)
+        policies = [Policy("default", wanted.per_minute, MINUTE_S, wanted.burst)]
+        if wanted.per_hour:
+            policies.append(Policy("hourly", wanted.per_hour, HOUR_S, wanted.per_hour))
+        return self._take(f"key:{holder.key}", policies, weight, is_key=True)
+
+    def of_address(self, address: str, weight: int) -> Taken | None:
+        most = self._wanted.address_per_minute
+        return self._take(f"address:{address}", [Policy("local", most, MINUTE_S, most)], weight)
+
+    def of_failure(self, address: str) -> Taken | None:
+        """A wrong key came from there."""
+        most = self._wanted.failures_per_minute
+        return self._take(f"failures:{address}", [Policy("failures", most, MINUTE_S, most)], 1)
+
+    def _take(self, who: str, policies: Sequence[Policy], cost: int, *, is_key: bool = False) -> Taken | None:
+        if not self._wanted.enabled or not cost:
+            return None
+        answer = take(policies, self._buckets.get(who, EMPTY), cost, time.monotonic())
+        self._buckets[who] = answer.buckets
+        self.moved = True
+        if answer.allowed:
+            self._over.pop(who, None)
+        else:
+            self._note(who, answer.tightest.policy.name)
+        return Taken(who, policies, cost, answer, is_key, time.time())
+
+    def _note(self, who: str, policy: str) -> None:
+        self.refused.add(policy)
+        if self._over.get(who) != policy:
+            self._over[who] = policy
+            self._news.append((who, policy))
+
+    def give_back(self, taken: Taken) -> None:
+        """It has cost nothing after all."""
+        held = self._buckets.get(taken.who, EMPTY)
+        now = time.monotonic()
+        bursts = {policy.name: policy.burst for policy in taken.policies}
+        back = {
+            name: Bucket(min(bursts[name], bucket.tokens + taken.cost), bucket.at)
+            if name in bursts
+            else bucket
+            for name, bucket in held.items()
+        }
+        taken.answer = take(taken.policies, back, 0, now)
+        self._buckets[taken.who] = taken.answer.buckets
+
+    def saved(self) -> tuple[JsonValue, Sequence[tuple[str, str]]]:
+        """To be written down: what is left, and who has met which end since it was asked for last."""
+        self.moved, news, self._news = False, self._news, []
+        return self._left(), news
+
+    def _left(self) -> JsonValue:
+        """What is left to whom, by the clock on the wall; who has taken nothing for a day has all of it."""
+        now, wall = time.monotonic(), time.time()
+        self._buckets = {
+            who: held
+            for who, held in self._buckets.items()
+            if any(now - one.at < DAY_S for one in held.values())
+        }
+        self._over = {who: policy for who, policy in self._over.items() if who in self._buckets}
+        return {
+            who: {name: [bucket.tokens, wall - (now - bucket.at)] for name, bucket in held.items()}
+            for who, held in self._buckets.items()
+        }
+
+
+def _restored(saved: Any) -> Iterator[tuple[str, Mapping[str, Bucket]]]:  # noqa: ANN401 - as it was saved
+    now, wall = time.monotonic(), time.time()
+    for who, held in (saved or {}).items():
+        yield who, {name: Bucket(tokens, now - max(0.0, wall - at)) for name, (tokens, at) in held.items()}
+
+
+class Told:
+    """Around the framework: says with each answer how its caller stands."""
+
+    def __init__(self, inner: ASGIApp, limiter: Limiter) -> None:
+        self._inner = inner
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._inner(scope, receive, send)
+            return
+
+        async def passed(message: Message) -> None:
+            taken: Taken | None = scope["state"].get("taken")
+            if taken is not None and message["type"] == "http.response.start":
+                if message["status"] == NOTHING_NEW and taken.is_key:
+                    self._limiter.give_back(taken)
+                message["headers"] = [*message.get("headers", ()), *_headers(taken)]
+            await send(message)
+
+        await self._inner(scope, receive, passed)
+
+
+def _headers(taken: Taken) -> Iterator[tuple[bytes, bytes]]:
+    """The seeds' own headers for the policy nearest to its end, the draft standard's for all."""
+    answer = taken.answer
+    near = answer.tightest
+    yield b"x-ratelimit-limit", b"%d" % near.policy.quota
+    yield b"x-ratelimit-remaining", b"%d" % near.remaining
+    yield b"x-ratelimit-reset", b"%d" % taken.reset
+    policies = (
+        f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in answer.standings
+    )
+    yield b"ratelimit-policy", ", ".join(policies).encode()
+    standings = (f'"{one.policy.name}";r={one.remaining};t={ceil(_until(one))}' for one in answer.standings)
+    yield b"ratelimit", ", ".join(standings).encode()
+
+
+def _until(one: Standing) -> float:
+    """Seconds: when refused, until this call can be paid; else until all is there again."""
+    return one.short_s or one.full_in_s

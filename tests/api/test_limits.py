@@ -1,0 +1,154 @@
+"""Limits: nobody gets more than their bucket holds, everybody hears how they stand, nothing is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.nodes import Running, api_key, living, running, scratch, secret, settings_in, until
+
+STATUS = "/api/v1/status"
+RUNS = "abcdefghijklmnopqrst"
+
+
+def rated(name: str, letter: str, rate: str) -> str:
+    return api_key(name, secret(letter), "admin").replace("]}", f"], rate: {rate}}}")
+
+
+async def asked(api: Running, letter: str = "", path: str = STATUS, **headers: str) -> httpx.Response:
+    key = {"X-API-Key": secret(letter)} if letter else {}
+    return await api.public.get(path, headers=key | headers)
+
+
+@pytest.mark.req("RTL-01", "RTL-02", "RTL-11", "TST-24")
+async def test_of_200_at_once_exactly_as_many_get_in_as_the_bucket_holds() -> None:
+    """The rate is so low that nothing comes back meanwhile."""
+    keys = [rated(f"k{number}", letter, "{perMinute: 1, burst: 100}") for number, letter in enumerate(RUNS)]
+    async with running("---\n".join(keys), limits__enabled=True) as api:
+        await api.ready("apikey/k19")
+        for letter in RUNS:
+            found = await asyncio.gather(*(asked(api, letter, path="/api/v1/kinds") for _ in range(200)))
+            assert sum(one.status_code == 200 for one in found) == 100
+            assert sum(one.status_code == 429 for one in found) == 100
+
+
+@pytest.mark.req("RTL-07", "RTL-08", "ERR-05")
+async def test_every_answer_says_how_its_caller_stands() -> None:
+    async with running(rated("few", "a", "{perMinute: 60, burst: 2}"), limits__enabled=True) as api:
+        await api.ready("apikey/few")
+        first = await asked(api, "a")
+        assert first.status_code == 200
+        assert (first.headers["x-ratelimit-limit"], first.headers["x-ratelimit-remaining"]) == ("60", "1")
+        assert first.headers["ratelimit-policy"] == '"key";q=60;w=60'
+        assert re.fullmatch(r'"key";r=1;t=[12]', first.headers["ratelimit"])
+        assert int(first.headers["x-ratelimit-reset"]) > 1_700_000_000
+        assert "retry-after" not in first.headers
+        answers = await asyncio.gather(*(asked(api, "a") for _ in range(8)))
+        refused = next(one for one in answers if one.status_code == 429)
+        told = refused.json()
+        assert told["code"] == "RATE_LIMIT_EXCEEDED"
+        assert (told["limit"], told["remaining"]) == (60, 0)
+        assert told["retry_after"] == int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["x-ratelimit-retryafter"] == refused.headers["retry-after"]
+        [t] = re.findall("t=([0-9]+)", refused.headers["ratelimit"])
+        assert int(refused.headers["retry-after"]) >= int(t)
+        assert told["reset_at"].endswith("Z")
+
+
+@pytest.mark.req("RTL-02", "RTL-05")
+async def test_each_key_has_its_own_and_who_has_none_shares_that_of_the_address() -> None:
+    manifests = rated("one", "a", "{perMinute: 1}") + "---\n" + api_key("two", secret("b"), "read")
+    async with running(
+        manifests, limits__address_per_minute=2, limits__per_minute=3, limits__burst=3, limits__enabled=True
+    ) as api:
+        await api.ready("apikey/one", "apikey/two")
+        assert [(await asked(api, "a")).status_code for _ in range(2)] == [200, 429]
+        assert [(await asked(api, "b")).status_code for _ in range(4)] == [200, 200, 200, 429]
+        assert [(await asked(api)).status_code for _ in range(3)] == [200, 200, 429]
+        for _ in range(20):
+            assert (await asked(api, path="/health")).status_code == 200, "probes are not counted"
+            assert (await api.socket.get(STATUS)).status_code == 200, "nor is the owner"
+
+
+@pytest.mark.req("RTL-03", "RTL-06")
+async def test_a_limit_for_the_hour_counts_beside_that_for_the_minute_and_a_key_may_weigh_more() -> None:
+    manifests = (
+        api_key("two", secret("b"), "read") + "---\n" + rated("heavy", "h", "{perMinute: 10, weight: 5}")
+    )
+    async with running(manifests, limits__per_hour=2, limits__enabled=True) as api:
+        await api.ready("apikey/two", "apikey/heavy")
+        answers = [await asked(api, "b") for _ in range(3)]
+        assert [one.status_code for one in answers] == [200, 200, 429]
+        assert answers[0].headers["ratelimit-policy"] == '"default";q=100;w=60, "hourly";q=2;w=3600'
+        assert (answers[2].json()["limit"], answers[2].json()["retry_after"] > 60) == (2, True)
+        assert [(await asked(api, "h")).status_code for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.req("RTL-12")
+async def test_wrong_keys_meet_a_stricter_limit() -> None:
+    async with running(
+        api_key("two", secret("b"), "read"), limits__failures_per_minute=3, limits__enabled=True
+    ) as api:
+        await api.ready("apikey/two")
+        assert [(await asked(api, "x")).status_code for _ in range(5)] == [401, 401, 401, 429, 429]
+        assert (await asked(api, "b")).status_code == 200
+        assert (await asked(api)).status_code == 200
+
+
+async def test_to_hear_that_nothing_is_new_costs_a_key_nothing() -> None:
+    async with running(rated("one", "a", "{perMinute: 1, burst: 3}"), limits__enabled=True) as api:
+        await api.ready("apikey/one", "source/root")
+        await api.judged()
+        path = "/api/v1/resources/apikey/default/one"
+        first = await asked(api, "a", path)
+        for _ in range(10):
+            again = await asked(api, "a", path, **{"If-None-Match": first.headers["etag"]})
+            assert (again.status_code, again.headers["x-ratelimit-remaining"]) == (304, "2")
+
+
+@pytest.mark.req("RTL-09")
+async def test_an_end_that_is_met_is_counted_and_written_down_once() -> None:
+    async with running(rated("one", "a", "{perMinute: 1}"), limits__enabled=True) as api:
+        await api.ready("apikey/one")
+        for _ in range(5):
+            await asked(api, "a")
+        figures = (await api.socket.get("/metrics")).text
+        assert 'holdfast_limited_total{policy="key"} 4' in figures
+        async with asyncio.timeout(60):
+            path = "/api/v1/events/history?type=limit.exceeded"
+            while not (found := (await api.socket.get(path)).json()["data"]):  # noqa: ASYNC110 - of another task
+                await asyncio.sleep(0.05)
+        assert [one["data"] for one in found] == [{"who": "key:apikey/one", "policy": "key"}]
+
+
+@pytest.mark.req("RTL-01")
+async def test_what_was_left_is_left_after_a_restart() -> None:
+    with scratch() as folder:
+        source = Path(folder, "source")
+        source.mkdir()
+        (source / "all.yaml").write_text(rated("one", "a", "{perMinute: 1, burst: 5}"))
+        settings = settings_in(Path(folder, "data"), limits__enabled=True)
+        left = []
+        for _ in range(2):
+            async with living(settings, {"directory": {"path": str(source)}}) as node:
+                await until(lambda node=node: "public" in node.desk.daemon.listeners)  # type: ignore[misc]
+                await until(lambda node=node: any(True for _ in node.keyring.declared()))  # type: ignore[misc]
+                address = node.desk.daemon.listeners["public"]
+                async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+                    for _ in range(2):
+                        answer = await client.get(STATUS, headers={"X-API-Key": secret("a")})
+                        left.append(answer.headers["x-ratelimit-remaining"])
+        assert left == ["4", "3", "2", "1"]
+
+
+@pytest.mark.req("RTL-10")
+async def test_limits_can_be_switched_off() -> None:
+    async with running(rated("one", "a", "{perMinute: 1}"), limits__enabled=False) as api:
+        await api.ready("apikey/one")
+        answers = [await asked(api, "a") for _ in range(5)]
+        assert {one.status_code for one in answers} == {200}
+        assert "ratelimit" not in answers[0].headers
