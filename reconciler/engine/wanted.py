@@ -328,7 +328,7 @@ class Wanted:
         return LOOK_AT_THE_CLOCK_S if self._unasked else None
 
     async def _follow_the_clock(self) -> None:
-        """End what has ended; what could not be ended in the store is in force again if the clock goes back."""
+        """End what has ended; what the store could not end is in force again if the clock goes back."""
         async with self._deciding:
             now = self._world.clock.now()
             left = tuple(one for one in self.overrides if one.in_force(now))

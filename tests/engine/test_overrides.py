@@ -116,7 +116,7 @@ async def test_the_end_of_an_override_that_cannot_be_stored_is_tried_again() -> 
 
 
 @virtual
-async def test_an_override_whose_end_could_not_be_stored_is_in_force_when_the_wall_clock_is_set_back() -> None:
+async def test_an_override_whose_end_could_not_be_stored_comes_back_when_the_clock_is_set_back() -> None:
     house = House()
     engine = await converged(house, a=thing(value=1))
     await engine.override(override(house, "o1", until=house.clock.now() + timedelta(seconds=30)))
