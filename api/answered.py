@@ -6,16 +6,20 @@ no route counts under one name, however many paths strangers try.
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
 
 from litestar.enums import HttpMethod, ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from api.identity import SAFE
 from reconciler.figures import Timing
 
 NO_ROUTE = "none"
 CUT_OFF = "cut off"  # the client went, or the node stopped, before there was an answer
 METHODS = frozenset({*(str(one.value) for one in HttpMethod), "OPTIONS"})
+
+log = logging.getLogger(__name__)
 
 
 def answers() -> Timing:
@@ -61,4 +65,24 @@ class Answered:
         finally:
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = str(scope["state"].get("route") or NO_ROUTE)
-            self._answers.add(took or perf_counter() - began, method, route, status)
+            took = took or perf_counter() - began
+            self._answers.add(took, method, route, status)
+            _write_down(scope, route, status, took)
+
+
+def _write_down(scope: HTTPScope, route: str, status: str, took: float) -> None:
+    """Reads for who looks closely, writes and refusals for everybody, our own faults as warnings."""
+    level = logging.DEBUG if scope["method"] in SAFE and status < "4" else logging.INFO
+    if "5" <= status < "6":
+        level = logging.WARNING
+    if log.isEnabledFor(level):
+        asked = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "route": route,
+            "status": status,
+            "door": str(scope["state"].get("door", "")),
+            "duration_ms": round(took * 1000, 3),
+        }
+        told = (scope["method"], ascii(scope["path"])[1:-1], status, took * 1000)
+        log.log(level, "%s %s %s in %.1f ms", *told, extra={"fields": asked})

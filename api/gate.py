@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import Trouble, refuse, trouble
 from api.identity import Door
 from api.listen import is_loopback
+from reconciler.within import begin
 
 HOOKS = "/api/v1/hooks/"
 SANE = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
@@ -46,6 +47,7 @@ class Gate:
         headers = dict(scope["headers"])
         request_id = _request_id(headers.get(b"x-request-id", b""))
         state["request_id"] = request_id
+        begin(request_id, headers.get(b"traceparent", b"").decode("latin-1"))
         passed = _Outgoing(send, request_id, whole=scope["method"] != "HEAD")
         any_name = (
             Door(state["door"]) is Door.SOCKET or scope["path"].startswith(HOOKS) or state.get("proxied")

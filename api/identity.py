@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import socket
 import struct
 from contextlib import suppress
@@ -21,6 +20,7 @@ from litestar import Request
 from litestar.params import QueryParameter
 
 from reconciler.runtime.asker import Asker
+from reconciler.within import traced
 
 READS = {"reads": True}
 """The opt of a route that changes nothing although its method is not GET."""
@@ -51,7 +51,6 @@ def needs(scope: str) -> dict[str, str]:
 
 
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: Linux' struct ucred
-_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -100,7 +99,6 @@ DryRun = Annotated[
 
 def asker(request: Request[Any, Any, Any], *, dry_run: DryRun = False) -> Asker:
     state = request.scope["state"]
-    trace = _TRACE.fullmatch(request.headers.get("traceparent", ""))
-    trace_id = trace[1] if trace else ""
+    trace_id, _ = traced(request.headers.get("traceparent", "")) or ("", "")
     address = request.client.host if request.client is not None else ""
     return Asker(state["caller"].actor, state["request_id"], trace_id, dry_run, address)

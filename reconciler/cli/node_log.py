@@ -7,15 +7,18 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.within import WITHIN
+
 if TYPE_CHECKING:
     from reconciler.settings import Log
 
+FIELDS = "fields"  # what a line tells beside its words: `extra={"fields": {...}}`
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def begin(settings: Log) -> None:
     handler = _ToStderr()
-    handler.setFormatter(_Json() if settings.format == "json" else logging.Formatter(TEXT))
+    handler.setFormatter(_Json() if settings.format == "json" else _Text())
     logging.root.handlers = [handler]
     set_level(settings)
 
@@ -32,6 +35,15 @@ class _ToStderr(logging.StreamHandler):  # type: ignore[type-arg] # generic for 
         super().emit(record)
 
 
+class _Text(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__(TEXT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        told, within = super().format(record), WITHIN.get()
+        return told if within is None else f"{told} [{within.request_id}]"
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         told = {
@@ -40,6 +52,9 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if (within := WITHIN.get()) is not None:
+            told |= {"request_id": within.request_id, "trace_id": within.trace_id, "span_id": within.span_id}
+        told |= vars(record).get(FIELDS, {})
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
         return json.dumps(told, ensure_ascii=False)
