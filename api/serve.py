@@ -88,10 +88,10 @@ class Service:
                 return
 
     async def _keep(self, limiter: Limiter) -> None:
-        """What is left to whom, for after a restart; who has met an end is told to who reads the log."""
+        """For after a restart: what is left to whom, when each key was used; for the log: who met an end."""
         while True:
             await asyncio.sleep(SAVE_S)
-            if limiter.moved:
+            if limiter.moved or self._node.keyring.moved:
                 await self._save(limiter)
 
     async def _save(self, limiter: Limiter) -> None:
@@ -99,9 +99,9 @@ class Service:
         saved, news = limiter.saved()
         events = [Event("limit.exceeded", now, None, {"who": who, "policy": name}) for who, name in news]
         try:
-            await node.store.commit(Note(NOTE, saved), *events)
+            await node.store.commit(Note(NOTE, saved), node.keyring.saved(), *events)
         except Problem as problem:
-            log.warning("what is left of the limits is not written: %s", problem.message)
+            log.warning("what callers have used is not written: %s", problem.message)
 
     async def _warn(self, door: Door, cause: str, remedy: str) -> None:
         what = "the API" if door is Door.PUBLIC else "the internal listener"

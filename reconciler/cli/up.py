@@ -64,12 +64,31 @@ async def _live(read: Callable[[], Settings], root: dict[str, Any] | None) -> bo
         signals.listen()
         drawn = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         telling = asyncio.create_task((draw if drawn else tell)(node))
+        first = asyncio.create_task(_first_key(node))
         try:
             await node.run()
         finally:
-            telling.cancel()
-            await asyncio.wait([telling])
+            for task in (telling, first):
+                task.cancel()
+            await asyncio.wait([telling, first])
         return node.desk.daemon.ends_services
+
+
+async def _first_key(node: Node) -> None:
+    """Where keys are asked for, somebody must have one: shown once, to who starts the node first."""
+    from reconciler.cli.telling import say
+    from reconciler.errors import Problem
+    from reconciler.runtime.asker import Asker
+
+    if not (node.settings.api.require_auth or node.settings.api.writes):
+        return
+    try:
+        made = await node.desk.api_keys.first(Asker(f"uid:{os.getuid()}"))
+    except Problem as problem:
+        say(f"error: no first API key was made: {problem}")
+        return
+    if made is not None:
+        say(f"the first API key, an admin's, which nobody can show again: {made['secret']}")
 
 
 class _Signals:

@@ -17,8 +17,10 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
+from reconciler.access import ADMIN
 from reconciler.errors import Conflict, Invalid, NotFound
 from reconciler.model import API_VERSION, JsonValue, Ref
+from reconciler.ports.store import Note
 from reconciler.ref_text import DEFAULT_NAMESPACE
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import Bundle
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 SET: Final = "api-keys"  # of the inbox
 NO_NAME: Final = re.compile(r"[^a-z0-9]+")
+FIRST: Final = "first-api-key"  # of the store
 SHOWN: Final = 7  # characters of a secret: `sk-` and four more
 
 Apply = Callable[[Bundle, Asker], Awaitable["OperationView"]]
@@ -73,6 +76,14 @@ class ApiKeys:
                 )
             spec = await self._write(ref, made, by)
         return {**self._view(ref, spec), "secret": secret}
+
+    async def first(self, by: Asker) -> NewApiKeyView | None:
+        """An admin's key for a node that has none and never had; None: it has, or had."""
+        if self._node.notes.get(FIRST) or any(True for _ in self._node.keyring.declared()):
+            return None
+        made = await self.create("admin", {"permissions": [ADMIN]}, by)
+        await self._node.store.commit(Note(FIRST, value=True))
+        return made
 
     async def change(self, name: str, fields: Fields, by: Asker) -> ApiKeyView:
         async with self._one_at_a_time:

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.access import Permission, Permissions
 from reconciler.engine.loop import Engine
 from reconciler.engine.wishes import Wishes
 from reconciler.model import EMPTY, Ref
+from reconciler.ports.store import Note
 from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.kinds.apikey.spec import ApiKeySpec, Limited, Rate
 
 KIND: Final = "ApiKey"
+NOTE: Final = "api-keys-used"  # of the store
+MINUTE: Final = timedelta(minutes=1)
 SHAPE: Final = re.compile(r"sk-[A-Za-z0-9_-]{43}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A secret of ours, or the UUID of an imported key: what is none of both is not even looked up."""
 
@@ -65,7 +68,8 @@ class Keyring:
         self._engine = engine
         self._read: Wishes | None = None
         self._by_hash: Mapping[str, _Known] = EMPTY
-        self._used: dict[Ref, datetime] = {}
+        self._used: dict[str, str] | None = None
+        self.moved = False  # since it was saved
 
     def find(self, secret: str, now: datetime) -> Holder | Refusal:
         if not SHAPE.fullmatch(secret):
@@ -73,11 +77,30 @@ class Keyring:
         return self._found(hash_of(secret), now)
 
     def use(self, holder: Holder, now: datetime) -> None:
-        self._used[holder.key] = now
+        """Somebody came with it; noted to the minute, so that it is seldom written down."""
+        before = self.used(holder.key)
+        if before is None or now - before >= MINUTE:
+            self._uses[str(holder.key)] = now.isoformat()
+            self.moved = True
 
     def used(self, ref: Ref) -> datetime | None:
         """When somebody came with it last."""
-        return self._used.get(ref)
+        text = self._uses.get(str(ref))
+        return datetime.fromisoformat(text) if text is not None else None
+
+    @property
+    def _uses(self) -> dict[str, str]:
+        """Those of earlier processes as well."""
+        if self._used is None:
+            kept: Any = self._engine.notes.get(NOTE)
+            self._used = dict(kept or {})
+        return self._used
+
+    def saved(self) -> Note:
+        """To be written down: when each key that there is was used last."""
+        self.moved = False
+        known = {str(ref) for ref, _ in self.declared()}
+        return Note(NOTE, {ref: at for ref, at in self._uses.items() if ref in known})
 
     def counts(self, holder: Holder, now: datetime) -> bool:
         """Does whoever was let in by this key still belong in here?"""

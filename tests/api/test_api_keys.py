@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.api.nodes import Running, api_key, key, running, secret
+from tests.api.nodes import Running, api_key, key, living, running, scratch, secret, settings_in, until
 from tests.api.test_websocket import connected, hear, say, until_end
 
 KEYS = "/api/v1/auth/keys"
@@ -217,6 +218,29 @@ async def test_what_a_source_declares_is_changed_there(api: Running) -> None:
         async with asyncio.timeout(60):
             while await got(node, SECRET) != 401:  # noqa: ASYNC110 - a source is read by another task
                 await asyncio.sleep(0.05)
+
+
+@pytest.mark.req("AUTH-13", "AUTH-09")
+async def test_when_a_key_was_used_last_is_known_after_a_restart() -> None:
+    with scratch() as folder:
+        source = Path(folder, "source")
+        source.mkdir()
+        (source / "all.yaml").write_text(
+            api_key("ci", SECRET, "read") + "---\n" + api_key("new", secret("n"), "read")
+        )
+        settings = settings_in(Path(folder, "data"))
+        told = []
+        for asks in (True, False):
+            async with living(settings, {"directory": {"path": str(source)}}) as node:
+                keyring, listeners = node.keyring, node.desk.daemon.listeners
+                await until(lambda: "public" in listeners and len(list(keyring.declared())) == 2)  # noqa: B023
+                if asks:
+                    async with httpx.AsyncClient(base_url=f"http://{listeners['public']}") as client:
+                        await client.get(STATUS, headers={"X-API-Key": SECRET})
+                told.append([one["last_used_at"] for one in node.desk.api_keys.every()])
+        assert told[0] == told[1]
+        assert told[0][0] is not None
+        assert told[0][1] is None
 
 
 async def heard_until_the_end(api: Running, found: dict[str, Any], ends: str, *, path: str) -> list[str]:

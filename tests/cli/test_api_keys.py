@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,23 @@ def test_a_permission_that_there_is_not_is_named(tmp_path: Path) -> None:
     done = run(tmp_path / "data", *CREATE, "ci", "--permissions", "service:write")
     assert done.returncode == 2
     assert b"services:write" in done.stderr
+
+
+@pytest.mark.req("AUTH-15")
+def test_a_node_that_asks_for_keys_makes_the_first_one_once() -> None:
+    with running_node() as node:
+        save(node.place / "declared.yaml", key("release"))
+        node.start(HOLDFAST_API_REQUIRE_AUTH="true")
+        until(lambda: "the first API key" in node.printed, "it is shown")
+        [secret] = re.findall(r"show again: (sk-\S+)", node.printed)
+        address = node.ask("/daemon/status")["listeners"]["public"]
+        listed = ("api-key", "list", "-o", "json", "--api-url", f"http://{address}", "--api-key", secret)
+        [one] = json.loads(node.command(*listed).stdout)
+        assert (one["name"], one["permissions"]) == ("admin", ["admin"])
+        assert node.command("api-key", "revoke", "admin").returncode == 0
+        node.stop()
+        node.start(HOLDFAST_API_REQUIRE_AUTH="true")
+        until(node.answers, "the node is up again")
+        until(lambda: "key/release" in node.resources(), "what it follows is read")
+        assert node.printed.count("the first API key") <= 1
+        assert json.loads(node.command("api-key", "list", "-o", "json").stdout) == []
