@@ -57,6 +57,7 @@ class Node:
         self.life: Life | None = None
         self._withdrawn: dict[Ref, tuple[float, frozenset[str]]] = {}  # when, and who else may have it
         self._looks: dict[str, float] = {}  # when the last one that has ended began
+        self._unanswered: list[Snapshot] = []  # whose decision may have been stored all the same
 
     def _committer(self, random: Random) -> Committer:
         return Committer(random)
@@ -123,6 +124,9 @@ class Node:
         """All that was in memory is gone, whatever was under way is not finished."""
         if self.life is not None:
             await self.life.end()
+        if not lose_store:
+            self._believe_the_store()
+        self._unanswered.clear()
         for name in self.accepted.declared.keys() - self.reached():
             self.accepted.forget(name)
         self.witness.crashed()
@@ -134,6 +138,14 @@ class Node:
             self.witness.notes["rebuilt"] = True
             self.overrides.clear()
         await self.start()
+
+    def _believe_the_store(self) -> None:
+        """The next process goes by what is stored, and the tombstones there tell what was decided."""
+        for snapshot in self._unanswered:
+            before, after = self.wants(), self.wants_by(self.accepted.with_(snapshot))
+            doomed = {ref for ref, row in self.witness.rows.items() if row.doomed}
+            if doomed & before.keys() - after.keys():
+                self.accepted.believe(snapshot)
 
     # ------------------------------------------------------------------------------------------- people
 
@@ -181,9 +193,13 @@ class Node:
         self.witness.note(f"submitted {snapshot.revision}: {answer}")
         if answer.accepted:
             self.accepted.take(snapshot, read_before=read_before)
+            self._unanswered = [one for one in self._unanswered if one.source != snapshot.source]
             others = self.reached() - {NODE_SOURCE, snapshot.source}
             self._withdrawn |= dict.fromkeys(answer.removes, (_now(), others))
             self.witness.heard()
+
+    def unanswered(self, snapshot: Snapshot) -> None:
+        self._unanswered.append(snapshot)
 
     def looked(self, source: str, began: float) -> None:
         """At all that its repository holds."""
@@ -334,13 +350,15 @@ class Life:
 
     async def _submit(self, engine: Engine, snapshot: Snapshot) -> Submission | None:
         node, known = self._node, engine.snapshot(snapshot.source) is not None
-        submission = node.submitting(snapshot)
+        submission, answer = node.submitting(snapshot), None
         try:
             answer = await engine.submit(snapshot)
         except (Problem, OSError, RuntimeError) as error:
             node.witness.note(f"submission of {snapshot.revision} failed: {error!r}")
             return None
         finally:
+            if answer is None:
+                node.unanswered(snapshot)
             if submission in node.witness.submitting:
                 node.witness.submitting.remove(submission)
         node.submitted(snapshot, answer, read_before=known)

@@ -29,9 +29,13 @@ class Accepted:
     last: dict[str, Snapshot] = field(default_factory=dict)  # as a source itself would bring it back
 
     def take(self, snapshot: Snapshot, *, read_before: bool) -> None:
+        self.believe(snapshot, read_before=read_before)
+        self.last[snapshot.source] = replace(snapshot, resources=self.declared[snapshot.source])
+
+    def believe(self, snapshot: Snapshot, *, read_before: bool = True) -> None:
+        """It counts, whether the source was told so or not."""
         before = self.declared.get(snapshot.source, {}) if snapshot.problems else {}
         self.declared[snapshot.source] = {**before, **snapshot.resources}
-        self.last[snapshot.source] = replace(snapshot, resources=self.declared[snapshot.source])
         missing = frozenset(before.keys() - snapshot.resources.keys())
         if not snapshot.problems:
             self.stale.pop(snapshot.source, None)

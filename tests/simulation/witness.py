@@ -54,6 +54,7 @@ class Witness:
         self.released: dict[Ref, int] = {}  # uid of what was left as it is
         self.bodies: dict[Ref, Body] = {}
         self.fated: set[Ref] = set()  # whose tombstone was handed over
+        self.let_go: set[Ref] = set()  # whose end was handed over
         self.ended: set[str] = set()  # overrides
         self.commits = 0
         self.violation: Violation | None = None
@@ -73,6 +74,7 @@ class Witness:
         self.answered = dict(self.rows)
         self.inventory = set(self.rows)
         self.fated.clear()
+        self.let_go.clear()
         self._busy.clear()
         self._acting.clear()
         self.submitting.clear()
@@ -161,7 +163,9 @@ class Witness:
         wants = self._known.wants()
         for other, row in begun.rows.items():
             now, body = self.rows.get(other), self.bodies.get(other)
-            if body is None or not self._ours(other, body):  # of ours there is nothing that needs it
+            if (
+                other in self.let_go or body is None or not self._ours(other, body)
+            ):  # nothing of ours needs it
                 continue
             if ref not in row.needs or now is None or ref not in now.needs:
                 continue
@@ -215,6 +219,8 @@ class Witness:
     def handed(self, writes: Sequence[Write]) -> None:
         """A decision is judged when it is made: its commit may come later, and twice."""
         rows = [write for write in writes if isinstance(write, Kept)]
+        self.let_go |= {write.ref for write in writes if isinstance(write, Drop)}
+        self.let_go -= {row.ref for row in rows}
         known = (self.rows, self.answered)
         dooms = {
             row.ref: self._speaker(row, {one.ref: one for one in rows})
