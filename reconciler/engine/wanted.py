@@ -15,7 +15,17 @@ from typing import Any
 from reconciler.engine.book import Book
 from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Fate, Ledger
-from reconciler.engine.wishes import NOBODY, Wishes, check_override, complete, gone, merge, speaker, weigh
+from reconciler.engine.wishes import (
+    NOBODY,
+    Wishes,
+    check_override,
+    complete,
+    gone,
+    merge,
+    resumed,
+    speaker,
+    weigh,
+)
 from reconciler.engine.withdrawals import Withdrawals
 from reconciler.engine.world import World
 from reconciler.errors import NotFound, Unavailable
@@ -229,23 +239,19 @@ class Wanted:
         fates = [(entry, Fate(doomed=True)) for entry in doomed]
         going = {entry.ref for entry in doomed}
         inventory, mute = self._book.inventory, {NOBODY, *wishes.undecided}
+        back = resumed(inventory, wishes)
         for entry in self._book:
             row = entry.kept
             if row is None or entry.ref in going:
                 continue
             wanted = entry.ref in wishes.wants
-            if row.doomed and (wanted or self._is_unsaid_again(row, wishes)):
+            if row.doomed and (wanted or row.source in back):
                 fates.append((entry, Fate(doomed=False)))
             elif not wanted and not row.doomed and not mute & {row.source, speaker(row, inventory)}:
                 fates.append((entry, Fate(doomed=False, source=NOBODY)))
             elif entry.doubts:
                 fates.append((entry, Fate(row.doomed)))
         await self._ledger.decide(fates, *others)
-
-    def _is_unsaid_again(self, row: Kept, wishes: Wishes) -> bool:
-        """Its source went, and it with it; now it is declared elsewhere, and cannot say all that it holds."""
-        by = self._withdrawals.by(row.ref)
-        return by not in {None, row.source} and row.source in wishes.undecided - {NOBODY}
 
     def _adopt(self, wishes: Wishes, ready: Mapping[Ref, Entry] = EMPTY) -> None:
         at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process

@@ -223,6 +223,18 @@ def gone(inventory: Mapping[Ref, Kept], wishes: Wishes) -> tuple[Ref, ...]:
     )
 
 
+def resumed(inventory: Mapping[Ref, Kept], wishes: Wishes) -> frozenset[str]:
+    """Sources that were to go, are wanted again, and cannot say yet what is theirs; with those they declared.
+
+    Their end had taken their resources away, so both are taken back.
+    """
+    going = {ref: kept.source for ref, kept in inventory.items() if ref.kind == SOURCE_KIND and kept.doomed}
+    back = [name for ref in going if ref in wishes.wants and (name := source_name(ref)) in wishes.undecided]
+    for name in back:
+        back.extend(source_name(ref) for ref, by in going.items() if by == name and ref not in wishes.wants)
+    return frozenset(back)
+
+
 def speaker(kept: Kept, inventory: Mapping[Ref, Kept]) -> str:
     """The source whose word decides about it: for a part, that of its whole, which may have moved ahead."""
     while kept.parent is not None and (whole := inventory.get(kept.parent)) is not None and not whole.doomed:

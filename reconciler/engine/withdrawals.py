@@ -30,11 +30,6 @@ class Withdrawals:
     def __contains__(self, ref: Ref) -> bool:
         return ref in self._waiting
 
-    def by(self, ref: Ref) -> str | None:
-        """Whose word has withdrawn what still waits."""
-        waiting = self._waiting.get(ref)
-        return waiting.by if waiting is not None else None
-
     def note(self, refs: Iterable[Ref], by: str, now: float) -> None:
         self.moment += 1
         self._waiting |= dict.fromkeys(refs, _Withdrawal(by, self.moment, now + PATIENCE_S))

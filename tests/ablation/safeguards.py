@@ -183,16 +183,16 @@ SAFEGUARDS = (
         "what is wanted again is spared",
         Edit(
             "engine/wanted.py",
-            "if row.doomed and (wanted or self._is_unsaid_again(row, wishes)):",
-            "if row.doomed and self._is_unsaid_again(row, wishes):",
+            "if row.doomed and (wanted or row.source in back):",
+            "if row.doomed and row.source in back:",
         ),
         BySeed("is wanted, and still doomed"),
     ),
     Planted(
-        "what a broken source cannot say is spared where the source itself moves",
+        "what a broken source cannot say is spared where the source itself comes back",
         Edit(
             "engine/wanted.py",
-            "if row.doomed and (wanted or self._is_unsaid_again(row, wishes)):",
+            "if row.doomed and (wanted or row.source in back):",
             "if row.doomed and wanted:",
         ),
         ByTest(

@@ -96,6 +96,25 @@ async def test_a_source_that_moves_while_it_is_broken_loses_nothing_that_it_cann
 
 
 @virtual
+async def test_a_source_that_is_taken_back_for_a_while_loses_nothing_that_it_cannot_say() -> None:
+    house = House()
+    above = snapshot({"source/three": FEED, "b": thing(value=2)}, source="two")
+    await with_sources(house, root("one", "two"), of("one"), above, of("three", a=1))
+    engine = await house.restart()
+    assert named("a") in (await engine.submit(root("one", revision="2", allow_prune=True))).removes
+    await house.settled()  # what is to go waits for what "one" says
+    await engine.submit(root("one", "two", revision="3"))
+    await engine.submit(snapshot(source="two", revision="2", problems=BROKEN))
+    await engine.submit(of("one"))
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (1, 2)
+    assert not any(row.doomed for row in engine.book.inventory.values())
+    await engine.submit(snapshot({"b": thing(value=2)}, source="two", revision="3"))
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (None, 2)
+
+
+@virtual
 async def test_what_has_moved_nowhere_goes_as_soon_as_the_others_were_looked_at() -> None:
     house = House()
     await with_sources(house, root("one", "two", "three"), of("one", a=1), of("two"), of("three"))
