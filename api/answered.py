@@ -7,6 +7,7 @@ no route counts under one name, however many paths strangers try.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
 
 from litestar.enums import HttpMethod, ScopeType
@@ -18,6 +19,9 @@ from reconciler.figures import Timing
 NO_ROUTE = "none"
 CUT_OFF = "cut off"  # the client went, or the node stopped, before there was an answer
 METHODS = frozenset({*(str(one.value) for one in HttpMethod), "OPTIONS"})
+
+Note = Callable[[HTTPScope, str, int], None]
+"""Somebody who wants to know what was answered, by which route, and with which status."""
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +48,10 @@ class Routed:
 
 
 class Answered:
-    def __init__(self, inner: ASGIApp, answers: Timing) -> None:
+    def __init__(self, inner: ASGIApp, answers: Timing, note: Note) -> None:
         self._inner = inner
         self._answers = answers
+        self._note = note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -68,6 +73,8 @@ class Answered:
             took = took or perf_counter() - began
             self._answers.add(took, method, route, status)
             _write_down(scope, route, status, took)
+            if status != CUT_OFF:
+                self._note(scope, route, int(status))
 
 
 def _write_down(scope: HTTPScope, route: str, status: str, took: float) -> None:

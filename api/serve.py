@@ -20,6 +20,7 @@ from api.connections import Connections, Limits
 from api.identity import Door
 from api.limits import NOTE, Limiter
 from api.listener import Listener, room
+from api.refusals import Refusals
 from api.stream import Closing
 from api.wire import config_of
 from reconciler.errors import Problem
@@ -46,7 +47,7 @@ class Service:
         settings = self._node.settings
         limiter = Limiter(settings.limits, self._node.notes.get(NOTE))
         app = layered(self._node.desk, settings, self._closing, limiter)
-        config = config_of(Answered(app, self._answers))
+        config = config_of(Answered(app, self._answers, Refusals(self._node).note))
         grace = settings.daemon.shutdown_grace_s
         wanted = {Door.INTERNAL: settings.daemon.legacy_listen}
         if settings.api.enabled:

@@ -18,7 +18,7 @@ async def test_health_tells_the_age_of_the_last_pass_on_every_listener(api: Runn
     assert (await api.public.get("/api/v1/daemon/health")).status_code == 200
 
 
-@pytest.mark.req("DMN-01", "DMN-02", "DMN-05")
+@pytest.mark.req("DMN-01", "DMN-02", "DMN-05", "OBS-05")
 async def test_the_daemon_tells_of_itself(api: Running) -> None:
     for client, path in (
         (api.socket, "/status"),
