@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
+from http import HTTPStatus
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,7 @@ from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
 from api import errors, identity, params, routes
@@ -93,11 +95,23 @@ def build(
     )
 
 
-def first(request: Request[Any, Any, Any]) -> None:
-    """The framework's hook before every route, for who may ask it."""
+def first(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """The framework's hook before every route, for who may ask it; an answer of its own ends the matter."""
+    if request.method == "OPTIONS":  # the framework's own names only those of the first handler of a path
+        allowed = ", ".join(sorted(_methods(request)))
+        return Response(None, status_code=HTTPStatus.NO_CONTENT, headers={"allow": allowed})
     params.only_known(request)
     negotiated(request)
     no_condition(request)
+    return None
+
+
+def _methods(request: Request[Any, Any, Any]) -> Iterator[str]:
+    """All that a path takes."""
+    template = request.scope["path_template"]
+    for route in request.app.routes:
+        if isinstance(route, HTTPRoute) and route.path_format == template:
+            yield from route.methods
 
 
 def plan(_: Request[Any, Any, Any], rehearsed: Rehearsed) -> Response[PreviewView]:

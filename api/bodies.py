@@ -110,7 +110,7 @@ async def object_of(request: Request[Any, Any, Any], shape: type[Any]) -> dict[s
 
 
 def text_of(given: dict[str, Any], name: str) -> str:
-    value = given.get(name) or ""
+    value = given.get(name, "")
     if not isinstance(value, str):
         raise Wrong(Fault(f"/{name}", name, "expected text"))
     return value

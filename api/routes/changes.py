@@ -78,7 +78,7 @@ async def delete(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
 
 
 def _refs(desk: TheDesk, given: dict[str, Any]) -> list[Ref]:
-    named = given.get("refs") or []
+    named = given.get("refs", [])
     if not isinstance(named, list) or not all(isinstance(ref, str) for ref in named):
         raise Wrong(Fault("/refs", "refs", "expected a list of texts", 'such as ["service/web"]'))
     return [desk.ref(ref) for ref in named]

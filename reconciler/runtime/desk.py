@@ -22,6 +22,7 @@ from reconciler.model import (
     Ref,
     Snapshot,
     source_name,
+    source_ref,
 )
 from reconciler.ports.store import Operation
 from reconciler.records import dataclass
@@ -147,6 +148,7 @@ class Desk(Window):
     async def apply(self, bundle: Bundle, by: Asker, looked: Looked | None = None) -> OperationView:
         """Put the manifests into the inbox; the loop does the rest. `looked`: at the same, just now."""
         async with self._writing:
+            self._refuse_while_unread()
             found = looked or await self.look(bundle, writes=True)
             if by.dry_run:
                 raise Rehearsed(await self.rehearse(bundle, found))
@@ -160,6 +162,7 @@ class Desk(Window):
     ) -> OperationView:
         """Take wishes out of the inbox; what another source declares is to be taken out there."""
         async with self._writing:
+            self._refuse_while_unread()
             still()
             for ref in refs:
                 self._rights.need_write(ref)
@@ -255,6 +258,16 @@ class Desk(Window):
                 held.pop(ref, None)
         held |= known.own
         return Snapshot(INBOX, "", held, current.problems, allow_prune=bundle.allow_prune)
+
+    def _refuse_while_unread(self) -> None:
+        """What would be written to the inbox now would not be in force."""
+        for override in self._node.engine.overrides:
+            if override.ref == source_ref(INBOX) and override.patch.keys() & {"hold", "suspend"}:
+                raise Conflict(
+                    f"{override.ref} is not read: {override.author} has set {dict(override.patch)}"
+                    f"{f' ({override.reason})' if override.reason else ''}",
+                    remedy=f"take that back first: `holdfast resume {override.ref}`",
+                )
 
     async def _rehearsed(self, refs: Sequence[Ref], overrides: Sequence[Override] | None = None) -> NoReturn:
         """Tell what would be done about these; with these overrides, if they are not as they stand."""

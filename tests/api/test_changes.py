@@ -216,13 +216,14 @@ async def test_wrong_members_of_a_body_are_all_told(api: Running) -> None:
         {"ref": "key/bob", "patch": {}},
         {"ref": "key/bob", "patch": {"suspend": True}, "for": "soon"},
         {"ref": 5, "patch": {"suspend": True}},
+        {"ref": "key/bob", "patch": {"suspend": True}, "reason": {}},
         {"ref": "bob", "patch": {"suspend": True}},
         {"ref": "key/bob", "patch": {"supsend": True}},
         {"ref": "key/bob", "patch": {"suspend": "perhaps"}},
     ):
         answer = await api.socket.post("/api/v1/overrides", json=body)
         assert answer.status_code == 400, (body, answer.text)
-    for refs in ("key/bob", [1], {"a": 1}, ["nothing"], [""]):
+    for refs in ({}, None, "", "key/bob", [1], {"a": 1}, ["nothing"], [""]):
         answer = await api.socket.post("/api/v1/reconcile", json={"refs": refs})
         assert answer.status_code == 400, refs
 
@@ -254,3 +255,29 @@ async def test_sixty_megabytes_are_taken(api: Running) -> None:
 async def test_small_routes_take_small_bodies(api: Running) -> None:
     answer = await api.socket.post("/api/v1/reconcile", json={"refs": ["x" * 1_100_000]})
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("patch", [{"hold": "HELD"}, {"suspend": True}])
+async def test_what_would_not_be_read_is_not_written(api: Running, patch: dict[str, object]) -> None:
+    await api.socket.post("/api/v1/apply", json=bundle(key("carol")))
+    await api.ready("key/carol", "source/inbox")
+    held = (await api.socket.get("/api/v1/sources/inbox")).json()["revision"]
+    said = {name: held if value == "HELD" else value for name, value in patch.items()}
+    await api.socket.post(
+        "/api/v1/overrides", json={"ref": "source/inbox", "patch": said, "reason": "a freeze"}
+    )
+    for answer in (
+        await api.socket.post("/api/v1/apply", json=bundle(key("dave"))),
+        await api.socket.post("/api/v1/apply?dryRun=true", json=bundle(key("dave"))),
+        await api.socket.delete("/api/v1/resources/key/default/carol"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+        assert "a freeze" in answer.json()["detail"]
+    assert "dave" not in str(sorted(api.node.settings.data.joinpath("inbox").rglob("*")))
+    await api.socket.delete("/api/v1/overrides/source/default/inbox")
+    assert (await api.socket.post("/api/v1/apply", json=bundle(key("dave")))).status_code == 202
+
+
+async def test_a_path_names_all_that_it_takes(api: Running) -> None:
+    told = (await api.socket.options("/api/v1/overrides/key/default/bob")).headers["allow"]
+    assert set(told.split(", ")) == {"DELETE", "GET", "HEAD", "OPTIONS"}
