@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -581,6 +582,18 @@ async def test_a_preview_goes_by_what_an_unread_source_said_last() -> None:
     await engine.submit(of("one", "2", a=1, b=2))
     assert engine.standing("one") == engine.snapshot("one")
     assert engine.standing("three") is None
+
+
+@virtual
+async def test_a_source_said_nothing_last_that_only_another_version_can_read() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1, b=2))
+    row = house.engine.book.inventory[named("a")]
+    await house.store.commit(replace(row, spec={"colour": "red"}))
+    engine = await house.restart()
+    standing = engine.standing("one")
+    assert standing is not None
+    assert [ref.name for ref in standing.resources] == ["b"]
 
 
 @virtual
