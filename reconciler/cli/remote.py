@@ -10,13 +10,13 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from reconciler import errors
 from reconciler.cli.manner import Manner
-from reconciler.errors import Problem, TimedOut, Unavailable
+from reconciler.errors import Limited, Problem, TimedOut, Unavailable
 
 BY_CODE: Mapping[str, type[Problem]] = {
     one.code: one
@@ -135,6 +135,29 @@ class Remote:
         timeout: float | None,
         endless: Endless | None = None,
     ) -> HTTPResponse:
+        """The answer; where a limit refuses it for now, that after the time it says, if there is as much."""
+        until = monotonic() + (timeout or self._timeout)
+        while True:
+            answer = self._asked(method, path, query, body, timeout, endless)
+            if answer.status < 400:  # noqa: PLR2004 - where HTTP's errors begin
+                return answer
+            with answer:
+                problem = _problem(answer)
+            pause_s = answer.getheader("Retry-After", "") if isinstance(problem, Limited) else ""
+            if not pause_s.isdigit() or monotonic() + int(pause_s) > until:
+                raise problem
+            self._manner.tell(f"{problem.message}: again in {pause_s} s")
+            sleep(int(pause_s))
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: object,
+        timeout: float | None,
+        endless: Endless | None,
+    ) -> HTTPResponse:
         connection = self._connection(timeout or self._timeout)
         data = None if body is None else json.dumps(body).encode()
         headers = {
@@ -161,9 +184,6 @@ class Remote:
             ) from error
         took, name = (monotonic() - began) * 1000, answer.getheader("X-Request-ID", "")
         self._manner.tell(f"{method} {target} at {self._shown}: {answer.status} in {took:.0f} ms, {name}")
-        if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
-            with answer:
-                raise _problem(answer)
         return answer
 
     def _connection(self, timeout: float) -> HTTPConnection:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.nodes import api_key, secret
 from tests.cli.shell import run
 from tests.node.running import key, running_node, until
 from tests.saving import save
@@ -41,12 +42,12 @@ def test_a_key_is_made_and_its_secret_opens() -> None:
             node.command("api-key", "rotate", made["id"], "--grace", "1h", "-o", "json").stdout
         )
         assert rotated["secret"] != made["secret"]
-        for secret in (made["secret"], rotated["secret"]):
-            assert node.command("get", "--api-url", f"http://{address}", "--api-key", secret).returncode == 0
+        for one in (made["secret"], rotated["secret"]):
+            assert node.command("get", "--api-url", f"http://{address}", "--api-key", one).returncode == 0
         revoked = node.command("api-key", "revoke", "CI Pipeline")
         assert (revoked.returncode, revoked.stderr) == (0, "revoked: CI Pipeline\n")
-        for secret in (made["secret"], rotated["secret"]):
-            assert node.command("get", "--api-url", f"http://{address}", "--api-key", secret).returncode != 0
+        for one in (made["secret"], rotated["secret"]):
+            assert node.command("get", "--api-url", f"http://{address}", "--api-key", one).returncode != 0
         assert json.loads(node.command("api-key", "list", "-o", "json").stdout) == []
 
 
@@ -93,9 +94,9 @@ def test_a_node_that_asks_for_keys_makes_the_first_one_once() -> None:
         save(node.place / "declared.yaml", key("release"))
         node.start(HOLDFAST_API_REQUIRE_AUTH="true")
         until(lambda: "the first API key" in node.printed, "it is shown")
-        [secret] = re.findall(r"show again: (sk-\S+)", node.printed)
+        [found] = re.findall(r"show again: (sk-\S+)", node.printed)
         address = node.ask("/daemon/status")["listeners"]["public"]
-        listed = ("api-key", "list", "-o", "json", "--api-url", f"http://{address}", "--api-key", secret)
+        listed = ("api-key", "list", "-o", "json", "--api-url", f"http://{address}", "--api-key", found)
         [one] = json.loads(node.command(*listed).stdout)
         assert (one["name"], one["permissions"]) == ("admin", ["admin"])
         assert node.command("api-key", "revoke", "admin").returncode == 0
@@ -105,3 +106,33 @@ def test_a_node_that_asks_for_keys_makes_the_first_one_once() -> None:
         until(lambda: "key/release" in node.resources(), "what it follows is read")
         assert node.printed.count("the first API key") <= 1
         assert json.loads(node.command("api-key", "list", "-o", "json").stdout) == []
+
+
+def rated(name: str, secret: str, per_minute: int) -> str:
+    """A key that has one call, and then as many a minute."""
+    text = api_key(name, secret, "read")
+    return text.replace("]}", f"], rate: {{perMinute: {per_minute}, burst: 1}}}}")
+
+
+@pytest.mark.req("RTL-07")
+def test_who_meets_a_limit_waits_for_as_long_as_it_says_if_there_is_time() -> None:
+    with running_node() as node:
+        keys = [rated("quick", secret("q"), 60), rated("slow", secret("s"), 1)]
+        save(node.place / "declared.yaml", "---\n".join(keys))
+        node.start()
+        until(node.answers, "the node is up")
+        until(lambda: node.has({"apikey/quick", "apikey/slow"}), "what it follows is read")
+        there = (
+            "--api-url",
+            f"http://{node.ask('/daemon/status')['listeners']['public']}",
+            "-v",
+            "--api-key",
+        )
+        told = [node.command("graph", *there, secret("q")) for _ in range(3)]
+        assert [done.returncode for done in told] == [0, 0, 0]
+        assert re.search("again in [12] s", "".join(done.stderr for done in told))
+        first, second = (node.command("graph", *there, secret("s")) for _ in range(2))
+        assert first.returncode == 0
+        assert second.returncode != 0
+        assert "allows" in second.stderr
+        assert "again in" not in second.stderr
