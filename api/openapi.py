@@ -118,7 +118,7 @@ def document() -> Json:
         _finish(found["paths"][path][method.lower()], method.lower(), handler, write=write)
         bodies += filter(None, [handler.opt.get("takes")])
     schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
-    _explain(schemas, bodies)
+    explain(schemas, bodies)
     found["components"]["securitySchemes"] = SCHEMES
     _say_places(found)
     found["components"]["responses"] = {"Problem": _problem("What went wrong.")}
@@ -255,7 +255,7 @@ def _body(of: type[Any], *, yaml: bool) -> Json:
     return {"required": bool(required(of)), "content": content}
 
 
-def _explain(schemas: Json, bodies: list[type[Any]]) -> None:
+def explain(schemas: Json, bodies: list[type[Any]]) -> None:
     """Give each shape its meaning, what it needs, and an example."""
     shapes = {of.__name__: of for of in (*vars(views).values(), *bodies) if hasattr(of, "__required_keys__")}
     shapes |= {"Pagination": pages.Pagination, "Links": pages.Links}

@@ -21,3 +21,15 @@ async def openapi() -> Response[bytes]:
     from api.openapi import encoded  # it describes these routes: it knows them, and not the other way round
 
     return Response(await asyncio.to_thread(encoded), media_type="application/json")
+
+
+@get(
+    "/api/v1/asyncapi.json",
+    opt=OPEN,
+    responses={200: ResponseSpec(dict[str, Any], generate_examples=False, description="As it is.")},
+    summary="The streams as AsyncAPI 3",
+)
+async def asyncapi() -> Response[bytes]:
+    from api.asyncapi import encoded
+
+    return Response(await asyncio.to_thread(encoded), media_type="application/json")

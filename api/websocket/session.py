@@ -53,7 +53,7 @@ class Session:
         self._channel = channel
         self._request_id = request_id
         self._tellers: dict[str, asyncio.Task[None]] = {}
-        self._places: dict[str, Following] = {}
+        self._places: dict[str, int] = {}  # up to where each has been told
 
     async def run(self) -> None:
         over = Over()
@@ -120,7 +120,7 @@ class Session:
             raise Wrong(Fault("/last_event_id", "last_event_id", "is no event id"))
         following = await begin(self._desk, after, only)
         await self._notice(SUBSCRIBED, {}, name, following.position)
-        self._places[name] = following
+        self._places[name] = following.position
         self._tellers[name] = group.create_task(self._tell(name, following))
 
     async def _unsubscribe(self, name: str) -> None:
@@ -131,7 +131,7 @@ class Session:
             )
         teller.cancel()
         await asyncio.wait([teller])
-        await self._notice(UNSUBSCRIBED, {}, name, self._places.pop(name).position)
+        await self._notice(UNSUBSCRIBED, {}, name, self._places.pop(name))
 
     async def _tell(self, name: str, following: Following) -> None:
         while (found := await following.more(HEARTBEAT_S)) is not None:
@@ -140,6 +140,8 @@ class Session:
                     await self._notice(RESET, event.data, name, event.id)
                 else:
                     await self._channel.send({"type": FRAME, "frame": told_to(event, name)})
+                self._places[name] = event.id
+            self._places[name] = following.position
             if not found:
                 await self._notice(HEARTBEAT, {}, name, following.position)
 

@@ -83,6 +83,7 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("daemon_stats", {}, {}),
     ("daemon_daemon_stats", {}, {}),
     ("description_openapi", {}, {}),
+    ("description_asyncapi", {}, {}),
     ("events_history", {}, {"params": {"limit": "50"}}),
     ("graph_graph", {}, {}),
     ("health_health", {}, {}),

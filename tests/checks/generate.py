@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from api import asyncapi
 from api.openapi import document
 from reconciler.runtime.plugins import NAMES, find_kinds, own_names
 from reconciler.store.migrating import schema
@@ -31,6 +32,7 @@ def generated() -> dict[Path, str]:
     return {
         **{Path(f"schemas/{name.lower()}.json"): schemas.text(of_kind) for name, of_kind in of_kinds.items()},
         Path("schemas/openapi.json"): schemas.text(openapi),
+        Path("schemas/asyncapi.json"): schemas.text(asyncapi.document()),
         Path("docs/reference/api.md"): api_page.page(openapi),
         Path("schemas/manifest.json"): schemas.text(schemas.any_manifest(of_kinds)),
         **{
