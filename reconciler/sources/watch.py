@@ -110,9 +110,10 @@ class Watch:
             # It warns when a folder appears while it looks for folders, and where warnings are errors that
             # would end its one thread, and all hearing with it.
             warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-            self._observer = Observer()
-            self._observer.daemon = True
-            self._observer.start()
+            observer = Observer()
+            observer.daemon = True
+            observer.start()  # the kernel may have no more watches to give: then there is nothing to end
+            self._observer = observer
         return self._observer
 
     def close(self) -> None:
