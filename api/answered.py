@@ -15,6 +15,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.identity import SAFE
 from reconciler.figures import Timing
+from reconciler.runtime.tracing import Tracing
+from reconciler.within import WITHIN
 
 NO_ROUTE = "none"
 CUT_OFF = "cut off"  # the client went, or the node stopped, before there was an answer
@@ -48,9 +50,10 @@ class Routed:
 
 
 class Answered:
-    def __init__(self, inner: ASGIApp, answers: Timing, note: Note) -> None:
+    def __init__(self, inner: ASGIApp, answers: Timing, tracing: Tracing, note: Note) -> None:
         self._inner = inner
         self._answers = answers
+        self._tracing = tracing
         self._note = note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +76,11 @@ class Answered:
             took = took or perf_counter() - began
             self._answers.add(took, method, route, status)
             _write_down(scope, route, status, took)
+            if (within := WITHIN.get()) is not None:
+                tags = {"http.request.method": method, "http.route": route}
+                tags["http.response.status_code"] = status
+                failed = "5" <= status < "6"
+                self._tracing.add(within, f"{method} {route}", took, tags, failed=failed)
             if status != CUT_OFF:
                 self._note(scope, route, int(status))
 

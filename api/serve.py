@@ -47,7 +47,7 @@ class Service:
         settings = self._node.settings
         limiter = Limiter(settings.limits, self._node.notes.get(NOTE))
         app = layered(self._node.desk, settings, self._closing, limiter)
-        config = config_of(Answered(app, self._answers, Refusals(self._node).note))
+        config = config_of(Answered(app, self._answers, self._node.tracing, Refusals(self._node).note))
         grace = settings.daemon.shutdown_grace_s
         wanted = {Door.INTERNAL: settings.daemon.legacy_listen}
         if settings.api.enabled:

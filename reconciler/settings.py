@@ -123,6 +123,12 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    otlp_endpoint: str = ""
+    """Where spans of requests go, in OTLP over HTTP, as `http://localhost:4318/v1/traces`; empty: nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     data: Path
     """Everything that the node keeps: store, keystore, inbox, mirrors, logs, its socket."""
@@ -136,6 +142,7 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
+    tracing: Tracing = field(default_factory=Tracing)
 
     @property
     def socket(self) -> Path:

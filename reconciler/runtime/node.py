@@ -125,6 +125,7 @@ class Node(Parts):
                 group.create_task(self._beat(), name="heartbeat"),
                 group.create_task(self._retain(), name="retention"),
                 group.create_task(self._measure(), name="metrics"),
+                group.create_task(self._trace(), name="tracing"),
                 *(group.create_task(self._serve(entry), name=entry.name) for entry in services()),
             ]
             await self.stopping.wait()
@@ -168,6 +169,10 @@ class Node(Parts):
     async def _measure(self) -> None:
         if (interval_s := self.settings.metrics.interval_s) > 0:
             await self.desk.meter.run(interval_s)
+
+    async def _trace(self) -> None:
+        if self.tracing.wanted:
+            await self.tracing.run(self.node_id, self.desk.daemon)
 
     async def close(self) -> None:
         await self.drivers.close(end_services=self.desk.daemon.ends_services)

@@ -19,6 +19,7 @@ from reconciler.ports.clock import Clock
 from reconciler.runtime.drivers import Drivers
 from reconciler.runtime.keyring import Keyring
 from reconciler.runtime.plugins import find_kinds
+from reconciler.runtime.tracing import Tracing
 from reconciler.settings import Settings
 from reconciler.sources.homes import exports
 from reconciler.sources.inbox import Inbox
@@ -45,6 +46,7 @@ class Parts:
         self.started_at = clock.now()
         self.stopping = asyncio.Event()
         self.notes: Mapping[str, JsonValue] = {}
+        self.tracing = Tracing(settings.tracing.otlp_endpoint)
         self.figures: list[Instrument] = []  # of services beside the engine
         self.node_id = ""  # until it was started once
         self.drivers = Drivers(settings, clock, self._means)
