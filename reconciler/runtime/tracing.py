@@ -13,14 +13,11 @@ from collections import deque
 from collections.abc import Mapping
 from itertools import islice
 from time import time_ns
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from reconciler import __version__
 from reconciler.records import dataclass
 from reconciler.within import Within
-
-if TYPE_CHECKING:
-    from reconciler.runtime.daemon import Daemon
 
 PAUSE_S = 2.0
 PATIENCE_S = 10.0
@@ -39,6 +36,13 @@ class Span:
     failed: bool = False
 
 
+class Warnings(Protocol):
+    """Where it is told what does not work."""
+
+    async def warn(self, about: str, cause: str, remedy: str) -> None: ...
+    def settle(self, about: str) -> None: ...
+
+
 class Tracing:
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -54,7 +58,7 @@ class Tracing:
             now = time_ns()
             self._spans.append(Span(within, name, now - int(took_s * 1e9), now, tags, failed))
 
-    async def run(self, node_id: str, daemon: Daemon) -> None:
+    async def run(self, node_id: str, warnings: Warnings) -> None:
         """Send what there is, again and again."""
         while True:
             await asyncio.sleep(PAUSE_S)
@@ -65,9 +69,9 @@ class Tracing:
                     await asyncio.to_thread(_send, self._endpoint, document(spans, node_id))
                 except (OSError, ValueError) as error:
                     told = f"traces do not reach {self._endpoint}: {error}"
-                    await daemon.warn("tracing", told, "see the setting `tracing.otlp_endpoint`")
+                    await warnings.warn("tracing", told, "see the setting `tracing.otlp_endpoint`")
                     break
-                daemon.settle("tracing")
+                warnings.settle("tracing")
 
 
 def document(spans: list[Span], node_id: str) -> bytes:
