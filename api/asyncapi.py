@@ -49,7 +49,7 @@ SAID: dict[str, Json] = {
     "ping": {"action": "ping", "data": "are you there?"},
 }
 CLOSES = "Codes of a close: 1001 the node stops, 1003 not text, 1009 a message over 64 KiB, 1011 a fault of"
-CLOSES += " the node, 4401 the key counts no more."
+CLOSES += " the node, 4401 the key counts no more, 4429 too many messages."
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from typing import Any
 
 from litestar.serialization import encode_json
 
+from api.buckets import Bucket, Policy, take
 from api.errors import Fault, Wrong, document, trouble
 from api.following import END, HEARTBEAT, HEARTBEAT_S, Made, begin, filter_of, told
 from api.stream import STOPS, Closing
@@ -29,12 +30,13 @@ from reconciler.store.tail import RESET
 
 MOST = 32  # subscriptions
 LONGEST_NAME = 100
+MESSAGES = Policy("messages", quota=600, window_s=60, burst=100)
 LARGEST_ID = 2**63 - 1  # that SQLite can number
 
 SUBSCRIBED, UNSUBSCRIBED = "stream.subscribed", "stream.unsubscribed"
 PONG, ERROR = "stream.pong", "stream.error"
 
-GOING_AWAY, UNSUPPORTED, CRASHED, NO_KEY = 1001, 1003, 1011, 4401
+GOING_AWAY, UNSUPPORTED, CRASHED, NO_KEY, TOO_MANY = 1001, 1003, 1011, 4401, 4429
 
 
 class Over(Exception):
@@ -52,6 +54,7 @@ class Session:
         self._closing = closing
         self._channel = channel
         self._request_id = request_id
+        self._paid: Mapping[str, Bucket] = {}
         self._tellers: dict[str, asyncio.Task[None]] = {}
         self._places: dict[str, int] = {}  # up to where each has been told
 
@@ -82,10 +85,18 @@ class Session:
             text = message.get("text")
             if text is None:
                 raise Over(UNSUPPORTED, "messages are text")
+            self._pay()
             try:
                 await self._do(read(text), group)
             except Problem as problem:
                 await self._notice(ERROR, document(trouble(problem), "", self._request_id))
+
+    def _pay(self) -> None:
+        """For a message: what a client says costs the node as much as a request does."""
+        answer = take((MESSAGES,), self._paid, 1, asyncio.get_running_loop().time())
+        self._paid = answer.buckets
+        if not answer.allowed:
+            raise Over(TOO_MANY, f"more than {MESSAGES.quota} messages in {MESSAGES.window_s} s")
 
     async def _do(self, message: Any, group: asyncio.TaskGroup) -> None:  # noqa: ANN401 - one of the shapes
         name = message.get("subscription", DEFAULT)

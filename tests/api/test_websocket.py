@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from api.websocket.session import MOST
+from api.websocket.session import MESSAGES, MOST
 from reconciler.model import Ref
 from tests.api.nodes import PATIENCE_S, Running, living, publish, scratch, settings_in
 
@@ -138,6 +138,17 @@ async def test_messages_that_are_none_end_the_connection_with_their_code(api: Ru
             await link.send(message)
             await until_end(link)
             assert link.close_code == code
+
+
+@pytest.mark.req("EVT-17", "RTL-12")
+async def test_who_says_too_much_is_cut_off_with_a_word(api: Running) -> None:
+    async with connected(api) as link:
+        with suppress(ConnectionClosed):
+            for _ in range(3 * MESSAGES.burst):
+                await say(link, "ping")
+        heard = await until_end(link)
+        assert link.close_code == 4429
+        assert len(heard) >= MESSAGES.burst
 
 
 async def test_a_connection_has_so_many_subscriptions_and_no_more(api: Running) -> None:
