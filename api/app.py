@@ -27,6 +27,7 @@ from api.compressed import Compressed
 from api.conditional import Conditional, no_condition
 from api.cors import Cors
 from api.gate import Gate
+from api.idempotency import Idempotency, once
 from api.leases import Leases
 from api.limits import Limiter, Told
 from api.proxies import Proxies
@@ -47,7 +48,8 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 def layered(desk: Desk, wanted: Settings, closing: Closing, limiter: Limiter | None = None) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
     limiter = limiter or Limiter(wanted.limits)
-    read = AsOf(Conditional(Routed(build(desk, wanted.api, closing, limiter))), desk)
+    once_only = Idempotency(build(desk, wanted.api, closing, limiter), desk)
+    read = AsOf(Conditional(Routed(once_only)), desk)
     outer = Gate(Cors(Versions(Told(Compressed(read), limiter)), wanted.cors))
     return Upgrading(Proxies(outer, wanted.api.trusted_proxies))
 
@@ -95,7 +97,7 @@ def build(
     )
 
 
-def first(request: Request[Any, Any, Any]) -> Response[None] | None:
+async def first(request: Request[Any, Any, Any]) -> Response[None] | Response[bytes] | None:
     """The framework's hook before every route, for who may ask it; an answer of its own ends the matter."""
     if request.method == "OPTIONS":  # the framework's own names only those of the first handler of a path
         allowed = ", ".join(sorted(_methods(request)))
@@ -103,7 +105,7 @@ def first(request: Request[Any, Any, Any]) -> Response[None] | None:
     params.only_known(request)
     negotiated(request)
     no_condition(request)
-    return None
+    return await once(request)
 
 
 def _methods(request: Request[Any, Any, Any]) -> Iterator[str]:

@@ -76,6 +76,14 @@ IF_NONE_MATCH = {
     "description": "The `ETag` of what is known already: answered with 304 while it is the same.",
     "schema": {"type": "string"},
 }
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Sent again under the same key it is not done again: the first answer is told, for a day"
+    " (`Idempotency-Expires`); 409 while the first is at work, 422 if something else was asked under it.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -150,6 +158,8 @@ def _finish(operation: Json, method: str, handler: HTTPRouteHandler, *, write: b
         operation["requestBody"] = _body(body, yaml=handler.opt["yaml"])
     if handler.opt.get("switches"):
         operation["responses"] = {"101": {"description": "Switched to WebSocket."}}
+    if write and not handler.opt.get("once"):
+        operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     if handler.opt.get("matches"):
         operation.setdefault("parameters", []).append(IF_MATCH)
     answers = operation["responses"]

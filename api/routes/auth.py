@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from api.bodies import flag_of, object_of, text_of
 from api.errors import Fault, Wrong
+from api.idempotency import ONCE
 from api.identity import CONFLICTS, needs
 from api.pages import Page, page_of
 from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
@@ -52,7 +53,7 @@ class RotateBody(TypedDict):
 @post(
     "/api/v1/auth/keys",
     status_code=201,
-    opt=ADMINS | CONFLICTS | takes(ApiKeyBody) | {"names": False},
+    opt=ADMINS | ONCE | CONFLICTS | takes(ApiKeyBody) | {"names": False},
     summary="Make a key; its secret is told once",
 )
 async def create(
@@ -96,7 +97,7 @@ async def revoke(desk: TheDesk, by: By, name: FromPath[str]) -> None:
 @post(
     "/api/v1/auth/keys/{name:str}/rotate",
     status_code=200,
-    opt=ADMINS | CONFLICTS | takes(RotateBody),
+    opt=ADMINS | ONCE | CONFLICTS | takes(RotateBody),
     summary="Give a key a new secret, which is told once",
 )
 async def rotate(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> NewApiKeyView:

@@ -27,6 +27,7 @@ from reconciler.model import (
 from reconciler.ports.store import Operation
 from reconciler.records import dataclass
 from reconciler.runtime import present
+from reconciler.runtime.answers import Answers
 from reconciler.runtime.api_keys import ApiKeys
 from reconciler.runtime.asker import Asker, Rehearsed
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
@@ -91,6 +92,7 @@ class Desk(Window):
     def __init__(self, node: Parts) -> None:
         super().__init__(node)
         self._writing = asyncio.Lock()  # between looking and writing nobody else writes
+        self.answers = Answers(node)
         self.inbox_reader = InboxReader(node)
         self.hooks = Hooks(node, self.daemon, self.push)
         self.api_keys = ApiKeys(node, self.apply, self.delete)

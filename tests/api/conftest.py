@@ -14,5 +14,6 @@ async def api() -> AsyncIterator[Running]:
     manifests = "---\n".join((key("release"), key("alice", "db"), key("bob", "db")))
     async with running(manifests) as node:
         await node.ready("key/release", "key/alice", "key/bob", "source/root")
-        await node.judged()
+        await node.judged("root")
+        await node.judged("inbox")
         yield node
