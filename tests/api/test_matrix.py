@@ -87,7 +87,7 @@ def opens(name: str) -> bool:
 
 def test_what_is_open_is_meant_to_be() -> None:
     assert {name for name in OPERATIONS if opens(name)} == {
-        "description_openapi", "health_health", "health_daemon_health", "hooks_hook",
+        "description_asyncapi", "description_openapi", "health_health", "health_daemon_health", "hooks_hook",
     }  # fmt: skip
 
 
