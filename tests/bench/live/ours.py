@@ -15,7 +15,7 @@ from tests.bench.live.asked import asked
 
 async def main() -> None:
     with scratch() as folder:
-        async with living(settings_in(Path(folder))) as node:
+        async with living(settings_in(Path(folder), limits__enabled=False)) as node:
             await until(lambda: "public" in node.desk.daemon.listeners)
             sys.stdout.write(f"{node.desk.daemon.listeners['public']}/api/v1/ws subscribe\n")
             sys.stdout.flush()
