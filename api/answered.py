@@ -13,7 +13,6 @@ from time import perf_counter
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from api.identity import SAFE
 from reconciler.figures import Timing
 from reconciler.runtime.tracing import Tracing
 from reconciler.within import WITHIN
@@ -86,8 +85,8 @@ class Answered:
 
 
 def _write_down(scope: HTTPScope, route: str, status: str, took: float) -> None:
-    """Reads for who looks closely, writes and refusals for everybody, our own faults as warnings."""
-    level = logging.DEBUG if scope["method"] in SAFE and status < "4" else logging.INFO
+    """What went well for who looks closely, refusals for everybody, our own faults as warnings."""
+    level = logging.DEBUG if status < "4" else logging.INFO
     if "5" <= status < "6":
         level = logging.WARNING
     if log.isEnabledFor(level):

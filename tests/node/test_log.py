@@ -32,7 +32,9 @@ def test_each_request_is_a_line_with_its_id_and_its_trace() -> None:
         node.command("get", "key/nobody")
         until(lambda: any(one.get("status") == "404" for one in lines(node)), "both are told")
         (asked,) = (one for one in lines(node) if one.get("route") == "/api/v1/reconcile")
-        assert asked["level"] == "info"
+        assert asked["level"] == "debug"
+        (refused,) = (one for one in lines(node) if one.get("status") == "404")
+        assert refused["level"] == "info"
         assert asked["message"].startswith("POST /api/v1/reconcile 202 in ")
         assert asked["trace_id"] == TRACE
         assert asked["request_id"].startswith("req-")
