@@ -26,8 +26,8 @@ LEFT_OUT = (*NO_END, *ENDS_IT, *INTERNAL, *LOCKS_OUT)
 
 CONFIG = """\
 [checks.positive_data_acceptance]
-# A name may be well-formed and name nothing, and a manifest may be a text and no manifest.
-expected-statuses = ["2xx", "304", "400", "401", "403", "404", "406", "409", "412"]
+# A name may name nothing, a text be no manifest, and a key stand for another write already.
+expected-statuses = ["2xx", "304", "400", "401", "403", "404", "406", "409", "412", "422"]
 """
 
 
