@@ -20,7 +20,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
 
-from api import errors, pages
+from api import described_limits, errors, pages
 from api.app import build
 from api.as_of import API
 from api.examples import EXAMPLES
@@ -124,11 +124,15 @@ def document() -> Json:
     for path, method, handler in _operations(app):
         write = method not in SAFE and not (handler.opt.get("reads") or handler.opt.get("proven"))
         _finish(found["paths"][path][method.lower()], method.lower(), handler, write=write)
+        if handler.opt.get("weight", 1):
+            refusal = _problem("Too Many Requests: `RATE_LIMIT_EXCEEDED`.")
+            described_limits.say(found["paths"][path][method.lower()], refusal)
         bodies += filter(None, [handler.opt.get("takes")])
     schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
     explain(schemas, bodies)
     found["components"]["securitySchemes"] = SCHEMES
     _say_places(found)
+    found["components"]["headers"] |= described_limits.components()
     found["components"]["responses"] = {"Problem": _problem("What went wrong.")}
     return {key: found[key] for key in ("openapi", "info", "paths", "components")}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.openapi import document
 from tests.api.nodes import Running, api_key, living, running, scratch, secret, settings_in, until
 
 STATUS = "/api/v1/status"
@@ -57,6 +58,20 @@ async def test_every_answer_says_how_its_caller_stands() -> None:
         [t] = re.findall("t=([0-9]+)", refused.headers["ratelimit"])
         assert int(refused.headers["retry-after"]) >= int(t)
         assert told["reset_at"].endswith("Z")
+
+
+@pytest.mark.req("RTL-07")
+async def test_the_description_names_the_headers_that_there_are() -> None:
+    async with running(rated("one", "a", "{perMinute: 1}"), limits__enabled=True) as api:
+        await api.ready("apikey/one")
+        answers = [await asked(api, "a") for _ in range(2)]
+    described = document()["paths"][STATUS]["get"]["responses"]
+    for answer in answers:
+        told = {name.lower() for name in described[str(answer.status_code)]["headers"]} - {"etag"}
+        assert {name for name in told if name in answer.headers} >= {
+            name for name in answer.headers if "ratelimit" in name or name == "retry-after"
+        }
+    assert "headers" not in document()["paths"]["/health"]["get"]["responses"]["503"]
 
 
 @pytest.mark.req("RTL-02", "RTL-05")
