@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.cli.waiting_time import LOOK_S, seconds
 from reconciler.errors import Invalid
-from reconciler.ports.processes import ProcessState
 from reconciler.ports.store import EventFilter
 from reconciler.runtime.asker import Asker
-from reconciler.runtime.desk import Desk, Looked
+from reconciler.runtime.looking import Looked, look
 from reconciler.runtime.node import Node, open_node, read_node
-from reconciler.runtime.window import Selection
+from reconciler.runtime.rights import Rights
 from reconciler.settings import load
 
 if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
+    from reconciler.runtime.desk import Desk
     from reconciler.views import (
         ApiKeyView,
         AuditView,
@@ -54,7 +54,6 @@ class LocalDoor:
 
     def __init__(self, node: Node, runner: asyncio.Runner) -> None:
         self._node = node
-        self._desk: Desk = node.desk
         self._runner = runner
         self._by = Asker(f"uid:{os.getuid()}")
         self._peeked = False
@@ -65,13 +64,15 @@ class LocalDoor:
         """The desk, once all is known that lies in the inbox."""
         if not self._peeked:
             self._peeked = True
-            self._wait(self._desk.inbox_reader.peek_whole())
-        return self._desk
+            self._wait(self._node.desk.inbox_reader.peek_whole())
+        return self._node.desk
 
     def node(self) -> NodeView:
         return self._whole.node()
 
     def resources(self, query: Mapping[str, str]) -> list[ResourceView]:
+        from reconciler.runtime.window import Selection
+
         labels = _labels(query.get("labels", ""))
         names = (query["name"],) if "name" in query else ()
         return self._whole.resources(
@@ -115,6 +116,8 @@ class LocalDoor:
         return self._wait(self._whole.revisions(source))
 
     def usage(self, query: Mapping[str, str]) -> list[ServiceUsageView]:
+        from reconciler.runtime.window import Selection
+
         found = self._whole.refs(Selection("Service", query.get("namespace", "")))
         return list(map(self._wait(self._whole.usage()), found))
 
@@ -122,23 +125,24 @@ class LocalDoor:
         subject = self._whole.ref(query["subject"]) if "subject" in query else None
         names = (query["type"],) if "type" in query else ()
         only = EventFilter(names, subject, since=_moment(query))
-        return self._wait(self._desk.events(0, EVERY, only))[-number:]
+        return self._wait(self._node.desk.events(0, EVERY, only))[-number:]
 
     def audit(self, query: Mapping[str, str], number: int) -> list[AuditView]:
         names = (query["action"],) if "action" in query else ()
         only = EventFilter(names, since=_moment(query), actor=query.get("actor", ""), asked=True)
-        return self._wait(self._desk.audit(0, EVERY, only))[-number:]
+        return self._wait(self._node.desk.audit(0, EVERY, only))[-number:]
 
     def diff(self, bundle: Bundle) -> PreviewView:
-        self._looked = bundle, self._wait(self._desk.look(bundle))
+        rights = Rights(self._node.kinds, self._node.engine.book)
+        self._looked = bundle, self._wait(look(self._node, rights, bundle))
         return self._looked[1].view()
 
     def rehearse(self, bundle: Bundle) -> PreviewView:
-        return self._wait(self._desk.rehearse(bundle, self._just_looked(bundle)))
+        return self._wait(self._node.desk.rehearse(bundle, self._just_looked(bundle)))
 
     def apply(self, bundle: Bundle, *, at_once: bool) -> OperationView:
         looked = self._just_looked(bundle) if at_once else None
-        return self._wait(self._desk.apply(bundle, self._by, looked))
+        return self._wait(self._node.desk.apply(bundle, self._by, looked))
 
     def _just_looked(self, bundle: Bundle) -> Looked | None:
         """What `diff` has found of the same."""
@@ -188,6 +192,8 @@ class LocalDoor:
     @property
     def something_runs(self) -> bool:
         """Of what a node has left running at its end."""
+        from reconciler.ports.processes import ProcessState
+
         found = self._node.drivers.processes.processes().values()
         return any(process.state is not ProcessState.EXITED for process in found)
 
@@ -198,7 +204,7 @@ class LocalDoor:
     async def _end_services(self, patience_s: float) -> bool:
         try:
             async with asyncio.timeout(patience_s):
-                await self._desk.daemon.end_services(self._by)
+                await self._node.desk.daemon.end_services(self._by)
         except TimeoutError:
             return False
         return True

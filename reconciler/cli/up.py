@@ -71,7 +71,7 @@ async def _live(read: Callable[[], Settings], root: dict[str, Any] | None) -> bo
             for task in (telling, first):
                 task.cancel()
             await asyncio.wait([telling, first])
-        return node.desk.daemon.ends_services
+        return node.ends_services
 
 
 async def _first_key(node: Node) -> None:

@@ -36,7 +36,6 @@ class Daemon:
         self._warnings: dict[str, str] = {}
         self._written: float | None = None
         self.listeners: dict[str, str] = {}  # what a service listens on, for who wants to find it
-        self.ends_services = False
 
     @property
     def version(self) -> str:
@@ -187,7 +186,7 @@ class Daemon:
             also = "and its services" if services else "and its services go on"
             raise Rehearsed(present.of_nothing(f"the node would stop, {also}"))
         await self._tell_stop(by, services=services)
-        self.ends_services = services
+        self._node.ends_services = services
         self._node.stopping.set()
         return self.view()
 

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
 from uuid import uuid4
 
-from reconciler.engine.preview import Preview
 from reconciler.errors import Conflict, Invalid, NotFound, Refused
 from reconciler.model import (
     EMPTY,
@@ -25,22 +24,18 @@ from reconciler.model import (
     source_ref,
 )
 from reconciler.ports.store import Operation
-from reconciler.records import dataclass
 from reconciler.runtime import present
 from reconciler.runtime.answers import Answers
 from reconciler.runtime.api_keys import ApiKeys
 from reconciler.runtime.asker import Asker, Rehearsed
-from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
-from reconciler.runtime.claims import Claims, claims
+from reconciler.runtime.bundle import INBOX, Bundle
 from reconciler.runtime.hooks import Hooks
 from reconciler.runtime.inbox_reader import InboxReader
 from reconciler.runtime.keyring import Holder, Refusal
+from reconciler.runtime.looking import Looked, look
 from reconciler.runtime.parts import Parts
 from reconciler.runtime.window import Window
 from reconciler.sources.history import IN_FORCE
-from reconciler.sources.homes import exports
-from reconciler.sources.inbox import Batch
-from reconciler.sources.stored_tree import StoredTree
 
 if TYPE_CHECKING:
     from reconciler.views import (
@@ -59,33 +54,6 @@ def as_it_is() -> None:
 
 WAKE: Final = "reconcile:write"
 TIMING: Final = frozenset({"suspend", "hold"})  # fields of a wish that say when it counts, not what it is
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """A bundle, and what it would change as everything stands now."""
-
-    unpacked: Unpacked
-    known: Claims
-    candidate: Snapshot
-    preview: Preview
-
-    def batch(self, bundle: Bundle) -> Batch:
-        return self.unpacked.batch(bundle, frozenset(self.known.own))
-
-    def view(self) -> PreviewView:
-        return present.of_preview(self.preview, self.known.clashes)
-
-    def refuse_unless_appliable(self, expect: str) -> None:
-        """`expect` is the digest of the changes that were agreed to, if any were."""
-        self.known.refuse_clashes()
-        if expect and expect != self.preview.digest:
-            raise Conflict(
-                f"the changes are no longer those of the saved plan; now they are: {_told(self.preview)}",
-                remedy="look at them with `holdfast diff`, save a new plan, and apply that one",
-            )
-        if not self.preview.submission.accepted:
-            raise Refused(self.preview.submission.message)
 
 
 class Desk(Window):
@@ -114,28 +82,7 @@ class Desk(Window):
 
         `writes`: on behalf of who is going to; what may only be looked at is refused.
         """
-        tree = StoredTree(bundle.files, EMPTY, exports(self._node.settings.data))
-        unpacked = unpack(bundle, self._node.kinds, tree)
-        self._check(unpacked, writes=writes)
-        known = claims(self._node.engine, unpacked.resources.values())
-        candidate = await self._candidate(bundle, unpacked, known)
-        snapshots = [candidate, *known.written_there(self._node.engine)]
-        preview = await self._node.engine.preview(snapshots, tuple(unpacked.resources))
-        need = self._rights.need_write if writes else self._rights.need_sight
-        for ref in preview.submission.removes:
-            need(ref)
-        return Looked(unpacked, known, candidate, preview)
-
-    def _check(self, unpacked: Unpacked, *, writes: bool) -> None:
-        """May the one who asks declare all this, and see what it names?"""
-        for ref, resource in unpacked.resources.items():
-            if writes:
-                self._rights.need_write(ref, resource.labels)
-            else:
-                self._rights.need_sight(ref)
-            for other in resource.needs:
-                if other not in unpacked.resources:
-                    self._rights.need_sight(other)
+        return await look(self._node, self._rights, bundle, writes=writes)
 
     async def diff(self, bundle: Bundle) -> PreviewView:
         return (await self.look(bundle)).view()
@@ -251,16 +198,6 @@ class Desk(Window):
         """The scope that it takes: to say when is less than to say what."""
         return WAKE if patch.keys() <= TIMING else self._node.kinds[ref.kind].writes
 
-    async def _candidate(self, bundle: Bundle, unpacked: Unpacked, known: Claims) -> Snapshot:
-        """The inbox as it would be."""
-        current = self._node.engine.snapshot(INBOX) or await self.inbox_reader.peek(unpacked.resources.keys())
-        held = dict(current.resources)
-        if bundle.prune:
-            for ref in self._node.inbox.members(bundle.set) - unpacked.resources.keys():
-                held.pop(ref, None)
-        held |= known.own
-        return Snapshot(INBOX, "", held, current.problems, allow_prune=bundle.allow_prune)
-
     def _refuse_while_unread(self) -> None:
         """What would be written to the inbox now would not be in force."""
         for override in self._node.engine.overrides:
@@ -307,11 +244,6 @@ class Desk(Window):
         told = {"operation": operation.id, "refs": names}
         await self._node.store.commit(operation, by.event(f"operation.{kind}", now, told))
         return present.of_operation(operation)
-
-
-def _told(preview: Preview) -> str:
-    told = [f"{one.ref} ({one.action})" for one in preview.differences if one.action != "none"]
-    return ", ".join(told) or "none"
 
 
 def _choose(revision: str, applied: Sequence[str], source: str) -> str:

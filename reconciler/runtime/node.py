@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from importlib.metadata import EntryPoint
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reconciler.errors import Invalid, Problem
 from reconciler.model import (
@@ -32,7 +33,6 @@ from reconciler.ports.store import Note
 from reconciler.runtime import node_id, present
 from reconciler.runtime.bundle import INBOX
 from reconciler.runtime.clock import SystemClock
-from reconciler.runtime.desk import Desk
 from reconciler.runtime.lock import Lock
 from reconciler.runtime.parts import Parts
 from reconciler.runtime.plugins import services
@@ -42,6 +42,9 @@ from reconciler.store.comparing import open_read_only
 from reconciler.store.memory import MemoryStore
 from reconciler.store.opening import open_store
 from reconciler.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from reconciler.runtime.desk import Desk
 
 ROOT = "root"
 HEARTBEAT_S = 10.0
@@ -64,11 +67,11 @@ class Service(Protocol):
 class Node(Parts):
     """All its parts, brought to life together."""
 
-    def __init__(
-        self, settings: Settings, store: SqliteStore | MemoryStore, clock: Clock, *, living: bool
-    ) -> None:
-        super().__init__(settings, store, clock, living=living)
-        self.desk = Desk(self)
+    @cached_property
+    def desk(self) -> Desk:
+        from reconciler.runtime.desk import Desk  # a command that compares asks for less
+
+        return Desk(self)
 
     async def start(self, root: Mapping[str, JsonValue] | None = None) -> None:
         """Read what was, and declare the node's own sources. `root` is the spec of the root source."""
@@ -175,7 +178,7 @@ class Node(Parts):
             await self.tracing.run(self.node_id, self.desk.daemon)
 
     async def close(self) -> None:
-        await self.drivers.close(end_services=self.desk.daemon.ends_services)
+        await self.drivers.close(end_services=self.ends_services)
 
 
 @asynccontextmanager

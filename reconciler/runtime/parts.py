@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from reconciler.figures import Instrument
 from reconciler.model import JsonValue
 from reconciler.ports.clock import Clock
 from reconciler.runtime.drivers import Drivers
-from reconciler.runtime.keyring import Keyring
 from reconciler.runtime.plugins import find_kinds
 from reconciler.runtime.tracing import Tracing
 from reconciler.settings import Settings
@@ -28,6 +28,7 @@ from reconciler.store.memory import MemoryStore
 from reconciler.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from reconciler.runtime.keyring import Keyring
     from reconciler.sources.supervisor import Supervisor
     from reconciler.sources.uptake import Means
 
@@ -54,7 +55,13 @@ class Parts:
         pace = Pace(settings.reconcile.workers, settings.reconcile.interval_s)
         world = World(self.kinds, self.uses, store, clock, Random())  # noqa: S311 - only spreads the load
         self.engine = Engine(world, pace, living=living)
-        self.keyring = Keyring(self.engine)
+        self.ends_services = False  # when it stops
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        from reconciler.runtime.keyring import Keyring  # a command without a server lets nobody in
+
+        return Keyring(self.engine)
 
     @property
     def sources(self) -> Supervisor:

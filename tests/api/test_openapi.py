@@ -170,7 +170,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Running]:
     async with running(manifests, api__max_body_bytes=1_000_000, api__hook_secret_file=str(secret)) as found:
         await found.ready("key/release", "key/bob", "service/web", "source/root")
         yield found
-        found.node.desk.daemon.ends_services = True
+        found.node.ends_services = True
 
 
 def routes() -> Iterator[tuple[str, str]]:

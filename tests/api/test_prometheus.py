@@ -124,7 +124,7 @@ async def test_what_services_use_is_told_as_it_was_measured_last() -> None:
         while not value(found := await figures(api), "holdfast_service_memory_bytes", name="web"):
             await api.public.get("/api/v1/metrics/services")
         assert value(found, "holdfast_service_processes", name="web") == 1
-        api.node.desk.daemon.ends_services = True
+        api.node.ends_services = True
 
 
 async def test_a_node_that_has_done_nothing_yet_tells_that() -> None:

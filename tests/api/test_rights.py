@@ -43,7 +43,7 @@ async def node() -> AsyncIterator[Running]:
             "key/alice", "key/bob", "service/web", "service/mail", "apikey/admin", "source/root"
         )
         yield found
-        found.node.desk.daemon.ends_services = True
+        found.node.ends_services = True
 
 
 async def asked(node: Running, letter: str, method: str, path: str, body: object = None) -> httpx.Response:

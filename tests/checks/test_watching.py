@@ -49,7 +49,7 @@ async def told() -> Mapping[str, set[str]]:
         while "holdfast_service_memory_bytes{" not in text:
             await api.public.get("/api/v1/metrics/services")
             text = (await api.public.get("/metrics")).text
-        api.node.desk.daemon.ends_services = True
+        api.node.ends_services = True
     found: dict[str, set[str]] = {}
     for line in text.splitlines():
         if line.startswith("# TYPE"):
