@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
 from itertools import islice
 from operator import itemgetter
@@ -79,8 +78,12 @@ def found(connection: sqlite3.Connection) -> Found:
 
 def by_rows(connection: sqlite3.Connection) -> sqlite3.Connection:
     """A text that is no UTF-8 shall fail its own row, by the seal, and not the whole query."""
-    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    connection.text_factory = _text
     return connection
+
+
+def _text(written: bytes) -> str:
+    return written.decode("utf-8", "replace")
 
 
 def page(connection: sqlite3.Connection, after: int, limit: int, only: EventFilter) -> Page:
