@@ -19,7 +19,6 @@ from reconciler.model import JsonValue
 from reconciler.ports.clock import Clock
 from reconciler.runtime.drivers import Drivers
 from reconciler.runtime.plugins import find_kinds
-from reconciler.runtime.tracing import Tracing
 from reconciler.settings import Settings
 from reconciler.sources.homes import exports
 from reconciler.sources.inbox import Inbox
@@ -29,6 +28,7 @@ from reconciler.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from reconciler.runtime.keyring import Keyring
+    from reconciler.runtime.tracing import Tracing
     from reconciler.sources.supervisor import Supervisor
     from reconciler.sources.uptake import Means
 
@@ -47,7 +47,6 @@ class Parts:
         self.started_at = clock.now()
         self.stopping = asyncio.Event()
         self.notes: Mapping[str, JsonValue] = {}
-        self.tracing = Tracing(settings.tracing.otlp_endpoint)
         self.figures: list[Instrument] = []  # of services beside the engine
         self.node_id = ""  # until it was started once
         self.drivers = Drivers(settings, clock, self._means)
@@ -62,6 +61,12 @@ class Parts:
         from reconciler.runtime.keyring import Keyring  # a command without a server lets nobody in
 
         return Keyring(self.engine)
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        from reconciler.runtime.tracing import Tracing
+
+        return Tracing(self.settings.tracing.otlp_endpoint)
 
     @property
     def sources(self) -> Supervisor:
