@@ -11,12 +11,12 @@ import logging
 
 from litestar.types import HTTPScope
 
-from api.errors import CODE
+from api.errors import CODE, STATUS
 from reconciler.errors import Problem
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.parts import Parts
 
-REFUSED = frozenset({401, 403})
+REFUSED = frozenset({STATUS["UNAUTHORIZED"], STATUS["FORBIDDEN"]})
 APART_S = 60.0
 MOST = 1000  # addresses that are remembered; when there are more, all begin anew
 
