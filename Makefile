@@ -53,7 +53,7 @@ clean:                   ## remove what these words made, node state aside
 $(READY): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "no whole Python 3.11 or later here (on Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "setting up .venv with $(PYTHON), a minute the first time"
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

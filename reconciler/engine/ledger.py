@@ -175,8 +175,8 @@ def _news(entry: Entry, status: Status, now: datetime) -> Iterator[Event]:
     before = entry.status
     if status.error and (before is None or before.error != status.error):
         yield Event("reconcile.failed", now, entry.ref, {"error": status.error})
-    if status.ready and (before is None or not before.ready):
-        yield Event("resource.ready", now, entry.ref)
+    if status.ready and (before is None or not before.ready or before.generation != status.generation):
+        yield Event("resource.ready", now, entry.ref)  # of a new wish nobody knew yet whether it is so
     elif not status.ready and (before is None or _trouble(before) != _trouble(status)):
         word, reason = _trouble(status)
         yield Event(f"resource.{word}", now, entry.ref, {"reason": reason})

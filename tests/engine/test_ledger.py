@@ -94,3 +94,17 @@ async def test_why_it_is_not_ready_is_told_whenever_that_changes_and_only_then()
         ("resource.stalled", "Unhealthy"),
         ("resource.unready", "Starting"),
     ]
+
+
+@pytest.mark.req("EVT-02")
+@virtual
+async def test_that_a_new_wish_is_ready_is_told_though_the_one_before_it_was() -> None:
+    """Who has listed it in between was shown that it was not."""
+    store, it = Shop(), entry()
+    ledger = Ledger(store, VirtualClock())
+    ready = Outcome(verdict=Verdict(ready=True, reason="Running"))
+    for value in (1, 1, 2):
+        want = Resource(A, thing(value=value), Origin("node", "1"))
+        it.wish(want)
+        await ledger.conclude(Visit.to(it, want), ready)
+    assert [one.name for one in await store.events(0, 100)] == ["resource.ready", "resource.ready"]
