@@ -110,6 +110,7 @@ class Ledger:
         except Exception:
             entry.kept = row
             entry.doubts += 1
+            spare(entry)
             raise
         entry.memory, entry.status, entry.seen, entry.doubts = EMPTY, None, None, 0
 
@@ -123,6 +124,12 @@ class Ledger:
         except Exception:
             entry.doubts += 1
             raise
+
+
+def spare(entry: Entry) -> None:
+    """Whoever has come to want it while it was forgotten in vain met no tombstone that could be lifted."""
+    if entry.want is not None and entry.kept is not None and entry.kept.doomed:
+        entry.kept = replace(entry.kept, doomed=False)
 
 
 def concluded(visit: Visit, outcome: Outcome, now: datetime) -> tuple[Kept | None, Status]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.engine.book import Book
 from reconciler.engine.entry import Entry
-from reconciler.engine.ledger import Fate, Ledger
+from reconciler.engine.ledger import Fate, Ledger, spare
 from reconciler.engine.wishes import (
     NOBODY,
     Wishes,
@@ -257,6 +257,8 @@ class Wanted:
         at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process
         self._hold(wishes)
         moved = self._book.wish(wishes)
+        for ref in moved:
+            spare(self._book[ref])
         self._withdrawals.forget(wishes.wants)
         withdrawn = [entry.ref for entry in self._book if entry.want is None]
         sources = [ref for source, _ in at_odds if (ref := source_ref(source)) in self._book]

@@ -108,3 +108,25 @@ async def test_that_a_new_wish_is_ready_is_told_though_the_one_before_it_was() -
         it.wish(want)
         await ledger.conclude(Visit.to(it, want), ready)
     assert [one.name for one in await store.events(0, 100)] == ["resource.ready", "resource.ready"]
+
+
+@virtual
+async def test_what_is_wanted_again_while_it_is_forgotten_in_vain_is_to_go_no_more() -> None:
+    store, it = Shop(), entry()
+    ledger = Ledger(store, VirtualClock())
+    want = it.want
+    it.wish(None)
+    await ledger.decide([(it, Fate(doomed=True))])
+
+    async def cross(writes: Sequence[Write]) -> None:
+        store.delay = None
+        it.wish(want)
+        raise Unavailable("it is not written")
+
+    store.delay = cross
+    with pytest.raises(Unavailable):
+        await ledger.forget(it, "reconcile.removed")
+    assert it.kept is not None
+    assert not it.kept.doomed
+    await ledger.conclude(Visit.to(it, want), Outcome())  # type: ignore[arg-type]  # it is wanted
+    assert not (await store.load()).inventory[A].doomed
