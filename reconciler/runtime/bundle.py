@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, Final, TypeVar
 
-from reconciler.errors import Invalid, Misplaced, Rejected
+from reconciler.errors import Invalid, Misplaced, Place, Rejected
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
 from reconciler.ports.kinds import Kinds
 from reconciler.records import dataclass
@@ -25,6 +25,8 @@ INBOX = "inbox"
 DEFAULT_SET = "default"
 
 _SETTING: Final = Setting(source=INBOX)
+
+EMPTIED: Final = "restore it, or name it no more: with `--prune` what it declared would be removed"
 
 EXPECTED: Mapping[type, str] = {str: "text", bool: "true or false"}
 
@@ -100,6 +102,8 @@ def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
     for path, text in bundle.manifests.items():
         reading = bundle.readings.get(path) or read(text, path, kinds, _SETTING)
         problems.extend(reading.problems)
+        if bundle.prune and not text.strip():
+            problems.append(Misplaced(Place(path, 1, 1), "", "it is empty", remedy=EMPTIED))
         folder = path.rpartition("/")[0]
         for resource in reading.resources:
             ref = resource.ref

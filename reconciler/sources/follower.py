@@ -75,6 +75,7 @@ class Follower:
     async def discard(self) -> None:
         """After its end: it is followed no more, by nobody."""
         await self._feed.discard()
+        await self._uptake.forget()
 
     async def run(self) -> None:
         try:

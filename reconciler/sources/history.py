@@ -8,7 +8,7 @@ writes once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,11 +17,12 @@ from reconciler.errors import NotFound
 from reconciler.model import Event
 from reconciler.ports.clock import Clock
 from reconciler.ports.feed import Feed, Fetched
-from reconciler.ports.store import Revision, Store
+from reconciler.ports.store import Note, Revision, Store
 from reconciler.records import dataclass
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.stored_tree import FleetingTree, contents, recalled
 
+MANIFESTS: Final = "manifests of "  # the note of their names, which a restart needs to know a torn one by
 LOOK_BACK: Final = 2000  # revisions: however many were held since, the one in force is among them
 
 APPLIED: Final = "applied"  # in force, and not judged yet
@@ -47,10 +48,14 @@ class History:
         self._source = source
         self._memory = memory
         self._outcomes: dict[str, str] = {}  # by revision, the newest last
+        self._note = f"{MANIFESTS}{source}"
+        self.manifests: frozenset[str] = frozenset()  # the files that declare what is in force
 
     async def load(self) -> None:
         rows = await self._memory.store.revisions(self._source, LOOK_BACK)
         self._outcomes = {row.revision: row.outcome for row in reversed(rows)}
+        kept = await self._memory.store.note(self._note)
+        self.manifests = frozenset(map(str, kept)) if isinstance(kept, list) else frozenset()
 
     @property
     def applied(self) -> tuple[str, ...]:
@@ -79,9 +84,21 @@ class History:
             return tree.files
         return await asyncio.to_thread(contents, tree) if isinstance(tree, LiveTree) else None
 
-    async def takes_force(self, revision: str, files: Mapping[str, bytes] | None) -> None:
+    async def takes_force(
+        self, revision: str, files: Mapping[str, bytes] | None, manifests: frozenset[str] = frozenset()
+    ) -> None:
+        known = manifests == self.manifests
+        note = [] if known else [Note(self._note, sorted(manifests))]
         if self.applied[:1] != (revision,):  # else it was so already, whatever was found out about it since
-            await self._commit((revision, APPLIED, ""), files=files)
+            await self._commit((revision, APPLIED, ""), files=files, besides=note)
+        elif note:
+            await self._memory.store.commit(*note)
+        self.manifests = manifests
+
+    async def forget_manifests(self) -> None:
+        if self.manifests:
+            await self._memory.store.commit(Note(self._note, None))
+            self.manifests = frozenset()
 
     async def held(self, revision: str, outcome: str, message: str) -> None:
         """It did not come into force; one that was so once is not forgotten for that."""
@@ -96,9 +113,14 @@ class History:
         """One revision is bad, and the other is in force from now on, in one commit."""
         await self._commit((bad, ROLLED_BACK, message), (good, APPLIED, f"in place of {bad}"))
 
-    async def _commit(self, *rows: tuple[str, str, str], files: Mapping[str, bytes] | None = None) -> None:
+    async def _commit(
+        self,
+        *rows: tuple[str, str, str],
+        files: Mapping[str, bytes] | None = None,
+        besides: Iterable[Note] = (),
+    ) -> None:
         now, source = self._memory.clock.now(), self._source
-        writes: list[Revision | Event] = []
+        writes: list[Revision | Event | Note] = [*besides]
         for revision, outcome, message in rows:
             data = {"source": source, "revision": revision, "message": message}
             writes.append(Revision(source, revision, now, outcome, message, files))

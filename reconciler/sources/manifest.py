@@ -3,7 +3,8 @@
 Rules: no text raises anything; a broken document hides none of the others; a ref is declared once in a
 text; problems come in the order of their places. What is known of a resource is held many times over, so
 one that is too large is refused. Other people's documents are passed over with a notice, save in a file that
-a person has named: there they are an error.
+a person has named: there they are an error. A file that has held manifests before is ours, however little is
+left of it: what was cut off, or emptied, is an error, and no wish taken back.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from reconciler.sources.vocabulary import Foreign, Vocabulary
 from reconciler.sources.wording import dotted
 
 MOST_PROBLEMS: Final = 1_000  # of one file
+RETRACT: Final = "restore it; to have what it declared removed, remove the file or leave a comment in it"
 LARGEST: Final = 2 << 20  # characters of one resource; a cluster takes 1.5 MiB
 
 
@@ -36,6 +38,7 @@ class Setting:
     variables: Mapping[str, str] = EMPTY
     patches: Sequence[Patch] = ()
     named: bool = True  # a person has named this file, so all of it is meant for us
+    ours: bool = False  # it has held manifests before
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,13 @@ def read_known(text: str | bytes, file: str, known: Vocabulary, setting: Setting
     """Read one of many texts."""
     from reconciler.sources.yaml_reader import documents  # who has them read elsewhere needs no YAML
 
-    if not setting.named and not known.concerns(text):
+    if not (setting.named or setting.ours) and not known.concerns(text):
         return Reading(notices=(Misplaced(Place(file), "", "passed over: it names no kind of ours"),))
-    return understood(documents(text, file, filler(setting.variables)), file, known, setting)
+    found = understood(documents(text, file, filler(setting.variables)), file, known, setting)
+    commented = b"#" in text if isinstance(text, bytes) else "#" in text
+    if setting.ours and found == Reading() and not commented:
+        return Reading(problems=(emptied(file),))
+    return found
 
 
 def understood(
@@ -149,7 +156,10 @@ class _Collected:
         self.complain([*document.flaws, *problems])
 
     def _pass_over(self, document: Document, foreign: Foreign) -> None:
-        if self._setting.named:
+        if self._setting.ours and self._known.torn(document.data):
+            reason = f"{foreign.message}, and it was a manifest before"
+            self._wrong(document, [Complaint((), reason, RETRACT)])
+        elif self._setting.named:
             self._wrong(document, [Complaint(("apiVersion",), f"{foreign.message}, expected {API_VERSION}")])
         else:
             self._notices.append(
@@ -160,6 +170,11 @@ class _Collected:
 def _too_large(place: Place, size: int) -> Misplaced:
     reason = f"a resource of {size} characters; at most {LARGEST} are taken"
     return Misplaced(place, "", reason, remedy="put large values into files beside the manifest")
+
+
+def emptied(file: str) -> Misplaced:
+    """By an editor amid saving, or a full disk: who wants what it declared to go says so."""
+    return Misplaced(Place(file, 1, 1), "", "it is empty, and has held manifests before", remedy=RETRACT)
 
 
 def twice(place: Place, ref: Ref, first: Place) -> Misplaced:

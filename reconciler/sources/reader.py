@@ -8,7 +8,7 @@ nothing to change is an error: it was meant for something.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from reconciler.sources.manifest import Reading, Setting, read_known, twice
 from reconciler.sources.overlay import Patch, layers
 from reconciler.sources.vocabulary import Vocabulary
 
+INBOX: Final = "inbox"
 MOST_NOTICES: Final = 20
 
 
@@ -44,16 +45,25 @@ class Reader:
         self._known = Vocabulary(kinds)
         self._shelves: dict[str, _Shelf] = {}
 
-    def snapshot(self, config: SourceConfig, fetched: Fetched) -> Snapshot:
-        """All that the source declares; raises when a file changes meanwhile, or cannot be had just now."""
+    def snapshot(
+        self, config: SourceConfig, fetched: Fetched, ours: Collection[str] = frozenset()
+    ) -> Snapshot:
+        """All that the source declares; raises when a file changes meanwhile, or cannot be had just now.
+
+        `ours`: the files that are known to hold manifests.
+        """
         patches = tuple(Patch.parse(each) for each in config.patches)
         recipe = (config.paths, dict(config.substitute), patches)
         shelf = self._shelves.get(config.name, _Shelf())
         if shelf.recipe != recipe:
             shelf = _Shelf(recipe)
         setting = Setting(config.name, fetched.revision, config.substitute, patches)
-        settings = dict.fromkeys(config.paths, setting)  # a path may be a file, which is named by that
-        others = replace(setting, named=False)
+        named = frozenset(config.paths)  # a path may be a file, which is named by that
+
+        def setting_of(file: str) -> Setting:
+            known = config.type == INBOX or file in ours  # nobody else writes into the inbox
+            return replace(setting, named=file in named, ours=known)
+
         layered, names = shelf.layered, shelf.names
         if fetched.paths.keys() != names:
             layered, names = layers(_manifests(config, fetched), config.paths), frozenset(fetched.paths)
@@ -62,7 +72,7 @@ class Reader:
         readings = dict(shelf.readings)
         if names is not shelf.names:
             readings = {file: one for file, one in readings.items() if file in now}
-        readings |= {file: self._read(file, fetched.tree, settings.get(file, others)) for file in moved}
+        readings |= {file: self._read(file, fetched.tree, setting_of(file)) for file in moved}
         self._shelves[config.name] = _Shelf(recipe, readings, now, names, layered)
         return _laid_over([[readings[file] for file in files] for files in layered], config, fetched)
 
@@ -78,7 +88,7 @@ class Reader:
 
 def _manifests(config: SourceConfig, fetched: Fetched) -> Iterable[str]:
     """The files that may declare something; in the inbox, what a manifest refers to is a mere file."""
-    return filter(ref_of, fetched.paths) if config.type == "inbox" else fetched.paths
+    return filter(ref_of, fetched.paths) if config.type == INBOX else fetched.paths
 
 
 def _laid_over(layered: Sequence[Sequence[Reading]], config: SourceConfig, fetched: Fetched) -> Snapshot:

@@ -8,7 +8,7 @@ revision that failed is not tried again until another one arrives, save a person
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -25,6 +25,7 @@ INVALID = "Invalid"
 ON_HOLD = "Hold"
 ROLLED_BACK = "RolledBack"
 MOST_NOTICES = 100
+WRITTEN_BY_ANYBODY = frozenset({"directory", "git"})
 
 
 class Intake(Protocol):
@@ -50,8 +51,11 @@ class Intake(Protocol):
         ...
 
 
-Reader = Callable[[SourceConfig, Fetched], Snapshot]
-"""Turns files into resources; what cannot be read is among the snapshot's problems. Called in a thread."""
+Reader = Callable[[SourceConfig, Fetched, Collection[str]], Snapshot]
+"""Turns files into resources; what cannot be read is among the snapshot's problems. Called in a thread.
+
+The last argument names the files that are known to hold manifests, readable or not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,10 @@ class Uptake:
             await self._history.load()
             self._loaded = True
 
+    async def forget(self) -> None:
+        """It is followed no more, by nobody."""
+        await self._history.forget_manifests()
+
     @property
     def revision(self) -> str:
         """In force, if any."""
@@ -113,15 +121,13 @@ class Uptake:
             return True
         snapshot = await self._read(wanted)
         if snapshot.problems and self.config.on_invalid is OnInvalid.HOLD:
-            await self._hold(wanted, HELD, INVALID, tuple(str(problem) for problem in snapshot.problems))
-            await self.restore(feed)
+            await self._stay(wanted, feed, HELD, INVALID, tuple(map(str, snapshot.problems)))
             return True
         if snapshot.problems:
             snapshot = carry(await self._last_good(feed), snapshot)
         answer = await self._submit(wanted, replace(snapshot, allow_prune=snapshot.allow_prune or allowed))
         if not answer.accepted:
-            await self._hold(wanted, REFUSED, answer.reason, (answer.message,))
-            await self.restore(feed)
+            await self._stay(wanted, feed, REFUSED, answer.reason, (answer.message,))
             return False
         self._tell(held=held)
         return True
@@ -146,9 +152,15 @@ class Uptake:
             return await self._history.recall(self._history.applied[0], feed), ROLLED_BACK
         return latest, ""
 
-    async def _hold(self, fetched: Fetched, outcome: str, reason: str, problems: tuple[str, ...]) -> None:
-        await self._history.held(fetched.revision, outcome, "; ".join(problems[:3]))
-        self._tell(held=reason, problems=problems)
+    async def _stay(
+        self, held: Fetched, feed: Feed, outcome: str, reason: str, problems: tuple[str, ...]
+    ) -> None:
+        """With what was in force; what speaks against the one that is held is told last, and so stays."""
+        try:
+            await self.restore(feed)
+        finally:
+            await self._history.held(held.revision, outcome, "; ".join(problems[:3]))
+            self._tell(held=reason, problems=problems)
 
     async def _submit(self, fetched: Fetched, snapshot: Snapshot) -> Submission:
         """Ask the engine, and if it accepts: this is in force from now on."""
@@ -161,7 +173,7 @@ class Uptake:
         if not answer.accepted:
             return answer
         self._tree.turn(fetched.tree)
-        await self._history.takes_force(fetched.revision, files)
+        await self._history.takes_force(fetched.revision, files, self._manifests(snapshot))
         self._force = InForce(snapshot, self._recipe, fetched.paths)
         self._standing = tuple(map(str, snapshot.problems))
         self._begin_rollout(before, snapshot)
@@ -193,12 +205,18 @@ class Uptake:
         config = self.config
         return (config.paths, dict(config.substitute), list(config.patches), config.on_invalid)
 
+    def _manifests(self, snapshot: Snapshot) -> frozenset[str]:
+        """The files that declare something, where anybody may write into them."""
+        if self.config.type not in WRITTEN_BY_ANYBODY:
+            return frozenset()
+        return frozenset(resource.origin.file for resource in snapshot.resources.values())
+
     def _has(self, revision: str) -> bool:
         force = self._force
         return force is not None and force.snapshot.revision == revision and force.recipe == self._recipe
 
     async def _read(self, fetched: Fetched) -> Snapshot:
-        snapshot = await asyncio.to_thread(self._means.read, self.config, fetched)
+        snapshot = await asyncio.to_thread(self._means.read, self.config, fetched, self._history.manifests)
         moved = next((problem for problem in snapshot.problems if isinstance(problem, Conflict)), None)
         if moved is not None:  # a file was written meanwhile: this is no revision that ever was
             raise moved

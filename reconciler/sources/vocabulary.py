@@ -3,7 +3,9 @@
 Rules: the group in `apiVersion` tells. A folder may hold other people's YAML (Compose files, Kubernetes'
 own kinds, templates): what names no group of ours is passed over with a notice, readable or not. But
 what was probably meant for us is an error, because silence would take away what it declared before: a
-misspelt group, one of our kinds without any `apiVersion`, a file that is no text at all.
+misspelt group, one of our kinds without any `apiVersion`, a file that is no text at all. Of a file that has
+held manifests before, only what names another group, or has no field in common with a manifest, is
+somebody else's: all the rest is a manifest that was cut off.
 """
 
 from __future__ import annotations
@@ -91,6 +93,13 @@ class Vocabulary:
         if data.get("kind") in self._names:
             return Wrong(Complaint((), f"expected apiVersion: {API_GROUP}/{VERSION}"))
         return Foreign("it has no apiVersion")
+
+    def torn(self, data: Mapping[str, JsonValue]) -> bool:
+        """Whether a document that names no group of ours may be the beginning of one that does."""
+        version = data.get("apiVersion")
+        if isinstance(version, str):
+            return any(group.startswith(version) for group in self._groups)
+        return any(name in data for name in FIELDS)
 
     @property
     def _names(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from reconciler.errors import Unavailable
-from reconciler.model import Event, Ref
+from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import columns, rows
@@ -131,6 +131,10 @@ class MemoryStore:
     async def operation(self, id: str) -> Operation | None:
         row = self._keyed["operations"].get((id,))
         return None if row is None else rows.operation(row)
+
+    async def note(self, key: str) -> JsonValue:
+        row = self._keyed["notes"].get((key,))
+        return None if row is None else rows.note(row)[1]
 
     async def samples(self, ref: Ref, since: datetime, until: datetime, limit: int) -> Sequence[Sampled]:
         of_ref = (rows.sampled(row) for key, row in self._samples() if key[1:] == ref)

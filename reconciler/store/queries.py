@@ -106,6 +106,7 @@ REVISIONS = (
 )
 OPERATIONS = f"SELECT {_OPERATION} FROM operations WHERE number > 0 ORDER BY number DESC LIMIT ?"
 OPERATION = f"SELECT {_OPERATION} FROM operations WHERE id = ?"
+NOTE = "SELECT key, value, seal FROM notes WHERE key = ?"
 
 # The rounds in which services were measured, one jump in the index for each instead of a walk over all rows.
 _FOUND = """
@@ -189,6 +190,7 @@ HOT: Mapping[str, str] = MappingProxyType(
         "revisions": REVISIONS,
         "operations": OPERATIONS,
         "operation": OPERATION,
+        "note": NOTE,
         "rounds": ROUNDS,
         "samples": SAMPLES,
         "samples before": SAMPLES_BEFORE,

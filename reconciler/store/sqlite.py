@@ -95,6 +95,10 @@ class SqliteStore:
         found = await self._all(queries.OPERATION, id)
         return rows.operation(found[0]) if found else None
 
+    async def note(self, key: str) -> JsonValue:
+        found = await self._all(queries.NOTE, key)
+        return rows.note(found[0])[1] if found else None
+
     async def samples(self, ref: Ref, since: datetime, until: datetime, limit: int) -> Sequence[Sampled]:
         return await self._reader.run(reading.samples, ref, since, until, limit)
 

@@ -112,6 +112,20 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
     assert "key/other" not in run(data, "get", "key", "-o", "name").stdout
 
 
+@pytest.mark.req("CLI-08", "CORE-04")
+def test_a_file_that_was_emptied_takes_nothing_back(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    (folder / "release.yaml").write_text(KEY)
+    (folder / "other.yaml").write_text(KEY.replace("release", "other"))
+    assert run(data, "apply", "-f", str(folder), "--yes").returncode == 0
+    (folder / "other.yaml").write_text("\n")
+    told = run(data, "apply", "-f", str(folder), "--prune", "--yes")
+    assert (told.returncode, "other.yaml:1:1: it is empty" in told.stderr) == (2, True)
+    assert "name it no more" in told.stderr
+    assert "key/other" in run(data, "get", "key", "-o", "name").stdout
+
+
 @pytest.mark.req("CLI-01")
 @pytest.mark.parametrize(
     ("words", "status"),

@@ -49,6 +49,7 @@ async def test_a_new_store_holds_nothing(store: AnyStore) -> None:
     assert await store.revisions("root", 10) == []
     assert await store.operations(10) == []
     assert await store.operation("op-1") is None
+    assert await store.note("root") is None
     assert await store.samples(WEB, EARLY, LATE, 10) == []
 
 
@@ -71,6 +72,8 @@ async def test_history_is_given_back_as_it_was(store: AnyStore) -> None:
     assert await store.plans(WEB, 10) == [one for one in one_of_each() if isinstance(one, Planned)]
     assert await store.operations(10) == [operation("op-1")]
     assert await store.operation("op-1") == operation("op-1")
+    notes = [one for one in one_of_each() if isinstance(one, Note)]
+    assert [await store.note(one.key) for one in notes] == [one.value for one in notes]
     samples = [one for one in one_of_each() if isinstance(one, Sampled)]
     assert [*await store.samples(WEB, NOW, NOW, 10), *await store.samples(DB, NOW, NOW, 10)] == samples
     revisions = [replace(one, files=None) for one in one_of_each() if isinstance(one, Revision)]

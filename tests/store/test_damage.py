@@ -159,6 +159,7 @@ async def use(store: SqliteStore) -> None:
         store.revision_files("root", "r1"),
         store.operations(10),
         store.operation("op-1"),
+        store.note("root"),
         store.samples(WEB, NOW, NOW + timedelta(days=1), 99),
         store.commit(kept(), event(), judged(), planned(), sampled(), Note("after", 1)),
         return_exceptions=True,

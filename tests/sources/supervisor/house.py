@@ -6,7 +6,7 @@ Rules: nothing is patched; the kinds are `Source` and a `Probe` whose readiness 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ from reconciler.sources.directory import DirectoryFeed
 from reconciler.sources.git import Access, GitFeed
 from reconciler.sources.history import Memory
 from reconciler.sources.inbox import InboxFeed
+from reconciler.sources.reader import Reader
 from reconciler.sources.supervisor import FeedFactory, Supervisor
 from reconciler.sources.uptake import Means
 from reconciler.store.memory import MemoryStore
@@ -73,7 +74,7 @@ class Probe(Null):
         )
 
 
-def read(config: SourceConfig, fetched: Fetched) -> Snapshot:
+def read(config: SourceConfig, fetched: Fetched, ours: Collection[str]) -> Snapshot:
     """Documents `name: input`; `name: [broken]` is one with an error."""
     resources: dict[Ref, Resource[Any]] = {}
     problems: list[Exception] = []
@@ -150,8 +151,14 @@ class House:
 
 @asynccontextmanager
 async def opened(
-    store: MemoryStore, scratch: Path, *, grace_s: float = 5.0, **other_feeds: FeedFactory
+    store: MemoryStore,
+    scratch: Path,
+    *,
+    grace_s: float = 5.0,
+    written_out: bool = False,
+    **other_feeds: FeedFactory,
 ) -> AsyncIterator[House]:
+    """`written_out`: the folders hold whole manifests, and what a node reads them with reads them."""
     clock = SystemClock()
     probe = Probe()
     kinds = Kinds({"Source": Source(), "Probe": probe})
@@ -163,7 +170,8 @@ async def opened(
         "git": lambda config: GitFeed(config, scratch, Access(FakeSecrets(), FakeKeys()), clock),
         **other_feeds,
     }
-    supervisor = Supervisor(feeds, Means(Memory(store, clock, scratch), engine, read, grace_s))
+    reads = Reader(kinds).snapshot if written_out else read
+    supervisor = Supervisor(feeds, Means(Memory(store, clock, scratch), engine, reads, grace_s))
     uses["Source"] = SourceUses(supervisor, clock)
     await engine.start()
     work = asyncio.create_task(engine.run())
