@@ -48,8 +48,8 @@ class Admission:
         self._limiter = limiter
         self._settings = settings
 
-    def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """The framework's guard of every route."""
+    async def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        """The framework's guard of every route; one that is not async it would call in a thread."""
         state, opt = connection.scope["state"], handler.opt
         door = Door(state["door"])
         if not _has(door, opt):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import re
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +19,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import Trouble, refuse, trouble
 from api.identity import Door
 from api.listen import is_loopback
-from reconciler.within import begin
+from reconciler.within import begin, fresh_request_id
 
 HOOKS = "/api/v1/hooks/"
 SANE = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
@@ -111,7 +110,7 @@ def _whole_allow(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 
 def _request_id(given: bytes) -> str:
-    return given.decode() if SANE.fullmatch(given) else f"req-{uuid4().hex[:12]}"
+    return given.decode() if SANE.fullmatch(given) else fresh_request_id()
 
 
 def _meant_for_us(host: bytes) -> bool:

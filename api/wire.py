@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -18,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.connections import Connections
 from api.errors import CONTENT_TYPE, Trouble, encoded
 from api.identity import Door, peer_of
+from reconciler.within import fresh_request_id
 
 HEAD_BYTES = 64 * 1024
 TURNED_AWAY = 64  # connections beyond all that there is room for which are told so; more are only closed
@@ -165,7 +165,7 @@ class Wire(HttpToolsProtocol):
         if self._begun:  # whoever is at work on it has nobody to answer any more
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        request_id = f"req-{uuid4().hex[:12]}"
+        request_id = fresh_request_id()
         body = encoded(told, "", request_id)
         headers = [
             *self._shared.default_headers,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
-from os import urandom
+from random import Random
 from typing import NamedTuple
 
 TRACE_PARENT = re.compile("([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 NONE = re.compile("0+")
+NAMES = Random()  # noqa: S311 - ids name and prove nothing, and the kernel's randomness costs a call each
 
 
 class Within(NamedTuple):
@@ -25,10 +26,14 @@ class Within(NamedTuple):
 WITHIN: ContextVar[Within | None] = ContextVar("within", default=None)
 
 
+def fresh_request_id() -> str:
+    return f"req-{NAMES.getrandbits(48):012x}"
+
+
 def begin(request_id: str, traceparent: str) -> Within:
     """Of all that is done in this task from now on."""
-    trace, parent = traced(traceparent) or (urandom(16).hex(), "")
-    found = Within(request_id, trace, urandom(8).hex(), parent)
+    trace, parent = traced(traceparent) or (f"{NAMES.getrandbits(128):032x}", "")
+    found = Within(request_id, trace, f"{NAMES.getrandbits(64):016x}", parent)
     WITHIN.set(found)
     return found
 

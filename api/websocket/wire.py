@@ -10,7 +10,6 @@ import asyncio
 import logging
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
@@ -22,6 +21,7 @@ from websockets.server import ServerProtocol
 
 from api.connections import Connections
 from api.errors import CODE, CONTENT_TYPE, Trouble, encoded
+from reconciler.within import fresh_request_id
 
 LARGEST_MESSAGE = 64 * 1024
 FRAME = "holdfast.frame"  # beside ASGI's own messages
@@ -77,7 +77,7 @@ def framed(text: bytes) -> bytes:
 class _Server(ServerProtocol):
     def reject(self, status: HTTPStatus | int, text: str) -> Response:
         """What is no handshake."""
-        request_id = f"req-{uuid4().hex[:12]}"
+        request_id = fresh_request_id()
         told = Trouble(CODE.get(int(status), "INVALID_REQUEST"), text.strip())
         body = encoded(told, "", request_id)
         headers = Headers(

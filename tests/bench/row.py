@@ -52,11 +52,15 @@ def beside(name: str, value: float, unit: str, other: tuple[str, float], limit: 
     )
 
 
+def at_least(name: str, value: float, unit: str, limit: float) -> Row:
+    return Row(name, round(value, 4), unit, goal=f">= {limit:g} {unit}", holds=value >= limit)
+
+
 def nearly_holds(row: Row) -> bool:
     """It was missed by so little that it may have been bad luck."""
     limit = float(row.goal.split()[1]) if row.goal else 0.0
     value = row.ratio if row.ratio is not None else row.value
-    return row.holds is False and value <= limit * (1 + NEAR)
+    return row.holds is False and abs(value - limit) <= limit * NEAR
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,14 @@ servers run on the loop of the standard library, as a node does.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from statistics import median, quantiles
-from typing import IO
 
 import psutil
 
 from tests.bench.row import Row, at_most, beside
+from tests.bench.spoken import running
 
 CLIENTS, MANY = 1_000, 5_000
 EVENTS, TURNS = 10, 3
@@ -38,7 +34,7 @@ def rows() -> Iterator[Row]:
 
 def _fan_out(server: str) -> float:
     """The 95th percentile of the milliseconds from an event's telling to its arrival."""
-    with _running(server) as told, _running("tests.bench.live.crowd", told.line(), str(CLIENTS)) as crowd:
+    with running(server) as told, running("tests.bench.live.crowd", told.line(), str(CLIENTS)) as crowd:
         crowd.line()  # all are there
         taken: list[float] = []
         for turn in range(EVENTS + 1):
@@ -50,8 +46,8 @@ def _fan_out(server: str) -> float:
 
 
 def _held() -> Iterator[Row]:
-    with _running(OURS) as node:
-        with _running("tests.bench.live.crowd", node.line(), str(MANY)) as crowd:
+    with running(OURS) as node:
+        with running("tests.bench.live.crowd", node.line(), str(MANY)) as crowd:
             crowd.line()
             node.say("tell")
             crowd.line()
@@ -65,39 +61,3 @@ def _held() -> Iterator[Row]:
         yield Row(
             "clients not told of it", MANY - ended["told"], "", goal="<= 0", holds=ended["told"] == MANY
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A process that is spoken to by lines."""
-
-    process: subprocess.Popen[str]
-    input: IO[str]
-    output: IO[str]
-
-    def say(self, word: str) -> None:
-        self.input.write(f"{word}\n")
-        self.input.flush()
-
-    def line(self) -> str:
-        found = self.output.readline()
-        if not found:
-            raise RuntimeError(f"{self.process.args!r} ended")
-        return found.strip()
-
-
-@contextmanager
-def _running(module: str, *words: str) -> Iterator[Spoken]:
-    command = [sys.executable, "-m", module, *words]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process:
-        try:
-            yield Spoken(process, process.stdin, process.stdout)
-        finally:
-            process.stdin.close()
-            try:
-                process.wait(timeout=60)
-            finally:
-                process.kill()

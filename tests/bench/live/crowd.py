@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-from tests.bench.live.asked import asked
+from tests.bench.asked import asked
 
 SENT = re.compile(rb'"sent":(\d+)')
 SUBSCRIBE = b'{"action":"subscribe","type":["bench.*"]}'

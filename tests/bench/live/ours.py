@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.model import Event
 from tests.api.nodes import living, scratch, settings_in, until
-from tests.bench.live.asked import asked
+from tests.bench.asked import asked
 
 
 async def main() -> None:

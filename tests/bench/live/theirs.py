@@ -12,7 +12,7 @@ from litestar.channels.backends.memory import MemoryChannelsBackend
 from uvicorn import Config, Server
 
 from tests.api.nodes import until
-from tests.bench.live.asked import asked
+from tests.bench.asked import asked
 
 
 async def main() -> None:
