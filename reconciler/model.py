@@ -122,7 +122,8 @@ class Spec(Part):
     """Other resources, as `kind/name` or `kind/namespace/name`, that must be Ready before this one acts."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """What happens when the wish goes away: `Delete` the real thing, `Orphan` it (leave it as it is, no
-    longer ours), or `DeleteData` (delete it and the data that belongs to it)."""
+    longer ours: declared again, it needs `adopt: true`), or `DeleteData` (delete it and the data that
+    belongs to it)."""
     adopt: bool = False
     """Take over a real thing of this identity that Holdfast did not make."""
     suspend: bool = False

@@ -14,7 +14,7 @@ class Standing(StrEnum):
     """Whose a key in the keystore is."""
 
     OURS = "ours"  # a resource declares it
-    FOREIGN = "foreign"  # put there by hand
+    FOREIGN = "foreign"  # put there by hand, or let go of
     ASIDE = "aside"  # its resource is deleted: in nobody's use, kept so that no private key is ever lost
 
 
@@ -66,6 +66,10 @@ class Keys(Protocol):
     async def trust(self, key: Ref, role: str, public: PublicKey) -> None: ...
     async def claim(self, key: Ref, role: str) -> None:
         """The key that is there is a resource's from now on, in this role."""
+        ...
+
+    async def release(self, key: Ref) -> None:
+        """No resource declares it any more, and it stays as it is: foreign from now on."""
         ...
 
     async def set_aside(self, key: Ref) -> None: ...

@@ -24,6 +24,7 @@ class KnownSecret:
 
     declared: Mapping[str, str]  # key -> SHA-256, in hex, of the ciphertext as it was declared
     readable: bool = True  # the node's identity opens the values
+    ours: bool = True  # a resource declares it
 
 
 class SecretStore(Secrets, Protocol):
@@ -36,6 +37,10 @@ class SecretStore(Secrets, Protocol):
 
     async def put(self, secret: Ref, encrypted: Mapping[str, str]) -> None:
         """Hold exactly these values, all or none; refuse what the node cannot decrypt."""
+        ...
+
+    async def release(self, secret: Ref) -> None:
+        """No resource declares it any more, and it stays as it is, until it is put again."""
         ...
 
     async def drop(self, secret: Ref) -> None: ...

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from reconciler.engine.decide import Decision, Gate, Surroundings, decide
 from reconciler.engine.diff import diff
 from reconciler.engine.told import described, told
-from reconciler.model import NODE_SOURCE, Case, JsonValue, Origin, Ref, Resource
+from reconciler.model import NODE_SOURCE, Case, JsonValue, Origin, Owner, Ref, Resource
 from reconciler.runtime.plugins import find_kinds
 from tests.kinds.cases import AnyKind
 from tests.kinds.wishes import Drawn, common_fields, fields, wishes
@@ -136,6 +136,28 @@ def test_what_is_wanted_no_more_goes_and_wanting_nothing_of_the_absent_plans_not
         await world.converge(spec)
         gone = await world.converge(None)
         assert gone.seen.actual is None
+
+    virtually(name, body)
+
+
+@pytest.mark.req("CORE-09")
+@every_kind
+@many
+@given(data=st.data())
+def test_what_was_let_go_of_stays_and_is_ours_again_only_when_adopted(name: str, data: st.DataObject) -> None:
+    spec = data.draw(drawn(name)).spec
+
+    async def body(world: World) -> None:
+        before = (await world.converge(spec)).seen
+        marked = world.ref in await world.kind.owned(world.uses)
+        for _ in range(2):
+            await world.kind.release(world.ref, world.uses)
+        assert world.ref not in await world.kind.owned(world.uses)
+        after = (await world.look(spec)).seen
+        if marked:
+            assert after.owner is not Owner.OURS
+        adopted = await world.converge(spec.model_copy(update={"adopt": True}))
+        assert (adopted.seen.owner, adopted.seen.actual) == (before.owner, before.actual)
 
     virtually(name, body)
 

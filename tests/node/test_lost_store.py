@@ -92,6 +92,37 @@ def test_a_person_confirms_what_goes_after_the_loss_of_the_store(hurt: Callable[
         assert withheld(node) is None
 
 
+def test_what_was_orphaned_is_nobodys_after_the_loss_of_the_store() -> None:
+    marker = f"mark-{uuid4().hex}"
+    orphan = key("left").replace("generate: true", "generate: true, deletionPolicy: Orphan")
+    left = [orphan, service("left", marker, deletionPolicy="Orphan")]
+    with running_node() as node:
+        declare(node, key("kept"), service("gone", marker), *left)
+        node.start()
+        made = {"key/kept", "key/left", "service/gone", "service/left"}
+        until(lambda: node.converged(made), "it is made")
+        declare(node, key("kept"), service("gone", marker))
+        until(lambda: node.converged({"key/kept", "service/gone"}), "it is let go of")
+        assert node.stop() == 0
+
+        deleted(node.data / "holdfast.db")
+        declare(node, key("kept"))
+        node.start()
+        until(lambda: withheld(node) == ["service/gone"], "what was let go of is not ours to take")
+        assert node.command("reconcile", "--allow-prune").returncode == 0
+        until(lambda: node.converged({"key/kept"}), "what nothing declares is gone")
+        assert [words[-2] for words in processes(marker).values()] == ["left"]
+
+        declare(node, key("kept"), *left)
+        until(lambda: node.status("service/left").get("reason") == "ForeignObject", "it is not taken unasked")
+        adopted = [one.replace("Orphan", "Delete, adopt: true") for one in (orphan,)]
+        adopted.append(service("left", marker, adopt=True))
+        before = processes(marker)
+        declare(node, key("kept"), *adopted)
+        until(lambda: node.converged({"key/kept", "key/left", "service/left"}), "it is, when asked")
+        assert processes(marker) == before, "as it runs"
+
+
 def _is_told(node: RunningNode) -> None:
     """Where a person looks: the status, the sources, the health of the node."""
     status = node.command("status").stdout

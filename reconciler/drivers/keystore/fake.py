@@ -65,6 +65,10 @@ class FakeKeys:
     async def claim(self, key: Ref, role: str) -> None:
         self._mark(key, Standing.OURS, role)
 
+    async def release(self, key: Ref) -> None:
+        if key in self.refs():
+            self._mark(key, Standing.FOREIGN)
+
     async def set_aside(self, key: Ref) -> None:
         if any(_made(self._entries.get(key))):
             self._mark(key, Standing.ASIDE)
@@ -98,13 +102,16 @@ class FakeKeys:
 class FakeSecrets:
     def __init__(self) -> None:
         self._values: dict[Ref, Mapping[str, tuple[str, str]]] = {}  # key -> declared, value
+        self._released: set[Ref] = set()
 
     def get(self, secret: Ref, *, fresh: bool = False) -> KnownSecret | None:
         values = self._values.get(secret)
-        return None if values is None else KnownSecret({key: value[0] for key, value in values.items()})
+        if values is None:
+            return None
+        return KnownSecret({key: value[0] for key, value in values.items()}, ours=secret in self.refs())
 
     def refs(self) -> frozenset[Ref]:
-        return frozenset(self._values)
+        return frozenset(self._values.keys() - self._released)
 
     def resolve(self, secret: Ref, key: str) -> str:
         values = self._values.get(secret)
@@ -124,8 +131,15 @@ class FakeSecrets:
             for key, text in encrypted.items()
         }
 
+        self._released.discard(secret)
+
+    async def release(self, secret: Ref) -> None:
+        if secret in self._values:
+            self._released.add(secret)
+
     async def drop(self, secret: Ref) -> None:
         self._values.pop(secret, None)
+        self._released.discard(secret)
 
 
 def encrypt(value: str) -> str:

@@ -91,6 +91,13 @@ class KeyRing:
     async def claim(self, key: Ref, role: str) -> None:
         await self._change(key, lambda old: old and old.with_(standing=Standing.OURS, role=role))
 
+    async def release(self, key: Ref) -> None:
+        def released(old: KeyRecord | None) -> KeyRecord | None:
+            ours = old is not None and old.standing is Standing.OURS
+            return old.with_(standing=Standing.FOREIGN) if old is not None and ours else old
+
+        await self._change(key, released)
+
     async def set_aside(self, key: Ref) -> None:
         # A public key is not lost: it stood in the manifest.
         await self._change(key, lambda old: old.with_(standing=Standing.ASIDE) if old and old.made else None)

@@ -35,6 +35,7 @@ class Value(Record):
 class SecretRecord(Record):
     recipient: str  # whom the values are encrypted to
     values: Mapping[str, Value]
+    ours: bool = True  # a resource declares it
 
 
 class SecretBox:
@@ -50,10 +51,10 @@ class SecretBox:
         if record is None:
             return None
         declared = {key: value.declared for key, value in record.values.items()}
-        return KnownSecret(declared, record.recipient in self._identity.recipients)
+        return KnownSecret(declared, record.recipient in self._identity.recipients, record.ours)
 
     def refs(self) -> frozenset[Ref]:
-        return frozenset(ref for ref, _ in self._shelf.all())
+        return frozenset(ref for ref, record in self._shelf.all() if record.ours)
 
     def resolve(self, secret: Ref, key: str) -> str:
         record = self._shelf.get(secret)
@@ -72,6 +73,9 @@ class SecretBox:
     async def put(self, secret: Ref, encrypted: Mapping[str, str]) -> None:
         await self._folder.write_aside(partial(self._put, secret, dict(encrypted)))
 
+    async def release(self, secret: Ref) -> None:
+        await self._folder.write_aside(partial(self._release, secret))
+
     async def drop(self, secret: Ref) -> None:
         await self._folder.write_aside(partial(self._drop, secret))
 
@@ -82,7 +86,7 @@ class SecretBox:
             if record.recipient != present:
                 with suppress(age.Undecryptable):  # its identity is lost, and may be found
                     values = {key: self._anew(value) for key, value in record.values.items()}
-                    self._shelf.put(ref, SecretRecord(recipient=present, values=values))
+                    self._shelf.put(ref, SecretRecord(recipient=present, values=values, ours=record.ours))
         if self._folder.stamp(DIGEST_KEY) is not None:
             self._write_digest_key(self._digest_key())
 
@@ -107,6 +111,12 @@ class SecretBox:
                 },
             )
             self._shelf.put(secret, record)
+
+    def _release(self, secret: Ref) -> None:
+        with self._folder.locked():
+            record = self._shelf.get(secret, fresh=True)
+            if record is not None and record.ours:
+                self._shelf.put(secret, record.model_copy(update={"ours": False}))
 
     def _drop(self, secret: Ref) -> None:
         with self._folder.locked():

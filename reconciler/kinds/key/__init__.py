@@ -142,6 +142,9 @@ class Key(Kind[KeySpec, KeyState, KeyStep, Uses]):
             case _ as never:
                 assert_never(never)
 
+    async def release(self, ref: Ref, uses: Uses) -> None:
+        await uses.keys.release(ref)
+
     def verdict(self, case: Case[KeySpec, KeyState]) -> Verdict:
         if case.seen.facts.get("readable", True):
             return Verdict()

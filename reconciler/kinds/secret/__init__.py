@@ -21,6 +21,7 @@ from reconciler.ports.secrets import SecretStore
 @dataclass(frozen=True, slots=True)
 class SecretState:
     values: Mapping[str, str] = field(metadata=SECRET)  # key -> digest of the ciphertext
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Secret(Kind[SecretSpec, SecretState, SecretStep, Uses]):
             return Seen(None, Owner.NONE, now)
         facts = {"keys": sorted(known.declared), "readable": known.readable}
         inputs = uses.secrets.versions(want.ref)
-        return Seen(SecretState(known.declared), Owner.OURS, now, inputs, facts)
+        owner = Owner.OURS if known.ours else Owner.FOREIGN
+        return Seen(SecretState(known.declared, known.ours), owner, now, inputs, facts)
 
     async def owned(self, uses: Uses) -> frozenset[Ref]:
         return uses.secrets.refs()
@@ -87,6 +89,9 @@ class Secret(Kind[SecretSpec, SecretState, SecretStep, Uses]):
                 await uses.secrets.drop(ref)
             case _ as never:
                 assert_never(never)
+
+    async def release(self, ref: Ref, uses: Uses) -> None:
+        await uses.secrets.release(ref)
 
     def verdict(self, case: Case[SecretSpec, SecretState]) -> Verdict:
         if case.seen.facts.get("readable", True):

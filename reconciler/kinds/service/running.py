@@ -18,6 +18,7 @@ from reconciler.ports.health import Check
 from reconciler.ports.processes import Care
 
 DEFINITION = "holdfast.dev/definition"
+RELEASED = "holdfast.dev/released"
 
 
 class Phase(StrEnum):
@@ -45,6 +46,7 @@ class Running:
     log_bytes: int = 0
     log_files: int = 0
     health: Check | None = None
+    ours: bool = True
 
     def runs_the_same(self, other: Running) -> bool:
         """Whatever the phase, and however it is looked after."""
@@ -72,6 +74,15 @@ def care_for(running: Running) -> Care:
     )
 
 
+def released(care: Care) -> Care:
+    """As it is, and nobody's: what it was started with is still known, for who adopts it."""
+    return replace(care, labels={**care.labels, RELEASED: "true"})
+
+
+def is_released(care: Care) -> bool:
+    return RELEASED in care.labels
+
+
 def as_cared_for(care: Care, phase: Phase) -> Running:
     """What a process says that it was started with; one that says nothing readable differs in all."""
     cared_for = Running(
@@ -81,6 +92,7 @@ def as_cared_for(care: Care, phase: Phase) -> Running:
         log_bytes=care.log_bytes,
         log_files=care.log_files,
         health=care.check,
+        ours=not is_released(care),
     )
     try:
         definition = json.loads(care.labels.get(DEFINITION, ""))

@@ -15,7 +15,7 @@ from reconciler.errors import Failed
 from reconciler.kinds.service.checks import check
 from reconciler.kinds.service.ends import judged, pause_before_next, rests
 from reconciler.kinds.service.launching import digests, run, started, stopped
-from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for
+from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for, is_released, released
 from reconciler.kinds.service.spec import FromSecret, ServiceSpec, State
 from reconciler.kinds.service.steps import Forget, Resume, Start, Stop, Tend
 from reconciler.model import (
@@ -98,7 +98,8 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         facts = _facts(process)
         if health is not None:
             facts |= {"health": health.state, "health_message": health.message}
-        return Seen(actual, Owner.OURS, now, digests(want, actual.inputs), facts)
+        owner = Owner.OURS if actual.ours else Owner.FOREIGN
+        return Seen(actual, owner, now, digests(want, actual.inputs), facts)
 
     def log(
         self, ref: Ref, uses: Uses, *, tail: int | None, follow: bool, since: datetime | None
@@ -109,7 +110,8 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         return {_ref(id_): used for id_, used in (await uses.processes.usage()).items()}
 
     async def owned(self, uses: Uses) -> frozenset[Ref]:
-        return frozenset(_ref(id_) for id_ in await uses.processes.fresh())
+        found = await uses.processes.fresh()
+        return frozenset(_ref(id_) for id_, process in found.items() if not is_released(process.care))
 
     def settle(self, case: Case[ServiceSpec, Running]) -> Running | None:
         spec = case.want.spec
@@ -172,6 +174,11 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
                 await uses.processes.resume(_id(ref))
             case Forget():
                 await uses.processes.forget(_id(ref), logs=step.logs)
+
+    async def release(self, ref: Ref, uses: Uses) -> None:
+        process = (await uses.processes.fresh()).get(_id(ref))
+        if process is not None and not is_released(process.care):
+            await uses.processes.tend(process.id, released(process.care))
 
     def verdict(self, case: Case[ServiceSpec, Running]) -> Verdict:
         actual, spec = case.seen.actual, case.want.spec

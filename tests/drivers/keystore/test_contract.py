@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -118,7 +119,42 @@ async def test_claiming_changes_the_role_and_not_the_pair(store: Store) -> None:
     assert (store.key(RELEASE).public, store.key(RELEASE).role) == (public, "maintainer")
 
 
+async def test_a_key_that_was_let_go_of_is_foreign_and_stays(store: Store) -> None:
+    await store.keys.generate(RELEASE, "creator", "a")
+    before = store.key(RELEASE)
+    for _ in range(2):
+        await store.keys.release(RELEASE)
+        assert store.key(RELEASE) == replace(before, standing=Standing.FOREIGN)
+        assert (store.keys.get(RELEASE), store.keys.refs()) == (None, frozenset())
+    await store.keys.claim(RELEASE, "creator")
+    assert store.key(RELEASE) == before
+    await store.keys.set_aside(RELEASE)
+    await store.keys.release(RELEASE)
+    assert store.key(RELEASE).standing is Standing.ASIDE, "it is nobody's already"
+
+
+async def test_a_secret_that_was_let_go_of_stays_until_it_is_put_again(store: Store) -> None:
+    await store.secrets.release(SHOP)
+    assert store.secrets.get(SHOP) is None
+    values = {"password": store.encrypt("hunter2")}
+    await store.secrets.put(SHOP, values)
+    before = store.secrets.get(SHOP)
+    assert before is not None
+    for _ in range(2):
+        await store.secrets.release(SHOP)
+        assert store.secrets.get(SHOP, fresh=True) == replace(before, ours=False)
+        assert store.secrets.refs() == frozenset()
+    assert store.secrets.resolve(SHOP, "password") == "hunter2"
+    await store.secrets.put(SHOP, values)
+    assert (store.secrets.get(SHOP), store.secrets.refs()) == (before, {SHOP})
+    await store.secrets.release(SHOP)
+    await store.secrets.drop(SHOP)
+    await store.secrets.put(SHOP, values)
+    assert store.secrets.refs() == {SHOP}
+
+
 async def test_acts_on_an_absent_key_do_nothing(store: Store) -> None:
+    await store.keys.release(RELEASE)
     await store.keys.claim(RELEASE, "creator")
     await store.keys.set_aside(RELEASE)
     await store.keys.destroy(RELEASE)

@@ -392,7 +392,7 @@ def test_whatever_is_wished_of_a_process_is_settled() -> None:
     )
     usual, whole = settled(spec()), settled(wish)
     same = {name for name in Running.__dataclass_fields__ if getattr(usual, name) == getattr(whole, name)}
-    assert same == {"phase", "secrets", "inputs"}, "these follow what is seen, and have tests of their own"
+    assert same == {"phase", "secrets", "inputs", "ours"}, "these follow what is seen: each has its tests"
 
 
 # -------------------------------------------------------------------------------------------- the group
