@@ -24,6 +24,8 @@ from reconciler.runtime.desk import Still
 
 MATCHES = {"matches": True}
 """The opt of a write that takes `If-Match`."""
+TAGGED = {"tagged": True}
+"""The opt of a read that sets a tag of its own, and is no JSON."""
 
 _OPAQUE = re.compile(r'"([^"]*)"')
 _AGE = re.compile(rb'_age_s":[^,}]*')  # in two, for an alternative would take five times as long
@@ -99,7 +101,10 @@ def no_condition(request: Request[Any, Any, Any]) -> None:
 
 
 def _is_document(start: Mapping[str, Any]) -> bool:
-    return start["status"] == 200 and dict(start["headers"]).get(b"content-type") == b"application/json"  # noqa: PLR2004
+    headers = dict(start["headers"])
+    return start["status"] == 200 and (  # noqa: PLR2004
+        headers.get(b"content-type") == b"application/json" or b"etag" in headers
+    )
 
 
 async def _tell(send: Send, start: Message, body: Message, known: str) -> bool:

@@ -24,12 +24,13 @@ from reconciler.within import begin, fresh_request_id
 HOOKS = "/api/v1/hooks/"
 SANE = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
 
-SECURITY = (  # what answers carry is data: no page frames it, guesses at it, or runs anything of it
+USUAL = (  # what answers carry is data: nobody keeps it, frames it, guesses at it, or runs anything of it
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
 )
 
 log = logging.getLogger(__name__)
@@ -76,24 +77,20 @@ class Gate:
 
 
 class _Outgoing:
-    """Adds the headers that every answer has."""
+    """Adds the headers that every answer has, those aside that it says otherwise itself."""
 
     def __init__(self, send: Send, request_id: str, *, whole: bool) -> None:
         self._send = send
-        self._own = (
-            (b"x-request-id", request_id.encode()),
-            *SECURITY,
-        )
+        self._own = ((b"x-request-id", request_id.encode()), *USUAL)
         self._whole = whole
         self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            headers = [*map(_whole_allow, message.get("headers", ())), *self._own]
-            if not any(name == b"cache-control" for name, _ in headers):
-                headers.append((b"cache-control", b"no-store"))
-            message["headers"] = headers
+            headers = [*map(_whole_allow, message.get("headers", ()))]
+            said = {name for name, _ in headers}
+            message["headers"] = [*headers, *(own for own in self._own if own[0] not in said)]
             await self._send(message)
             if not self._whole:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -167,11 +167,8 @@ def _finish(operation: Json, method: str, handler: HTTPRouteHandler, *, write: b
     if handler.opt.get("matches"):
         operation.setdefault("parameters", []).append(IF_MATCH)
     answers = operation["responses"]
-    if (
-        (media := answers.get("200", {}).get("content", {}))
-        and method == "get"
-        and "application/json" in media
-    ):
+    media = answers.get("200", {}).get("content", {})
+    if method == "get" and ("application/json" in media or handler.opt.get("tagged")):
         operation.setdefault("parameters", []).append(IF_NONE_MATCH)
         answers["200"]["headers"] = {"ETag": ETAG}
         answers["304"] = {"description": "As it was: `If-None-Match` still fits.", "headers": {"ETag": ETAG}}

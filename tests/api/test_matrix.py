@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "sources_rollback": {},
 }
 VALUES = {"kind": "key", "namespace": "default"}
+ASSETS = {"explorer_script": "page.js", "explorer_style": "page.css"}
 NAMES = {"auth": "spare", "sources": "root", "hooks": "root"}
 
 SCOPES = sorted(
@@ -72,9 +73,9 @@ async def node() -> AsyncIterator[Running]:
 
 async def status(node: Running, name: str, credential: str = "") -> int:
     method, path, operation = OPERATIONS[name]
-    values = VALUES | {"name": NAMES.get(name.partition("_")[0], "bob")}
+    values = VALUES | {"name": ASSETS.get(name) or NAMES.get(name.partition("_")[0], "bob")}
     target = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
-    client = node.public if path.startswith(("/api/", "/health", "/metrics")) else node.internal
+    client = node.public if path.startswith(("/api", "/health", "/metrics")) else node.internal
     body = BODIES[name] if "requestBody" in operation else None
     headers = {"X-API-Key": credential} if credential else {}
     async with client.stream(method, target, json=body, headers=headers) as answer:
@@ -87,7 +88,8 @@ def opens(name: str) -> bool:
 
 def test_what_is_open_is_meant_to_be() -> None:
     assert {name for name in OPERATIONS if opens(name)} == {
-        "description_asyncapi", "description_openapi", "health_health", "health_daemon_health", "hooks_hook",
+        "description_asyncapi", "description_openapi", "explorer_page", "explorer_script",
+        "explorer_style", "health_health", "health_daemon_health", "hooks_hook",
     }  # fmt: skip
 
 

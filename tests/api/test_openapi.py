@@ -85,6 +85,9 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("daemon_daemon_stats", {}, {}),
     ("description_openapi", {}, {}),
     ("description_asyncapi", {}, {}),
+    ("explorer_page", {}, {}),
+    ("explorer_script", {"name": "page.js"}, {}),
+    ("explorer_style", {"name": "swagger-ui.css"}, {}),
     ("events_history", {}, {"params": {"limit": "50"}}),
     ("graph_graph", {}, {}),
     ("health_health", {}, {}),
@@ -237,7 +240,7 @@ NOBODY: dict[str, Any] = {
 async def refused(node: Running, name: str, status: str) -> httpx.Response:
     """Ask in the way that gets this refusal, whatever the operation is."""
     method, path, _ = OPERATIONS[name]
-    over_tcp = node.public if path.startswith("/api/") else node.internal
+    over_tcp = node.public if path.startswith("/api") else node.internal
     client = over_tcp if status in {"401", "403"} else node.socket
     asked = {"json": NOBODY[name]} if status == "404" and name in NOBODY else REFUSALS[status]
     if status == "403" and name == "changes_diff":

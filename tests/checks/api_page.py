@@ -17,6 +17,7 @@ PARTS = {
     "daemon": "The node as a running thing",
     "description": "This description",
     "events": "Events",
+    "explorer": "This description in a browser",
     "graph": "The graph",
     "health": "Health",
     "hooks": "Push hooks",
