@@ -15,7 +15,6 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from reconciler.figures import Timing
 from reconciler.runtime.tracing import Tracing
-from reconciler.within import WITHIN
 
 NO_ROUTE = "none"
 CUT_OFF = "cut off"  # the client went, or the node stopped, before there was an answer
@@ -75,11 +74,8 @@ class Answered:
             took = took or perf_counter() - began
             self._answers.add(took, method, route, status)
             _write_down(scope, route, status, took)
-            if (within := WITHIN.get()) is not None:
-                tags = {"http.request.method": method, "http.route": route}
-                tags["http.response.status_code"] = status
-                failed = "5" <= status < "6"
-                self._tracing.add(within, f"{method} {route}", took, tags, failed=failed)
+            tags = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+            self._tracing.answered(f"{method} {route}", took, tags, failed="5" <= status < "6")
             if status != CUT_OFF:
                 self._note(scope, route, int(status))
 

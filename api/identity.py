@@ -20,7 +20,7 @@ from litestar import Request
 from litestar.params import QueryParameter
 
 from reconciler.runtime.asker import Asker
-from reconciler.within import traced
+from reconciler.within import WITHIN
 
 READS = {"reads": True}
 """The opt of a route that changes nothing although its method is not GET."""
@@ -99,6 +99,7 @@ DryRun = Annotated[
 
 def asker(request: Request[Any, Any, Any], *, dry_run: DryRun = False) -> Asker:
     state = request.scope["state"]
-    trace_id, _ = traced(request.headers.get("traceparent", "")) or ("", "")
+    within = WITHIN.get()
+    trace_id = within.trace_id if within is not None else ""
     address = request.client.host if request.client is not None else ""
     return Asker(state["caller"].actor, state["request_id"], trace_id, dry_run, address)

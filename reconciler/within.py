@@ -32,10 +32,20 @@ def fresh_request_id() -> str:
 
 def begin(request_id: str, traceparent: str) -> Within:
     """Of all that is done in this task from now on."""
-    trace, parent = traced(traceparent) or (f"{NAMES.getrandbits(128):032x}", "")
-    found = Within(request_id, trace, f"{NAMES.getrandbits(64):016x}", parent)
+    trace, parent = traced(traceparent) or ("", "")
+    found = begun(request_id, trace, parent)
     WITHIN.set(found)
     return found
+
+
+def begun(request_id: str = "", trace_id: str = "", parent_id: str = "") -> Within:
+    """A span of our own, in a trace of its own unless it is in another's."""
+    return Within(request_id, trace_id or f"{NAMES.getrandbits(128):032x}", _span_id(), parent_id)
+
+
+def below(outer: Within) -> Within:
+    """A span of our own, for something that is done for another."""
+    return outer._replace(span_id=_span_id(), parent_id=outer.span_id)
 
 
 def traced(traceparent: str) -> tuple[str, str] | None:
@@ -44,3 +54,7 @@ def traced(traceparent: str) -> tuple[str, str] | None:
     if said is None or said[1] == "ff" or NONE.fullmatch(said[2]) or NONE.fullmatch(said[3]):
         return None
     return said[2], said[3]
+
+
+def _span_id() -> str:
+    return f"{NAMES.getrandbits(64):016x}"

@@ -170,6 +170,7 @@ def asked_where() -> Where:
     how = manner(
         key=given("api_key") or _variable("API_KEY"),
         trace=given("trace_id") or _variable("TRACE_ID"),
+        caller=os.environ.get("TRACEPARENT", ""),
         verbose=given("verbose", default=False),
     )
     return Where(data_folder(given("data")), address, patience, how)

@@ -69,7 +69,8 @@ def _options(*, shown: bool) -> Iterator[click.Option]:
         "--trace-id",
         metavar="ID",
         shown=shown,
-        help="32 hex digits, or a `traceparent`: stands beside what comes of it.  [env: HOLDFAST_TRACE_ID]",
+        help="32 hex digits, or a `traceparent`: stands beside what comes of it."
+        "  [env: HOLDFAST_TRACE_ID; else TRACEPARENT]",
     )
     yield _option("-n", "--namespace", metavar="NAME", shown=shown, help="The namespace of what is named.")
     yield _option("-v", "--verbose", is_flag=True, shown=shown, help="Tell on stderr what is asked of whom.")

@@ -37,13 +37,15 @@ class Manner:
             sys.stderr.write(f"{text}\n")
 
 
-def manner(*, key: str, trace: str, verbose: bool) -> Manner:
+def manner(*, key: str, trace: str, caller: str, verbose: bool) -> Manner:
+    """`caller` is what a traced program says to those that it starts: of no use is no mistake of ours."""
     if key and not SENDABLE.fullmatch(key):
         raise Invalid(
             "the API key has characters that no key has",
             remedy="was it copied whole, and without a line's end? It is not repeated here",
         )
-    return Manner(key, _trace(trace), verbose)
+    inherited = caller if TRACE_PARENT.fullmatch(caller) else ""
+    return Manner(key, _trace(trace) or inherited, verbose)
 
 
 def _trace(text: str) -> str:

@@ -17,6 +17,7 @@ from reconciler.engine.entry import Entry
 from reconciler.engine.judge import Outcome, judge
 from reconciler.engine.told import described, told
 from reconciler.engine.wishes import written
+from reconciler.engine.world import Tracer
 from reconciler.model import EMPTY, Event, Resource, Status
 from reconciler.ports.clock import Clock
 from reconciler.ports.store import Drop, Judged, Kept, Planned, Remembered, Store, Write
@@ -45,9 +46,10 @@ class Fate(NamedTuple):
 
 
 class Ledger:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, tracer: Tracer | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._tracer = tracer
 
     async def decide(self, fates: Sequence[tuple[Entry, Fate]], *others: Write) -> None:
         """Set tombstones and lift them, and take down whose word has ended: durable before it counts."""
@@ -78,7 +80,7 @@ class Ledger:
         changes = [described(change) for change in decision.changes]
         writes: list[Write] = [
             Planned(entry.ref, now, visit.generation, changes, steps),
-            Event("reconcile.applied", now, entry.ref, {"steps": [step["step"] for step in steps]}),
+            self._owed(Event("reconcile.applied", now, entry.ref, {"steps": [one["step"] for one in steps]})),
         ]
         if entry.doubts or memory != entry.memory:
             writes.insert(0, Remembered(entry.ref, memory))
@@ -92,7 +94,8 @@ class Ledger:
         same, doubts = status == entry.status, entry.doubts
         if same and row is None and not doubts:
             return
-        writes: list[Write] = [] if same else [Judged(entry.ref, status), *_news(entry, status, now)]
+        news = map(self._owed, _news(entry, status, now))
+        writes: list[Write] = [] if same else [Judged(entry.ref, status), *news]
         if doubts:
             writes = [*(writes or [Judged(entry.ref, status)]), Remembered(entry.ref, entry.memory)]
         await self._commit(entry, row, writes)
@@ -106,13 +109,21 @@ class Ledger:
         if row is None and entry.status is None:
             return
         try:
-            await self._store.commit(Drop(entry.ref), Event(event, self._clock.now(), entry.ref))
+            farewell = self._owed(Event(event, self._clock.now(), entry.ref))
+            await self._store.commit(Drop(entry.ref), farewell)
         except Exception:
             entry.kept = row
             entry.doubts += 1
             spare(entry)
             raise
         entry.memory, entry.status, entry.seen, entry.doubts = EMPTY, None, None, 0
+
+    def _owed(self, event: Event) -> Event:
+        """With whose request it comes of."""
+        if self._tracer is None:
+            return event
+        request_id, trace_id = self._tracer.ids()
+        return replace(event, request_id=request_id, trace_id=trace_id)
 
     async def _commit(self, entry: Entry, row: Kept | None, writes: Sequence[Write]) -> None:
         rows: list[Write] = []

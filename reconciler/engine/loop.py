@@ -34,9 +34,9 @@ class Engine:
         self._world = world
         self._living = living
         self._book = Book(world.kinds)
-        ledger = Ledger(world.store, world.clock)
+        ledger = Ledger(world.store, world.clock, world.tracer)
         self._passes = Passes(world, self._book, ledger, living=living)
-        self._workers = Workers(world.clock, world.random, pace, self._pass)
+        self._workers = Workers(world.clock, world.random, pace, self._pass, world.tracer)
         self._wanted = Wanted(world, self._book, ledger, self._moved)
         self._listens = False
         self._heard: set[str] = set()

@@ -14,6 +14,7 @@ from random import Random
 from reconciler.engine.judge import STALLS_AFTER
 from reconciler.engine.passes import Passed
 from reconciler.engine.queue import Backlog, Priority, Queue
+from reconciler.engine.world import Tracer
 from reconciler.errors import Problem
 from reconciler.figures import Timing
 from reconciler.model import Ref
@@ -36,12 +37,18 @@ STEADY = Pace()
 
 class Workers:
     def __init__(
-        self, clock: Clock, random: Random, pace: Pace, work: Callable[[Ref, int], Awaitable[Passed]]
+        self,
+        clock: Clock,
+        random: Random,
+        pace: Pace,
+        work: Callable[[Ref, int], Awaitable[Passed]],
+        tracer: Tracer | None = None,
     ) -> None:
         self._clock = clock
         self._random = random
         self.pace = pace
         self._work = work
+        self._tracer = tracer
         self.passes = Timing(
             "holdfast_reconcile_pass_duration_seconds", "Passes over one resource.", ("kind", "outcome")
         )
@@ -73,6 +80,8 @@ class Workers:
 
     def urge(self, ref: Ref) -> None:
         """There is a reason to begin the tries anew."""
+        if self._tracer is not None:
+            self._tracer.reason(ref)
         self._queue.forgive(ref)
         self.wake(ref)
 
@@ -95,18 +104,28 @@ class Workers:
         made = 0
         while True:
             ref = await self._next()
-            began = self._clock.monotonic()
-            try:
-                passed = await self._work(ref, self._queue.failures(ref))
-            except Exception as error:  # noqa: BLE001 - the store's trouble, or our own: this ref waits
-                passed = Passed(error=error)
-            finally:
-                self._queue.done(ref)
-            self.passes.add(self._clock.monotonic() - began, ref.kind, passed.outcome)
+            passed = await self._pass(ref)
             self._schedule(ref, passed)
             made += 1
             if made % PASSES_IN_A_ROW == 0:
                 await asyncio.sleep(0)
+
+    async def _pass(self, ref: Ref) -> Passed:
+        if self._tracer is not None:
+            self._tracer.begin(ref)
+        began = self._clock.monotonic()
+        try:
+            passed = await self._work(ref, self._queue.failures(ref))
+        except Exception as error:  # noqa: BLE001 - the store's trouble, or our own: this ref waits
+            passed = Passed(error=error)
+        finally:
+            self._queue.done(ref)
+        took = self._clock.monotonic() - began
+        self.passes.add(took, ref.kind, passed.outcome)
+        if self._tracer is not None:
+            goes_on = passed.error is not None or passed.unfinished
+            self._tracer.end(ref, passed.outcome, took, goes_on=goes_on)
+        return passed
 
     async def _next(self) -> Ref:
         while True:

@@ -24,17 +24,21 @@ from reconciler.settings import Settings
 
 if TYPE_CHECKING:
     from reconciler.drivers import keystore, processes
+    from reconciler.runtime.tracing import Tracing
     from reconciler.sources.supervisor import FeedFactory, Supervisor
     from reconciler.sources.uptake import Means
 
 
 class Drivers:
-    """`means` is what the sources need of the node."""
+    """`means` is what the sources need of the node; `tracer` follows their calls, too."""
 
-    def __init__(self, settings: Settings, clock: Clock, means: Callable[[], Means]) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, means: Callable[[], Means], tracer: Tracing | None
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._means = means
+        self._tracer = tracer
         self.calls = calls()
 
     @cached_property
@@ -75,7 +79,7 @@ class Drivers:
         """For each kind the ports that its `uses` names, by their types."""
 
         def timed(name: str, port: Callable[[], object]) -> Callable[[], object]:
-            return lambda: Timed(port(), name, self.calls)
+            return lambda: Timed(port(), name, self.calls.add if self._tracer is None else self._called)
 
         ports: dict[Any, Callable[[], object]] = {
             Clock: lambda: self._clock,
@@ -86,6 +90,11 @@ class Drivers:
             Sources: timed("sources", lambda: self.sources),
         }
         return _Uses(kinds, ports)
+
+    def _called(self, took_s: float, driver: str, call: str, outcome: str) -> None:
+        assert self._tracer is not None  # noqa: S101 - else nobody calls this
+        self.calls.add(took_s, driver, call, outcome)
+        self._tracer.called(took_s, driver, call, outcome)
 
     @property
     def _processes(self) -> Path:

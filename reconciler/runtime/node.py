@@ -174,8 +174,8 @@ class Node(Parts):
             await self.desk.meter.run(interval_s)
 
     async def _trace(self) -> None:
-        if self.tracing.wanted:
-            await self.tracing.run(self.node_id, self.desk.daemon)
+        if self.spans.wanted:
+            await self.spans.run(self.node_id, self.desk.daemon)
 
     async def close(self) -> None:
         await self.drivers.close(end_services=self.ends_services)

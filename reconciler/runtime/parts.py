@@ -28,6 +28,7 @@ from reconciler.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from reconciler.runtime.keyring import Keyring
+    from reconciler.runtime.spans import Spans
     from reconciler.runtime.tracing import Tracing
     from reconciler.sources.supervisor import Supervisor
     from reconciler.sources.uptake import Means
@@ -49,10 +50,12 @@ class Parts:
         self.notes: Mapping[str, JsonValue] = {}
         self.figures: list[Instrument] = []  # of services beside the engine
         self.node_id = ""  # until it was started once
-        self.drivers = Drivers(settings, clock, self._means)
+        tracer = self.tracing if living else None
+        self.drivers = Drivers(settings, clock, self._means, tracer)
         self.uses = self.drivers.uses(self.kinds)
         pace = Pace(settings.reconcile.workers, settings.reconcile.interval_s)
-        world = World(self.kinds, self.uses, store, clock, Random())  # noqa: S311 - only spreads the load
+        random = Random()  # noqa: S311 - only spreads the load
+        world = World(self.kinds, self.uses, store, clock, random, tracer)
         self.engine = Engine(world, pace, living=living)
         self.ends_services = False  # when it stops
 
@@ -63,10 +66,16 @@ class Parts:
         return Keyring(self.engine)
 
     @cached_property
+    def spans(self) -> Spans:
+        from reconciler.runtime.spans import Spans
+
+        return Spans(self.settings.tracing.otlp_endpoint)
+
+    @cached_property
     def tracing(self) -> Tracing:
         from reconciler.runtime.tracing import Tracing
 
-        return Tracing(self.settings.tracing.otlp_endpoint)
+        return Tracing(self.spans)
 
     @property
     def sources(self) -> Supervisor:

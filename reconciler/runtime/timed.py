@@ -14,6 +14,9 @@ from typing import Any
 
 from reconciler.figures import Timing
 
+Told = Callable[[float, str, str, str], None]
+"""Who is told how many seconds a driver's call took, and how it ended."""
+
 PASSED_THROUGH = frozenset({"subscribe", "logs"})
 
 
@@ -24,20 +27,20 @@ def calls() -> Timing:
 class Timed:
     """In the port's place; methods are wrapped when they are first asked for."""
 
-    def __init__(self, port: object, name: str, calls: Timing) -> None:
+    def __init__(self, port: object, name: str, told: Told) -> None:
         self._port = port
         self._name = name
-        self._calls = calls
+        self._told = told
 
     def __getattr__(self, call: str) -> Any:  # noqa: ANN401 - as the port has it
         found = getattr(self._port, call)
         if callable(found) and call not in PASSED_THROUGH and not isasyncgenfunction(found):
-            found = _timed(found, self._calls, self._name)
+            found = _timed(found, self._told, self._name)
             setattr(self, call, found)
         return found
 
 
-def _timed(call: Callable[..., Any], calls: Timing, driver: str) -> Callable[..., Any]:
+def _timed(call: Callable[..., Any], told: Told, driver: str) -> Callable[..., Any]:
     name = call.__name__
 
     @wraps(call)
@@ -48,7 +51,7 @@ def _timed(call: Callable[..., Any], calls: Timing, driver: str) -> Callable[...
             outcome = "ok"
             return answer
         finally:
-            calls.add(perf_counter() - began, driver, name, outcome)
+            told(perf_counter() - began, driver, name, outcome)
 
     @wraps(call)
     def at_once(*values: object, **named: object) -> object:
@@ -58,6 +61,6 @@ def _timed(call: Callable[..., Any], calls: Timing, driver: str) -> Callable[...
             outcome = "ok"
             return answer
         finally:
-            calls.add(perf_counter() - began, driver, name, outcome)
+            told(perf_counter() - began, driver, name, outcome)
 
     return waiting if iscoroutinefunction(call) else at_once

@@ -1,111 +1,72 @@
-"""Spans on their way to a collector, as OTLP over HTTP in JSON.
+"""What belongs to which trace: requests, the passes that they lead to, and what drivers do for either.
 
-Rules: only where the settings name a collector; a span that finds no room, or a collector that does not
-answer, costs that span and nothing else: the node waits for neither. No secret is in a span: it has the
-route, and not the path that was asked for.
+Rules: a pass belongs to the trace of the first that gave a reason for it, and links to the others; the
+reasons for one that fails, or is not there yet, hold for the next one. A pass that nobody has asked for
+begins a trace of its own, and is told only when it did something. No secret is in a span: it has the route,
+and not the path that was asked for.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections import deque
 from collections.abc import Mapping
-from itertools import islice
-from time import time_ns
-from typing import Protocol
 
-from reconciler import __version__
-from reconciler.records import dataclass
-from reconciler.within import Within
+from reconciler.model import Ref
+from reconciler.runtime.spans import Sort, Span, Spans
+from reconciler.within import WITHIN, Within, begun, below
 
-PAUSE_S = 2.0
-PATIENCE_S = 10.0
-MOST = 4096
-AT_ONCE = 512
-SERVER, FAILED = 2, 2  # OTLP's numbers
+MOST_REASONS = 8  # of one pass
+FAILED, NOTHING_DONE = "failed", "unchanged"
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    within: Within
-    name: str
-    began_ns: int
-    ended_ns: int
-    tags: Mapping[str, str]
-    failed: bool = False
-
-
-class Warnings(Protocol):
-    """Where it is told what does not work."""
-
-    async def warn(self, about: str, cause: str, remedy: str) -> None: ...
-    def settle(self, about: str) -> None: ...
+Reasons = tuple[Within, ...]
 
 
 class Tracing:
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._spans: deque[Span] = deque(maxlen=MOST)
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
+        self._reasons: dict[Ref, Reasons] = {}  # for the next pass
+        self._passing: dict[Ref, Reasons] = {}
 
-    @property
-    def wanted(self) -> bool:
-        return bool(self._endpoint)
+    def answered(self, name: str, took_s: float, tags: Mapping[str, str], *, failed: bool) -> None:
+        """A request, within which this is called."""
+        within = WITHIN.get()
+        if within is not None and self._spans.wanted:
+            self._spans.ended(Span(within, Sort.SERVER, name, tags, failed), took_s)
 
-    def add(self, within: Within, name: str, took_s: float, tags: Mapping[str, str], *, failed: bool) -> None:
-        """What has just ended."""
-        if self.wanted:
-            now = time_ns()
-            self._spans.append(Span(within, name, now - int(took_s * 1e9), now, tags, failed))
+    def called(self, took_s: float, driver: str, call: str, outcome: str) -> None:
+        """A driver, for whatever this is called within."""
+        within = WITHIN.get()
+        if within is not None and self._spans.wanted:
+            tags = {"holdfast.driver": driver, "holdfast.call": call}
+            failed = outcome == FAILED
+            self._spans.ended(Span(below(within), Sort.CLIENT, f"{driver}.{call}", tags, failed), took_s)
 
-    async def run(self, node_id: str, warnings: Warnings) -> None:
-        """Send what there is, again and again."""
-        while True:
-            await asyncio.sleep(PAUSE_S)
-            while spans := list(islice(self._spans, AT_ONCE)):
-                for _ in spans:
-                    self._spans.popleft()
-                try:
-                    await asyncio.to_thread(_send, self._endpoint, document(spans, node_id))
-                except (OSError, ValueError) as error:
-                    told = f"traces do not reach {self._endpoint}: {error}"
-                    await warnings.warn("tracing", told, "see the setting `tracing.otlp_endpoint`")
-                    break
-                warnings.settle("tracing")
+    # ------------------------------------------------------------------------------- what the engine tells
 
+    def reason(self, ref: Ref) -> None:
+        within = WITHIN.get()
+        if within is not None:
+            self._reasons[ref] = _joined(self._reasons.get(ref, ()), (within,))
 
-def document(spans: list[Span], node_id: str) -> bytes:
-    about = {"service.name": "holdfast", "service.version": __version__, "service.instance.id": node_id}
-    scoped = {"scope": {"name": "holdfast"}, "spans": [_span(span) for span in spans]}
-    whole = {"resource": {"attributes": _attributes(about)}, "scopeSpans": [scoped]}
-    return json.dumps({"resourceSpans": [whole]}).encode()
+    def begin(self, ref: Ref) -> None:
+        if reasons := self._reasons.pop(ref, ()):
+            self._passing[ref] = reasons
+            WITHIN.set(below(reasons[0]))
 
+    def end(self, ref: Ref, outcome: str, took_s: float, *, goes_on: bool) -> None:
+        reasons, within = self._passing.pop(ref, ()), WITHIN.get()
+        WITHIN.set(None)
+        if goes_on and reasons:
+            self._reasons[ref] = _joined(reasons, self._reasons.get(ref, ()))
+        if self._spans.wanted and (reasons or outcome != NOTHING_DONE):
+            tags = {"holdfast.kind": ref.kind, "holdfast.ref": str(ref), "holdfast.outcome": outcome}
+            own = within or begun()
+            span = Span(own, Sort.INTERNAL, f"pass {ref.kind}", tags, outcome == FAILED, reasons[1:])
+            self._spans.ended(span, took_s)
 
-def _span(span: Span) -> dict[str, object]:
-    within = span.within
-    return {
-        "traceId": within.trace_id,
-        "spanId": within.span_id,
-        "parentSpanId": within.parent_id,
-        "name": span.name,
-        "kind": SERVER,
-        "startTimeUnixNano": str(span.began_ns),
-        "endTimeUnixNano": str(span.ended_ns),
-        "attributes": _attributes({**span.tags, "request.id": within.request_id}),
-        "status": {"code": FAILED} if span.failed else {},
-    }
+    def ids(self) -> tuple[str, str]:
+        within = WITHIN.get()
+        return ("", "") if within is None else (within.request_id, within.trace_id)
 
 
-def _attributes(values: Mapping[str, str]) -> list[dict[str, object]]:
-    return [{"key": key, "value": {"stringValue": value}} for key, value in values.items()]
-
-
-def _send(endpoint: str, body: bytes) -> None:
-    if not endpoint.startswith(("http://", "https://")):
-        raise ValueError("it is no http address")
-    import urllib.request  # most nodes never need it, and commands less
-
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(endpoint, body, headers, method="POST")  # noqa: S310 - checked above
-    with urllib.request.urlopen(request, timeout=PATIENCE_S):  # noqa: S310
-        pass
+def _joined(some: Reasons, more: Reasons) -> Reasons:
+    return tuple(dict.fromkeys((*some, *more)))[:MOST_REASONS]

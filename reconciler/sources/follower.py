@@ -18,6 +18,7 @@ from reconciler.errors import Problem, Refused, Unavailable
 from reconciler.ports.feed import Feed, Fetched
 from reconciler.ports.sources import SourceConfig, SourceState
 from reconciler.sources.uptake import Means, Uptake
+from reconciler.within import WITHIN
 
 RETRY_S: Final = 1.0  # the first pause after something went wrong; each one more doubles it
 LONGEST_S: Final = 60.0
@@ -39,6 +40,7 @@ class Follower:
         self._changed: asyncio.Task[None] | None = None
         self._ended = False
         self._allowed = False  # what the next round finds may remove much
+        self._asked_within = WITHIN.get()  # for whose request the next round is
         self._failures = 0  # in a row
         self._intake, self._grace_s = means.intake, means.grace_s
         self._patient = False  # nothing is in force yet, so a slow source is not waited for
@@ -57,6 +59,7 @@ class Follower:
 
     def poke(self, *, allow_prune: bool = False) -> None:
         self._allowed = self._allowed or allow_prune
+        self._asked_within = WITHIN.get() or self._asked_within
         self._feed.poke()
         self._awake.set()
 
@@ -82,6 +85,8 @@ class Follower:
             while not self._ended:
                 self._awake.clear()
                 self._answering, self._asked = self._asked, []
+                WITHIN.set(self._asked_within)
+                self._asked_within = None
                 await self._guarded(self._round())
                 for answer in self._answering:
                     if not answer.done():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import replace
 
 from reconciler.errors import Invalid, NotFound, Unavailable
@@ -39,7 +40,8 @@ class Supervisor:
         followed = self._followed.get(config.name)
         if followed is None:
             follower = Follower(config, self._feed(config), self._means, self._told)
-            task = asyncio.create_task(follower.run(), name=f"source {config.name}")
+            # Whatever it was begun within, it goes on after that.
+            task = asyncio.create_task(follower.run(), name=f"source {config.name}", context=Context())
             self._followed[config.name] = follower, task
             while self._awaited:
                 _answer(self._awaited.pop())

@@ -96,8 +96,8 @@ SAFEGUARDS = (
         "one ref's crash ends nobody else's work",
         Edit(
             "engine/workers.py",
-            "            except Exception as error:  # noqa: BLE001",
-            "            except NotImplementedError as error:  # noqa: BLE001",
+            "        except Exception as error:  # noqa: BLE001",
+            "        except NotImplementedError as error:  # noqa: BLE001",
         ),
         BySeed("unhandled errors in a TaskGroup"),
     ),

@@ -1,4 +1,4 @@
-"""Spans of requests reach a collector, below the caller's own; without one the node goes on and says so."""
+"""Spans reach a collector: of requests, and of what comes of them; without one the node says so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.nodes import running, until
+from tests.api.nodes import Running, key, running, until
 
 pytestmark = pytest.mark.req("OBS-19", "OBS-20")
 
@@ -78,6 +78,41 @@ async def test_a_request_is_a_span_below_its_callers() -> None:
     assert other["traceId"] != TRACE
     resource = tags(sent[0]["resourceSpans"][0]["resource"]["attributes"])
     assert (resource["service.name"], resource["service.instance.id"]) == ("holdfast", node_id)
+
+
+async def applied(api: Running, name: str, trace: str) -> None:
+    headers = {"traceparent": f"00-{trace}-{SPAN}-01", "X-Request-ID": f"of-{name}"}
+    body = {"manifests": {"a.yaml": key(name)}, "set": name}
+    assert (await api.socket.post("/api/v1/apply", json=body, headers=headers)).status_code == 202
+    await api.ready(f"key/{name}")
+
+
+async def test_what_comes_of_a_request_is_in_its_trace() -> None:
+    with collector() as (endpoint, sent):
+        async with running(tracing__otlp_endpoint=endpoint) as api:
+            await api.ready("key/release")
+            await applied(api, "traced", TRACE)
+
+            def found(name: str) -> list[dict[str, Any]]:
+                return [one for one in spans(sent) if (one["traceId"], one["name"]) == (TRACE, name)]
+
+            await until(lambda: found("POST /api/v1/apply") and found("pass Key") and found("keys.generate"))
+            told = await api.node.store.events(0, 1000)
+    (request,), (of_key, *_), (make, *_) = map(found, ("POST /api/v1/apply", "pass Key", "keys.generate"))
+    assert of_key["parentSpanId"] == request["spanId"]
+    assert tags(of_key["attributes"]) == {
+        "holdfast.kind": "Key",
+        "holdfast.ref": "key/traced",
+        "holdfast.outcome": "acted",
+        "request.id": "of-traced",
+    }
+    assert make["parentSpanId"] == of_key["spanId"]
+    assert (request["kind"], of_key["kind"], make["kind"]) == (2, 1, 3)
+    of_it = [one for one in told if one.subject is not None and one.subject.name == "traced"]
+    assert {one.name for one in of_it} >= {"reconcile.applied", "resource.ready"}
+    assert {(one.trace_id, one.request_id) for one in of_it} == {(TRACE, "of-traced")}
+    others = [one for one in told if one.subject is not None and one.subject.name == "release"]
+    assert {one.trace_id for one in others} == {""}, "nobody has asked for it"
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9/v1/traces", "file:///etc/passwd"])

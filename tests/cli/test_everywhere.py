@@ -58,6 +58,24 @@ def test_what_stands_after_counts_more_than_before_and_both_more_than_the_enviro
         assert TRACE in node.asked[-1]["traceparent"]
 
 
+@pytest.mark.req("CLI-05", "OBS-19")
+@pytest.mark.parametrize(
+    ("environ", "sent"),
+    [
+        ({"TRACEPARENT": f"00-{TRACE}-{'b' * 16}-01"}, f"00-{TRACE}-{'b' * 16}-01"),
+        ({"TRACEPARENT": f"00-{'c' * 32}-{'b' * 16}-01", "HOLDFAST_TRACE_ID": TRACE}, f"00-{TRACE}-"),
+        ({"TRACEPARENT": "nonsense"}, ""),
+    ],
+)
+def test_the_trace_of_a_program_that_starts_us_goes_on(
+    node: Answering, url: str, tmp_path: Path, environ: dict[str, str], sent: str
+) -> None:
+    told = run(tmp_path, "--api-url", url, "--api-key", KEY, "status", environ=environ)
+    assert told.returncode == 0, told.stderr
+    assert node.asked[-1].get("traceparent", "").startswith(sent)
+    assert ("traceparent" in node.asked[-1]) == bool(sent)
+
+
 @pytest.mark.req("CLI-05")
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_a_key_is_never_shown(node: Answering, tmp_path: Path, status: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 
 from reconciler.engine.loop import Engine
 from reconciler.engine.workers import Pace
-from reconciler.engine.world import World
+from reconciler.engine.world import Tracer, World
 from reconciler.errors import Unavailable
 from reconciler.model import NODE_SOURCE, Event, Origin, Ref, Resource, Snapshot, Spec, Step
 from reconciler.ports.kinds import Kinds
@@ -116,8 +116,14 @@ class Shop(MemoryStore):
 class House:
     """An engine with all that it works with, and a way to start it again."""
 
-    def __init__(self, kinds: Kinds = KINDS, pace: Pace = Pace(workers=4)) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        kinds: Kinds = KINDS,
+        pace: Pace = Pace(workers=4),  # noqa: B008 - frozen
+        tracer: Tracer | None = None,
+    ) -> None:
         self.kinds = kinds
+        self._tracer = tracer
         self.pace = pace
         self.diary = Diary()
         self.faults = Quiet()
@@ -131,7 +137,7 @@ class House:
 
     def new_engine(self, *, living: bool = True) -> Engine:
         uses = {name: self._feeds if name == "Source" else self.uses for name in self.kinds}
-        world = World(self.kinds, uses, self.store, self.clock, Random(1))
+        world = World(self.kinds, uses, self.store, self.clock, Random(1), self._tracer)
         return Engine(world, self.pace, living=living)
 
     async def start(self) -> Engine:

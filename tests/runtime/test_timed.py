@@ -33,7 +33,7 @@ class Door:
 @pytest.mark.req("OBS-04", "CORE-03")
 async def test_calls_are_counted_by_how_they_ended() -> None:
     timing = calls()
-    door = Timed(Door(), "door", timing)
+    door = Timed(Door(), "door", timing.add)
     assert (door.look("a", fresh=True), await door.open("b"), door.name) == ("a True", "b", "door")
     with pytest.raises(Failed, match="nothing to look at"):
         door.look("")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from contextvars import Context
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGCONT
@@ -188,7 +189,7 @@ class Processes:
 
     def _mind(self) -> None:
         if self._minding is None or self._minding.done():
-            self._minding = asyncio.create_task(self._keep_reaching())
+            self._minding = asyncio.create_task(self._keep_reaching(), context=Context())
 
     async def _keep_reaching(self) -> None:
         """Whenever the keeper is gone, find or start the next one: nobody else may ask for a while."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -58,7 +59,8 @@ class Probes:
         fresh = self._watched[id] = _Watched(check, life)
         if known and known.life == life and known.check.by == check.by:
             fresh.health = known.health  # the same question, asked at another pace
-        fresh.asking = asyncio.get_running_loop().create_task(self._go_on(id, fresh, process))
+        asking = self._go_on(id, fresh, process)
+        fresh.asking = asyncio.get_running_loop().create_task(asking, context=Context())
 
     async def close(self) -> None:
         for known in self._watched.values():

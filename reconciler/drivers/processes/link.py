@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextvars import Context
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Link:
         self._writer = writer
         self._numbers = count(1)
         self._open: dict[int, asyncio.Future[JsonValue]] = {}
-        self._hearing = asyncio.create_task(self._hear(news))
+        self._hearing = asyncio.create_task(self._hear(news), context=Context())
 
     @classmethod
     async def to(cls, folder: Path, news: Callable[[JsonValue], None]) -> Link | None:
