@@ -1,13 +1,14 @@
 """Who is let in, and with which rights: the guard of every route.
 
-Rules: on the socket the kernel says who asks, over TCP a key does; one that does not count is never taken
-for none. Without a key one may look, at what is meant to be looked at by anybody on this machine, unless the
-settings ask everybody for one. What is refused is told to the log, the credential to nobody.
+Rules: on the socket the kernel says who asks, over TCP a key does, or a token for one; what does not count
+is never taken for none. Without one may look, at what is meant to be looked at by anybody on this machine,
+unless the settings ask everybody for one. What is refused is told to the log, the credential to nobody.
 """
 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -23,11 +24,13 @@ from reconciler.errors import Invalid, Refused, Unauthorized
 from reconciler.records import dataclass
 from reconciler.runtime.desk import Desk
 from reconciler.runtime.keyring import Holder
+from reconciler.runtime.signed_token import is_one
 from reconciler.settings import Api
 
 LOOKING = Permissions((Permission(READ),))
 """What anybody on this machine may."""
 BEARER = "bearer "
+RENEW = "renew it: `POST /api/v1/auth/refresh`, or exchange an API key anew: `POST /api/v1/auth/token`"
 MAKE_ONE = "`holdfast api-key create` makes one; send it as `X-API-Key`"
 
 log = logging.getLogger(__name__)
@@ -39,7 +42,7 @@ class Caller:
 
     actor: str  # as operations and events name it
     permissions: Permissions
-    holder: Holder | None = None  # of the key that they came with
+    holder: Holder | None = None  # of the key that they came with, or that stands behind their token
 
 
 class Admission:
@@ -58,6 +61,7 @@ class Admission:
             return
         caller = self._caller(connection, door, opt)
         state["caller"] = caller
+        state["failed"] = partial(self.failed, connection)
         if door is not Door.SOCKET:
             self._pay(connection, caller, opt.get("weight", 1))
         if opt.get("open") or opt.get("proven"):
@@ -92,9 +96,16 @@ class Admission:
         if isinstance(found, Holder):
             return Caller(found.actor, found.permissions, found)
         address = _address(connection)
-        log.warning("%s %s: an API key is %s", address, connection.scope["path"], found)
-        self._charge(connection, self._limiter.of_failure(address))
-        raise Unauthorized("this API key does not count (any more)", remedy=MAKE_ONE)
+        is_token = is_one(secret)
+        what = "token" if is_token else "API key"
+        log.warning("%s %s: the %s is %s", address, connection.scope["path"], what, found)
+        self.failed(connection)
+        remedy = RENEW if is_token else MAKE_ONE
+        raise Unauthorized(f"this {what} does not count (any more)", remedy=remedy)
+
+    def failed(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """A credential did not count: these are few that one address may try."""
+        self._charge(connection, self._limiter.of_failure(_address(connection)))
 
     def _pay(self, connection: ASGIConnection[Any, Any, Any, Any], caller: Caller, weight: int) -> None:
         if caller.holder is not None:

@@ -24,6 +24,8 @@ from reconciler.within import WITHIN
 
 READS = {"reads": True}
 """The opt of a route that changes nothing although its method is not GET."""
+OWN = {"scope": "", "reads": True}
+"""The opt of a route about the credential that one asks with: nothing that is wished changes by it."""
 PRIVATE = {"private": True}
 """The opt of a route that is for the owner, and for who has a key: never for just anybody."""
 OPEN = {"open": True}

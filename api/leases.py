@@ -1,7 +1,8 @@
 """For how long a stream goes on for who has opened it: until the node stops, or their key counts no more.
 
 Rules: a key that is revoked, disabled, rotated out, has ended or got other permissions takes its streams with
-it within `LOOK_S`; nothing is looked at while nobody who came with a key has a stream open.
+it within `LOOK_S`, and so does a token that has ended, or its session; nothing is looked at while nobody who
+came with a credential has a stream open.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from reconciler.runtime.keyring import Holder
 
 LOOK_S = 0.2
 OVER = "the API key counts no more"
+ENDED = "the token counts no more"
 
 
 class Leases:
@@ -38,5 +40,5 @@ class Leases:
         while self._open and not await self._closing.within(LOOK_S):
             for one, holder in list(self._open.items()):
                 if not self._counts(holder):
-                    one.tell(OVER)
+                    one.tell(ENDED if holder.session else OVER)
                     del self._open[one]

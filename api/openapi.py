@@ -36,7 +36,9 @@ Json = dict[str, Any]
 ABOUT = """\
 What a node knows, and how it is asked for changes. The same paths are served over the node's Unix socket,
 where the kernel says who asks, and over TCP on a loopback address, where an API key does: in `X-API-Key`, or
-after `Authorization: Bearer`. Without a key one may look there, unless the setting `api.require_auth` is on.
+after `Authorization: Bearer`. A key can be exchanged for tokens that end by themselves
+(`POST /api/v1/auth/token`) and are sent as a bearer. Without any of these one may look there, unless the
+setting `api.require_auth` is on.
 
 Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every error is a problem document
 (RFC 9457). A parameter or a member that is not known is refused with a suggestion.
@@ -66,7 +68,11 @@ STREAMS = {
 }
 SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key's secret."},
-    "bearer": {"type": "http", "scheme": "bearer", "description": "The same as a bearer."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The same, or a token for it, as a bearer.",
+    },
 }
 ETAG = {"description": "Names what was told; ages that only pass are no news.", "schema": {"type": "string"}}
 IF_NONE_MATCH = {
@@ -236,6 +242,8 @@ def _troubles(handler: HTTPRouteHandler) -> Iterator[str]:
     yield "INVALID_REQUEST"
     if handler.opt.get("proven"):
         yield from ("UNAUTHORIZED", "PAYLOAD_TOO_LARGE")
+        if handler.opt.get("takes"):
+            yield "UNSUPPORTED_MEDIA_TYPE"
         return
     if not handler.opt.get("open"):
         yield "UNAUTHORIZED"

@@ -44,6 +44,16 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    access_hours: float = 24.0
+    """How long a token counts that an API key was exchanged for."""
+    refresh_days: float = 30.0
+    """How long the token counts that the next ones are got with."""
+    key_days: float = 30.0
+    """How long the node signs tokens with one key before it makes the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cors:
     enabled: bool = True
     """Let web pages of the allowed origins ask; without it only pages that the node itself has served may."""
@@ -135,6 +145,7 @@ class Settings:
     environment: str = "prod"
     """Which overlay of the file applies."""
     api: Api = field(default_factory=Api)
+    tokens: Tokens = field(default_factory=Tokens)
     cors: Cors = field(default_factory=Cors)
     limits: Limits = field(default_factory=Limits)
     daemon: Daemon = field(default_factory=Daemon)

@@ -186,6 +186,32 @@ class NewApiKeyView(ApiKeyView):
     secret: str  # goes into `X-API-Key`, or after `Authorization: Bearer`
 
 
+class TokenView(TypedDict):
+    """What an API key was exchanged for, or a refresh token; nobody can show it again."""
+
+    access_token: str  # goes after `Authorization: Bearer`
+    token_type: str  # Bearer
+    expires_in: int  # seconds that the access token counts
+    refresh_token: str  # counts once, for the next two
+    refresh_expires_in: int  # seconds that it counts
+
+
+class JwksView(TypedDict):
+    """The keys that tokens are signed with, to verify them elsewhere: a JSON Web Key Set."""
+
+    keys: list[dict[str, str]]  # each with its `kid`, as a token names it
+
+
+class MeView(TypedDict):
+    """Who asks, as the node knows them."""
+
+    actor: str  # as operations and events name it
+    permissions: list[Any]  # levels, roles, scopes; limited ones as objects
+    key: ApiKeyView | None  # that they came with, by itself or by a token; null: with none
+    session: str | None  # of the token that they came with; null: with none
+    expires_at: str | None  # that token's end
+
+
 class KindView(TypedDict):
     name: str  # of the kind
     api_version: str  # that its manifests name

@@ -17,20 +17,20 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from reconciler.access import ADMIN
+from reconciler.access import ADMIN, Permissions
 from reconciler.errors import Conflict, Invalid, NotFound
 from reconciler.model import API_VERSION, JsonValue, Ref
 from reconciler.ports.store import Note
 from reconciler.ref_text import DEFAULT_NAMESPACE
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.bundle import Bundle
-from reconciler.runtime.keyring import KIND, hash_of
+from reconciler.runtime.keyring import KIND, Holder, hash_of
 from reconciler.runtime.parts import Parts
 from reconciler.runtime.present import stamp
 
 if TYPE_CHECKING:
     from reconciler.kinds.apikey.spec import ApiKeySpec
-    from reconciler.views import ApiKeyView, NewApiKeyView, OperationView
+    from reconciler.views import ApiKeyView, MeView, NewApiKeyView, OperationView
 
 SET: Final = "api-keys"  # of the inbox
 NO_NAME: Final = re.compile(r"[^a-z0-9]+")
@@ -55,6 +55,18 @@ class ApiKeys:
 
     def one(self, name: str) -> ApiKeyView:
         return self._view(*self._named(name))
+
+    def me(self, actor: str, permissions: Permissions, holder: Holder | None) -> MeView:
+        """Who asks, whether with a key or without."""
+        keys = (one for one in self._node.keyring.declared() if holder is not None and one[0] == holder.key)
+        key = next((self._view(*one) for one in keys), None)
+        return {
+            "actor": actor,
+            "permissions": key["permissions"] if key else [one.scope for one in permissions.given],
+            "key": key,
+            "session": holder.session or None if holder is not None else None,
+            "expires_at": _time(holder.until) if holder is not None else None,
+        }
 
     async def create(
         self, name: str, fields: Fields, by: Asker, *, namespace: str = DEFAULT_NAMESPACE

@@ -24,16 +24,18 @@ from reconciler.model import (
     source_ref,
 )
 from reconciler.ports.store import Operation
-from reconciler.runtime import present
+from reconciler.runtime import present, signed_token
 from reconciler.runtime.answers import Answers
 from reconciler.runtime.api_keys import ApiKeys
 from reconciler.runtime.asker import Asker, Rehearsed
 from reconciler.runtime.bundle import INBOX, Bundle
 from reconciler.runtime.hooks import Hooks
 from reconciler.runtime.inbox_reader import InboxReader
-from reconciler.runtime.keyring import Holder, Refusal
+from reconciler.runtime.keyring import Holder
 from reconciler.runtime.looking import Looked, look
 from reconciler.runtime.parts import Parts
+from reconciler.runtime.refusal import Refusal
+from reconciler.runtime.tokens import Tokens
 from reconciler.runtime.window import Window
 from reconciler.sources.history import IN_FORCE
 
@@ -64,18 +66,23 @@ class Desk(Window):
         self.inbox_reader = InboxReader(node)
         self.hooks = Hooks(node, self.daemon, self.push)
         self.api_keys = ApiKeys(node, self.apply, self.delete)
+        self.tokens = Tokens(node)
 
-    def holder(self, secret: str) -> Holder | Refusal:
-        """Who has this secret, of a key that counts."""
+    def holder(self, credential: str) -> Holder | Refusal:
+        """Who has this secret of a key, or this token, if it counts."""
         now = self._node.clock.now()
-        found = self._node.keyring.find(secret, now)
+        keys = self.tokens if signed_token.is_one(credential) else self._node.keyring
+        found = keys.find(credential, now)
         if isinstance(found, Holder):
             self._node.keyring.use(found, now)
         return found
 
     def counts(self, holder: Holder) -> bool:
-        """Does who was let in by this key still belong in here?"""
-        return self._node.keyring.counts(holder, self._node.clock.now())
+        """Does who was let in by this key, or a token for it, still belong in here?"""
+        now = self._node.clock.now()
+        return self._node.keyring.counts(holder, now) and (
+            not holder.session or self.tokens.counts(holder, now)
+        )
 
     async def look(self, bundle: Bundle, *, writes: bool = False) -> Looked:
         """What the same would change, were it applied or written where it is declared. Writes nothing.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +18,7 @@ from reconciler.engine.wishes import Wishes
 from reconciler.model import EMPTY, Ref
 from reconciler.ports.store import Note
 from reconciler.records import dataclass
+from reconciler.runtime.refusal import Refusal
 
 if TYPE_CHECKING:
     from reconciler.kinds.apikey.spec import ApiKeySpec, Limited, Rate
@@ -30,16 +30,6 @@ SHAPE: Final = re.compile(r"sk-[A-Za-z0-9_-]{43}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0
 """A secret of ours, or the UUID of an imported key: what is none of both is not even looked up."""
 
 
-class Refusal(StrEnum):
-    """Why a credential does not count."""
-
-    MALFORMED = "malformed"
-    UNKNOWN = "unknown"
-    DISABLED = "disabled"
-    EXPIRED = "expired"
-    ROTATED = "rotated"
-
-
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Whoever has the secret of a key that counts."""
@@ -48,6 +38,8 @@ class Holder:
     hash: str  # of the secret that was presented
     permissions: Permissions
     rate: Rate | None = None  # its own
+    session: str = ""  # in which it was exchanged for the token that was presented
+    until: datetime | None = None  # the end of that token
 
     @property
     def actor(self) -> str:
@@ -74,7 +66,7 @@ class Keyring:
     def find(self, secret: str, now: datetime) -> Holder | Refusal:
         if not SHAPE.fullmatch(secret):
             return Refusal.MALFORMED
-        return self._found(hash_of(secret), now)
+        return self.of_hash(hash_of(secret), now)
 
     def use(self, holder: Holder, now: datetime) -> None:
         """Somebody came with it; noted to the minute, so that it is seldom written down."""
@@ -104,10 +96,11 @@ class Keyring:
 
     def counts(self, holder: Holder, now: datetime) -> bool:
         """Does whoever was let in by this key still belong in here?"""
-        found = self._found(holder.hash, now)
+        found = self.of_hash(holder.hash, now)
         return isinstance(found, Holder) and found.permissions == holder.permissions
 
-    def _found(self, text: str, now: datetime) -> Holder | Refusal:
+    def of_hash(self, text: str, now: datetime) -> Holder | Refusal:
+        """Whose key has this hash, if it counts."""
         known = self._known.get(text)
         if known is None:
             return Refusal.UNKNOWN

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.runtime.node import Node
 
 AT_ONCE = frozenset({"reconcile.interval_s", "log.level"})
-AT_ONCE_SECTIONS = frozenset({"retention"})
+AT_ONCE_SECTIONS = frozenset({"retention", "tokens"})
 ABOUT = "settings"
 
 

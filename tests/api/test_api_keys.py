@@ -31,7 +31,7 @@ async def got(api: Running, secret: str, path: str = STATUS) -> int:
     return answer.status_code
 
 
-@pytest.mark.req("AUTH-01", "AUTH-08", "AUTH-09", "AUTH-11")
+@pytest.mark.req("AUTH-01", "AUTH-02", "AUTH-08", "AUTH-09", "AUTH-11", "X-06")
 async def test_a_new_key_works_at_once_and_its_secret_is_told_once(api: Running) -> None:
     key = await made(api, "CI Pipeline")
     assert (key["name"], key["ref"], key["enabled"]) == ("CI Pipeline", "apikey/ci-pipeline", True)
@@ -49,7 +49,7 @@ async def test_a_new_key_works_at_once_and_its_secret_is_told_once(api: Running)
     assert kept == []
 
 
-@pytest.mark.req("AUTH-27", "ERR-10")
+@pytest.mark.req("AUTH-10", "AUTH-21", "AUTH-27", "ERR-10")
 async def test_a_credential_that_does_not_count_is_refused_and_logged_without_itself(
     api: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -60,8 +60,19 @@ async def test_a_credential_that_does_not_count_is_refused_and_logged_without_it
             assert answer.headers["www-authenticate"].startswith("Bearer")
             assert wrong not in answer.text
             assert wrong not in caplog.text
-    assert "an API key is unknown" in caplog.text
-    assert "an API key is malformed" in caplog.text
+    assert "the API key is unknown" in caplog.text
+    assert "the API key is malformed" in caplog.text
+
+
+@pytest.mark.req("AUTH-08", "AUTH-10", "X-05")
+async def test_a_key_of_another_program_that_is_a_uuid_counts_as_well() -> None:
+    imported = "550e8400-e29b-41d4-a716-446655440000"
+    async with running(api_key("old", imported, "read"), api__require_auth=True) as api:
+        await api.ready("apikey/old")
+        assert await got(api, imported) == 200
+        answer = await api.public.get(STATUS, headers={"Authorization": f"Bearer {imported}"})
+        assert answer.status_code == 200
+        assert await got(api, imported.upper()) == 401
 
 
 @pytest.mark.req("AUTH-08")
@@ -100,7 +111,7 @@ async def test_a_rotated_key_has_two_secrets_for_as_long_as_was_said(api: Runnin
     assert [await got(api, one["secret"]) for one in (first, second, third)] == [401, 401, 200]
 
 
-@pytest.mark.req("AUTH-04", "AUTH-22")
+@pytest.mark.req("AUTH-04", "AUTH-22", "X-07")
 async def test_permissions_are_what_the_key_says_now(api: Running) -> None:
     key = await made(api, permissions=["dht:read"])
     assert await got(api, key["secret"]) == 403

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from api.openapi import document
+from reconciler.settings import Tokens
 from tests.api.nodes import Running, api_key, key, running, secret
 
 OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -18,8 +21,12 @@ OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     for method, operation in methods.items()
 }
 LISTS = {"overrides_every", "metrics_services", "resources_pages", "resources_statuses", "resources_stretch",
-         "sources_every", "sources_git", "changes_reconcile"}  # fmt: skip
+         "sources_every", "sources_git", "changes_reconcile", "tokens_me"}  # fmt: skip
 """What shows less to who may see less, and refuses nobody."""
+WITH_CREDENTIALS = {"tokens_token", "tokens_logout"}
+"""What anybody may do with the credential that they ask with: a key is exchanged, a token ended."""
+PROVEN = {"hooks_hook", "tokens_refresh"}
+"""What asks for a proof of its own, and for no credential."""
 STOPS = {"daemon_shutdown", "daemon_daemon_shutdown"}
 
 MANIFESTS = {"manifests": {"a.yaml": key("bob")}}
@@ -33,6 +40,7 @@ BODIES: dict[str, Any] = {
     "changes_reconcile": {},
     "overrides_add": {"ref": "key/bob", "patch": {"suspend": True}},
     "sources_rollback": {},
+    "tokens_refresh": {"refresh_token": "a.b.c"},
 }
 VALUES = {"kind": "key", "namespace": "default"}
 ASSETS = {"explorer_script": "page.js", "explorer_style": "page.css"}
@@ -71,13 +79,47 @@ async def node() -> AsyncIterator[Running]:
         yield found
 
 
+async def token_of(node: Running, secret: str, name: str = "access_token") -> str:
+    answer = await node.public.post("/api/v1/auth/token", headers={"X-API-Key": secret})
+    return str(answer.json()[name])
+
+
+async def of_a_revoked_key(node: Running) -> str:
+    key = (
+        await node.socket.post("/api/v1/auth/keys", json={"name": "gone", "permissions": ["admin"]})
+    ).json()
+    token = await token_of(node, key["secret"])
+    assert await status(node, "status_node", token) == 200
+    await node.socket.delete(f"/api/v1/auth/keys/{key['id']}")
+    return token
+
+
+async def expired(node: Running) -> str:
+    settings = node.node.settings
+    node.node.settings = replace(settings, tokens=Tokens(access_hours=0))
+    token = await token_of(node, ADMIN)
+    node.node.settings = settings
+    return token
+
+
+async def unsigned(node: Running) -> str:
+    _, claims, _ = (await token_of(node, ADMIN)).split(".")
+    header = b'{"alg":"none","typ":"JWT"}'
+    return f"{urlsafe_b64encode(header).decode().rstrip('=')}.{claims}."
+
+
+async def to_refresh_with(node: Running) -> str:
+    return await token_of(node, ADMIN, "refresh_token")
+
+
 async def status(node: Running, name: str, credential: str = "") -> int:
     method, path, operation = OPERATIONS[name]
     values = VALUES | {"name": ASSETS.get(name) or NAMES.get(name.partition("_")[0], "bob")}
     target = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
     client = node.public if path.startswith(("/api", "/health", "/metrics")) else node.internal
     body = BODIES[name] if "requestBody" in operation else None
-    headers = {"X-API-Key": credential} if credential else {}
+    named = "Bearer " if "." in credential else ""
+    headers = {"Authorization" if named else "X-API-Key": named + credential} if credential else {}
     async with client.stream(method, target, json=body, headers=headers) as answer:
         return answer.status_code
 
@@ -90,37 +132,57 @@ def test_what_is_open_is_meant_to_be() -> None:
     assert {name for name in OPERATIONS if opens(name)} == {
         "description_asyncapi", "description_openapi", "explorer_page", "explorer_script",
         "explorer_style", "health_health", "health_daemon_health", "hooks_hook",
+        "tokens_jwks", "tokens_refresh",
     }  # fmt: skip
 
 
-@pytest.mark.req("AUTH-20", "AUTH-27", "AUTH-13")
-@pytest.mark.parametrize("credential", ["", EXPIRED, DISABLED, UNKNOWN, "sk-short"])
-async def test_who_has_no_key_that_counts_is_let_in_nowhere(node: Running, credential: str) -> None:
+async def is_let_in_nowhere(node: Running, credential: str) -> None:
     for name in OPERATIONS:
         found = await status(node, name, credential)
-        if name == "hooks_hook" or not (opens(name) and not credential):
+        if name in PROVEN or not (opens(name) and not credential):
             assert found == 401, name
         else:
             assert found == 200, name
 
 
-@pytest.mark.req("AUTH-22", "AUTH-26", "AUTH-27")
-@pytest.mark.parametrize("credential", [WRONG, ELSEWHERE])
-async def test_who_may_something_else_is_refused(node: Running, credential: str) -> None:
-    for name in OPERATIONS:
+@pytest.mark.req("AUTH-20", "AUTH-27", "AUTH-13")
+@pytest.mark.parametrize("credential", ["", EXPIRED, DISABLED, UNKNOWN, "sk-short"])
+async def test_who_has_no_key_that_counts_is_let_in_nowhere(node: Running, credential: str) -> None:
+    await is_let_in_nowhere(node, credential)
+
+
+@pytest.mark.req("AUTH-16", "AUTH-27", "AUTH-28")
+@pytest.mark.parametrize("made", [expired, of_a_revoked_key, unsigned, to_refresh_with])
+async def test_who_has_no_token_that_counts_is_let_in_nowhere(
+    node: Running, made: Callable[[Running], Awaitable[str]]
+) -> None:
+    await is_let_in_nowhere(node, await made(node))
+
+
+async def may_something_else(node: Running, credential: str) -> None:
+    for name in OPERATIONS.keys() - WITH_CREDENTIALS:
         found = await status(node, name, credential)
         if opens(name):
-            assert found == (401 if name == "hooks_hook" else 200), name
+            assert found == (401 if name in PROVEN else 200), name
         else:
             assert found in ((200, 202) if name in LISTS else (403,)), name
 
 
+@pytest.mark.req("AUTH-22", "AUTH-26", "AUTH-27")
+@pytest.mark.parametrize("credential", [WRONG, ELSEWHERE])
+async def test_who_may_something_else_is_refused(node: Running, credential: str) -> None:
+    await may_something_else(node, credential)
+    await may_something_else(node, await token_of(node, credential))
+
+
 @pytest.mark.req("AUTH-22", "AUTH-25")
-async def test_who_has_the_permission_of_a_route_is_let_in(node: Running) -> None:
+@pytest.mark.parametrize("by_token", [False, True])
+async def test_who_has_the_permission_of_a_route_is_let_in(node: Running, *, by_token: bool) -> None:
     for name, (_, _, operation) in OPERATIONS.items():
-        if opens(name) or name in STOPS:
+        if opens(name) or name in STOPS or (by_token and name in WITH_CREDENTIALS):
             continue
         scopes = operation["security"][0]["key"]
-        found = await status(node, name, RIGHT[scopes[0]] if scopes else ADMIN)
+        key = RIGHT[scopes[0]] if scopes else ADMIN
+        found = await status(node, name, await token_of(node, key) if by_token else key)
         assert found not in (401, 403), name
         assert found < 500, name

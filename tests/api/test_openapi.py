@@ -240,6 +240,8 @@ NOBODY: dict[str, Any] = {
 async def refused(node: Running, name: str, status: str) -> httpx.Response:
     """Ask in the way that gets this refusal, whatever the operation is."""
     method, path, _ = OPERATIONS[name]
+    if name == "tokens_refresh" and status == "401":
+        return await node.public.post(path, json={"refresh_token": "a.b.c"})
     over_tcp = node.public if path.startswith("/api") else node.internal
     client = over_tcp if status in {"401", "403"} else node.socket
     asked = {"json": NOBODY[name]} if status == "404" and name in NOBODY else REFUSALS[status]
@@ -251,6 +253,20 @@ async def refused(node: Running, name: str, status: str) -> httpx.Response:
     return await client.request(method.upper(), target(path, values), **asked)
 
 
+async def told_by_tokens(node: Running) -> AsyncIterator[tuple[str, httpx.Response]]:
+    """What a key is exchanged for, renewed and ended, over TCP; each tried dry before."""
+    key, pair = {"X-API-Key": NARROW}, dict[str, str]()
+    for name in ("tokens_token", "tokens_refresh", "tokens_me", "tokens_jwks", "tokens_logout"):
+        method, path, operation = OPERATIONS[name]
+        headers = {"Authorization": f"Bearer {pair['access_token']}"} if pair else key
+        body = {"refresh_token": pair["refresh_token"]} if "requestBody" in operation else None
+        for params in ({"dryRun": "true"}, {}) if method == "post" else ({},):
+            answer = await node.public.request(method, path, headers=headers, json=body, params=params)
+            if not params and name in {"tokens_token", "tokens_refresh"}:
+                pair = answer.json()
+            yield name, answer
+
+
 @pytest.mark.req("CORE-10", "ERR-01", "ERR-07", "ERR-11", "ERR-12", "ERR-17", "ERR-22")
 async def test_every_answer_is_what_the_document_promises(node: Running) -> None:
     """Each operation as it is meant, and each that it refuses by every error that it documents."""
@@ -260,6 +276,8 @@ async def test_every_answer_is_what_the_document_promises(node: Running) -> None
             answer = await refused(node, name, status)
             assert str(answer.status_code) == status, (name, status, answer.text)
             seen[name].add(promised(name, answer))
+    async for name, answer in told_by_tokens(node):
+        seen[name].add(promised(name, answer))
     async with node.socket.stream("GET", "/api/v1/events") as live:
         seen["events_live"].add("200")
         assert live.headers["content-type"].partition(";")[0] == "text/event-stream"

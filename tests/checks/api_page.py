@@ -31,6 +31,7 @@ PARTS = {
     "sources": "Sources",
     "status": "Status",
     "system": "The machine",
+    "tokens": "Tokens",
 }
 
 

@@ -6,6 +6,7 @@ moment: what was there can still be decrypted.
 
     identity              age identities, the present one first
     digest-key            for the versions of secrets
+    token-keys            with which the API's tokens are signed
     keys/NAMESPACE/NAME   a pair, with the pairs that it replaced
     secrets/NAMESPACE/NAME
 """
@@ -20,6 +21,7 @@ from reconciler.drivers.keystore.backup import Backup
 from reconciler.drivers.keystore.folder import Folder
 from reconciler.drivers.keystore.identity import Identity
 from reconciler.drivers.keystore.keys import KeyRecord, KeyRing
+from reconciler.drivers.keystore.sealed import Sealed
 from reconciler.drivers.keystore.shelf import Shelf
 from reconciler.drivers.keystore.values import SecretBox, SecretRecord
 
@@ -32,6 +34,7 @@ class Keystore:
         self._identity = Identity(self._folder, self._encrypted)
         self.keys = KeyRing(self._folder, self._keys, self._identity)
         self.secrets = SecretBox(self._folder, self._secrets, self._identity)
+        self.token_keys = Sealed(self._folder, "token-keys", self._identity)
 
     @property
     def recipient(self) -> str:
@@ -88,6 +91,7 @@ class Keystore:
         """Whatever is encrypted to an earlier identity; what an interrupted rotation left, too."""
         self.keys.reencrypt()
         self.secrets.reencrypt()
+        self.token_keys.reencrypt()
 
     def _encrypted(self) -> bool:
         return self.keys.holds_private() or not self._secrets.empty()

@@ -17,6 +17,7 @@ from hashlib import sha256
 from reconciler.drivers.keystore import age
 from reconciler.drivers.keystore.folder import Folder
 from reconciler.drivers.keystore.identity import Identity
+from reconciler.drivers.keystore.sealed import Sealed
 from reconciler.drivers.keystore.shelf import Record, Shelf
 from reconciler.errors import Invalid, NotFound, TooLarge
 from reconciler.model import Ref
@@ -45,6 +46,7 @@ class SecretBox:
         self._folder = folder
         self._shelf = shelf
         self._identity = identity
+        self._key = Sealed(folder, DIGEST_KEY, identity)  # if it is lost, every value seems changed, once
 
     def get(self, secret: Ref, *, fresh: bool = False) -> KnownSecret | None:
         record = self._shelf.get(secret, fresh=fresh)
@@ -87,8 +89,7 @@ class SecretBox:
                 with suppress(age.Undecryptable):  # its identity is lost, and may be found
                     values = {key: self._anew(value) for key, value in record.values.items()}
                     self._shelf.put(ref, SecretRecord(recipient=present, values=values, ours=record.ours))
-        if self._folder.stamp(DIGEST_KEY) is not None:
-            self._write_digest_key(self._digest_key())
+        self._key.reencrypt()
 
     def _anew(self, value: Value) -> Value:
         opened = self._identity.decrypt(value.encrypted)
@@ -137,15 +138,10 @@ class SecretBox:
 
     def _digest_key(self) -> bytes:
         """Made at first use. The lock must be held."""
-        sealed = self._folder.read(DIGEST_KEY)
-        if sealed is not None:
-            # If it is damaged a new one does no harm: every value seems to have changed, once.
-            with suppress(age.Undecryptable):
-                return self._identity.decrypt(sealed.decode(errors="replace"))
-        return self._write_digest_key(secrets.token_bytes(32))
-
-    def _write_digest_key(self, key: bytes) -> bytes:
-        self._folder.write(DIGEST_KEY, self._identity.encrypt(key).encode())
+        key = self._key.read()
+        if key is None:
+            key = secrets.token_bytes(32)
+            self._key.write(key)
         return key
 
 
