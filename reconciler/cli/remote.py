@@ -141,8 +141,11 @@ class Remote:
             answer = self._asked(method, path, query, body, timeout, endless)
             if answer.status < 400:  # noqa: PLR2004 - where HTTP's errors begin
                 return answer
-            with answer:
-                problem = _problem(answer)
+            try:
+                with answer:
+                    problem = _problem(answer)
+            except (OSError, HTTPException) as error:
+                raise self._broken_off(error) from error
             pause_s = answer.getheader("Retry-After", "") if isinstance(problem, Limited) else ""
             if not pause_s.isdigit() or monotonic() + int(pause_s) > until:
                 raise problem
@@ -182,6 +185,8 @@ class Remote:
             raise Unavailable(
                 f"no node answers at {self._shown} ({error})", remedy="start one with `holdfast up PATH`"
             ) from error
+        if connection.sock is not None:  # kept alive by who answers, and nobody asks twice over it
+            connection.sock.close()  # when the answer is closed
         took, name = (monotonic() - began) * 1000, answer.getheader("X-Request-ID", "")
         self._manner.tell(f"{method} {target} at {self._shown}: {answer.status} in {took:.0f} ms, {name}")
         return answer
