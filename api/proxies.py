@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
-
-from reconciler.errors import Invalid
 
 SCHEMES = frozenset({"http", "https"})
 
@@ -22,7 +20,7 @@ SCHEMES = frozenset({"http", "https"})
 class Proxies:
     def __init__(self, inner: ASGIApp, trusted: Sequence[str]) -> None:
         self._inner = inner
-        self._trusted = [_network(text) for text in trusted]
+        self._trusted = [ip_network(text, strict=False) for text in trusted]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
@@ -53,11 +51,3 @@ class Proxies:
         with suppress(ValueError):
             return any(ip_address(address) in network for network in self._trusted)
         return False
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError as error:
-        told = f"the setting api.trusted_proxies: {error}"
-        raise Invalid(told, remedy="write addresses or networks, as in 127.0.0.1 or 10.0.0.0/8") from error

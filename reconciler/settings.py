@@ -259,7 +259,7 @@ def _laid(settings: Settings, layer: Mapping[str, Any], where: str) -> Settings:
                 raise Invalid(
                     f"{where}: there is no setting '{section}.{key}'", remedy=_near(key, list(hints))
                 )
-            current = replace(current, **{key: _converted(value, hints[key], f"{where}: {section}.{key}")})
+            current = replace(current, **{key: _sensible(f"{section}.{key}", value, hints[key], where)})
         settings = replace(settings, **{section: current})
     return settings
 
@@ -267,6 +267,15 @@ def _laid(settings: Settings, layer: Mapping[str, Any], where: str) -> Settings:
 def _near(name: str, known: list[str]) -> str:
     near = nearest(name, known)
     return f"did you mean '{near}'?" if near else f"known: {', '.join(known)}"
+
+
+def _sensible(setting: str, value: object, to: type[Any], where: str) -> object:
+    from reconciler.sense import remedy  # most commands find no setting written anywhere
+
+    converted = _converted(value, to, f"{where}: {setting}")
+    if instead := remedy(setting, converted):
+        raise Invalid(f"{where}: {setting} is '{value}'", remedy=instead)
+    return converted
 
 
 def _converted(value: object, to: type[Any], where: str) -> object:
