@@ -1,12 +1,14 @@
 """`Idempotency-Key`: a write that is sent twice is done once, and both are answered alike.
 
 Rules: the first answer that says that it was done is kept and told again; while the first is still at work,
-the second is refused, and so is another request under the same key. What was refused is not kept: mended, it
-may be sent under the same key. An answer with a secret is never kept, so such a write takes no key.
+the second is refused, and so is another request under the same key. One that a node's end has cut off is not
+done again: whether it was done has to be looked at. What was refused is not kept: mended, it may be sent
+under the same key. An answer with a secret is never kept, so such a write takes no key.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from email.utils import format_datetime
 from hashlib import sha256
@@ -19,13 +21,15 @@ from litestar.types.asgi_types import HTTPResponseStartEvent
 
 from api.errors import Detailed, Fault, Wrong
 from api.identity import SAFE
-from reconciler.errors import Conflict, Invalid
+from reconciler.errors import Conflict, Invalid, Problem
 from reconciler.runtime.answers import Answer
 from reconciler.runtime.desk import Desk
 
 ONCE = {"once": True}
 """The opt of a write whose answer must not be kept."""
 LARGEST = 256 * 1024  # of an answer that is kept
+
+log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
@@ -34,6 +38,12 @@ class Reused(Detailed):
     """Something else was asked under this key."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class InDoubt(Detailed):
+    """The node ended while the first request under this key was at work."""
+
+    code = "IDEMPOTENCY_IN_DOUBT"
 
 
 class _Claim(NamedTuple):
@@ -71,6 +81,8 @@ class Idempotency:
                     if start["status"] < 300 and len(body) <= LARGEST:  # noqa: PLR2004
                         kept = await self._keep(claim, start, body)
                         start["headers"] = [*start["headers"], *_told(kept)]
+                    else:
+                        await self._forget(claim)
                     await send(start)
                     await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -93,21 +105,31 @@ class Idempotency:
         name = sha256(f"{actor}\n{key}".encode()).hexdigest()
         asked = await _asked(request)
         known = self._desk.answers.find(name)
-        if (before := known.asked if known else self._running.get(name)) not in {None, asked}:
+        running = self._running.get(name)
+        if (running or (known.asked if known else asked)) != asked:
             raise Reused("something else was asked under this key", remedy="choose another key")
-        if known is not None:
-            headers = {key.decode(): value.decode() for key, value in _told(known)}
-            headers["idempotency-replayed"] = "true"
-            return Response(
-                known.body.encode(), status_code=known.status, media_type=known.media_type, headers=headers
-            )
-        if before is not None:
+        if running is not None:
             raise Conflict(
                 "the first request under this key is still at work", remedy="ask again in a moment"
             )
+        if known is not None and known.in_doubt:
+            raise InDoubt(
+                "the node ended while the first request under this key was at work: it may have been done",
+                remedy="see in `GET /api/v1/audit` and in the resource itself whether it was; "
+                "if it was not, ask under another key",
+            )
+        if known is not None:
+            return _again(known)
         self._running[name] = asked
         request.scope["state"]["claim"] = _Claim(name, asked)
+        await self._desk.answers.begin(name, asked)
         return None
+
+    async def _forget(self, claim: _Claim) -> None:
+        try:
+            await self._desk.answers.forget(claim.name)
+        except Problem as problem:  # what it was answered is told all the same
+            log.warning("an Idempotency-Key stays in doubt after a restart: %s", problem)
 
     async def _keep(self, claim: _Claim, start: HTTPResponseStartEvent, body: bytes) -> Answer:
         media_type = dict(start["headers"]).get(b"content-type", b"").decode()

@@ -87,7 +87,8 @@ IDEMPOTENCY_KEY = {
     "in": "header",
     "required": False,
     "description": "Sent again under the same key it is not done again: the first answer is told, for a day"
-    " (`Idempotency-Expires`); 409 while the first is at work, 422 if something else was asked under it.",
+    " (`Idempotency-Expires`); 409 while the first is at work, and if"
+    " the node has ended amid it (`IDEMPOTENCY_IN_DOUBT`), 422 if something else was asked under it.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 IF_MATCH = {

@@ -1,7 +1,8 @@
 """What was answered to a write under a key of the caller's choice, kept so that it can be answered again.
 
 Rules: kept for a day, in the store, and never more than `MOST`; the oldest go first. Whose key it is and what
-was asked under it are part of its name: nobody is told another one's answer.
+was asked under it are part of its name: nobody is told another one's answer. That it was begun is on record
+before anything is done, so that a process which ends in between leaves a doubt, and no second doing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from reconciler.runtime.parts import Parts
 
 KEPT: Final = timedelta(days=1)
 MOST: Final = 1000
+BEGUN: Final = 0  # in place of a status, until there is one
 PREFIX: Final = "answer "  # of the notes that they are kept as
 
 
@@ -26,6 +28,11 @@ class Answer:
     body: str
     until: datetime
 
+    @property
+    def in_doubt(self) -> bool:
+        """It was begun, and nobody knows what came of it."""
+        return self.status == BEGUN
+
 
 class Answers:
     def __init__(self, node: Parts) -> None:
@@ -35,6 +42,15 @@ class Answers:
     def find(self, name: str) -> Answer | None:
         found = self._all().get(name)
         return found if found is not None and found.until > self._node.clock.now() else None
+
+    async def begin(self, name: str, asked: str) -> None:
+        """Before anything is done."""
+        await self.keep(name, asked, BEGUN, "", "")
+
+    async def forget(self, name: str) -> None:
+        """It was refused, and may be asked again."""
+        if self._all().pop(name, None) is not None:
+            await self._node.store.commit(Note(PREFIX + name, None))
 
     async def keep(self, name: str, asked: str, status: int, media_type: str, body: str) -> Answer:
         now = self._node.clock.now()

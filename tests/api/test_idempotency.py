@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from httpx import HTTPError
 
 from tests.api.nodes import Running, asking, key, living, running, scratch, settings_in
 from tests.api.test_changes import bundle
 from tests.api.test_errors import is_problem
+from tests.node.running import PATIENCE_S, running_node, until
 
 SUSPENDED = {"ref": "key/bob", "patch": {"suspend": True}}
 KEY = {"Idempotency-Key": "one-and-only"}
@@ -63,6 +68,44 @@ async def test_the_answer_is_known_after_a_restart() -> None:
                 assert answer.status_code == 202, answer.text
                 ids.append(answer.json()["id"])
     assert ids[0] == ids[1]
+
+
+async def test_what_the_nodes_end_has_cut_off_is_not_done_again() -> None:
+    with running_node() as node:
+        node.start()
+        until(node.answers, "it is up")
+        until(lambda: node.source("inbox").get("revision"), "the inbox is there")
+        socket = str(node.data / "holdfast.sock")
+        with (node.data / "inbox" / ".lock").open() as inbox:
+            fcntl.flock(inbox, fcntl.LOCK_EX)  # as another writer: what is asked for is at work until it ends
+            async with asking(socket) as client:
+                asked = asyncio.create_task(
+                    client.post("/api/v1/apply", json=bundle(key("carol")), headers=KEY)
+                )
+                async with asyncio.timeout(PATIENCE_S):
+                    while not _noted(node.data):  # noqa: ASYNC110 - by another process
+                        await asyncio.sleep(0.01)
+                node.kill()
+                with pytest.raises(HTTPError):
+                    await asked
+        node.start()
+        until(node.answers, "it is up again")
+        async with asking(socket) as client:
+            told = is_problem(await client.post("/api/v1/apply", json=bundle(key("carol")), headers=KEY))
+            assert (told["status"], told["code"]) == (409, "IDEMPOTENCY_IN_DOUBT")
+            assert "another key" in str(told["remedy"])
+            other = is_problem(await client.post("/api/v1/apply", json=bundle(key("x")), headers=KEY))
+            assert other["code"] == "IDEMPOTENCY_KEY_REUSED"
+            assert not (await client.get("/api/v1/resources?kind=key")).json()["data"], "it was not done"
+            anew = await client.post(
+                "/api/v1/apply", json=bundle(key("carol")), headers={"Idempotency-Key": "another"}
+            )
+            assert anew.status_code == 202
+
+
+def _noted(data: Path) -> bool:
+    with closing(sqlite3.connect(data / "holdfast.db")) as store:
+        return bool(store.execute("SELECT count(*) FROM notes WHERE key LIKE 'answer %'").fetchone()[0])
 
 
 async def test_each_caller_has_keys_of_its_own() -> None:
