@@ -74,7 +74,7 @@ async def test_what_the_nodes_end_has_cut_off_is_not_done_again() -> None:
     with running_node() as node:
         node.start()
         until(node.answers, "it is up")
-        until(lambda: node.source("inbox").get("revision"), "the inbox is there")
+        until(lambda: bool(node.source("inbox").get("revision")), "the inbox is there")
         socket = str(node.data / "holdfast.sock")
         with (node.data / "inbox" / ".lock").open() as inbox:
             fcntl.flock(inbox, fcntl.LOCK_EX)  # as another writer: what is asked for is at work until it ends
