@@ -69,7 +69,8 @@ class Admission:
         if door is not Door.SOCKET:
             self._over_tcp(connection, caller, opt)
         scope = opt.get("scope", ADMIN)
-        if scope and not caller.permissions.allow(scope):
+        has = caller.permissions.allow_some if opt.get("of_some") else caller.permissions.allow
+        if scope and not has(scope):
             raise Refused(f"{caller.actor} has no permission `{scope}`", remedy="ask with a key that has it")
 
     def _caller(

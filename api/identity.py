@@ -52,6 +52,11 @@ def needs(scope: str) -> dict[str, str]:
     return {"scope": scope}
 
 
+def needs_some(scope: str) -> dict[str, object]:
+    """The opt of a route that needs this scope for something at least: what is told is what one may hear."""
+    return {"scope": scope, "of_some": True}
+
+
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: Linux' struct ucred
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -125,7 +125,8 @@ class LocalDoor:
         subject = self._whole.ref(query["subject"]) if "subject" in query else None
         names = (query["type"],) if "type" in query else ()
         only = EventFilter(names, subject, since=_moment(query))
-        return self._wait(self._node.desk.events(0, EVERY, only))[-number:]
+        found, _ = self._wait(self._node.desk.events(0, EVERY, only))
+        return found[-number:]
 
     def audit(self, query: Mapping[str, str], number: int) -> list[AuditView]:
         names = (query["action"],) if "action" in query else ()

@@ -18,7 +18,7 @@ from reconciler.engine.judge import Outcome, judge
 from reconciler.engine.told import described, told
 from reconciler.engine.wishes import written
 from reconciler.engine.world import Tracer
-from reconciler.model import EMPTY, Event, Resource, Status
+from reconciler.model import EMPTY, Event, JsonValue, Resource, Status
 from reconciler.ports.clock import Clock
 from reconciler.ports.store import Drop, Judged, Kept, Planned, Remembered, Store, Write
 from reconciler.records import dataclass
@@ -109,8 +109,8 @@ class Ledger:
         if row is None and entry.status is None:
             return
         try:
-            farewell = self._owed(Event(event, self._clock.now(), entry.ref))
-            await self._store.commit(Drop(entry.ref), farewell)
+            farewell = Event(event, self._clock.now(), entry.ref, {} if row is None else _was(row))
+            await self._store.commit(Drop(entry.ref), self._owed(farewell))
         except Exception:
             entry.kept = row
             entry.doubts += 1
@@ -187,6 +187,12 @@ def _row(visit: Visit, *, ours: bool = True) -> Kept | None:
         want.parent,
         doomed,
     )
+
+
+def _was(row: Kept) -> dict[str, JsonValue]:
+    """What nobody can look up any more, for those who may hear of such things alone."""
+    told: dict[str, JsonValue] = {"labels": dict(row.labels)} if row.labels else {}
+    return told | ({"parent": str(row.parent)} if row.parent is not None else {})
 
 
 def _news(entry: Entry, status: Status, now: datetime) -> Iterator[Event]:

@@ -21,6 +21,10 @@ from reconciler.errors import Failed
 from reconciler.model import Case, DeletionPolicy, Owner, Ref, Resource, Seen, Status, Verdict
 from reconciler.records import dataclass
 
+WITHDRAWN, RELEASED, REMOVED = "reconcile.withdrawn", "reconcile.released", "reconcile.removed"
+FAREWELLS = frozenset({WITHDRAWN, RELEASED, REMOVED})
+"""The last event of a resource."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
@@ -55,16 +59,16 @@ class Passes:
         want = self._book.resource(entry.ref)
         if want.spec is None and not unread:
             if entry.kept is None:
-                return await self._farewell(entry, "reconcile.withdrawn")
+                return await self._farewell(entry, WITHDRAWN)
             if _is_let_go(want):
                 await self._kind(want).release(want.ref, self._uses(want))
-                return await self._farewell(entry, "reconcile.released")
+                return await self._farewell(entry, RELEASED)
         visit = Visit.to(entry, want)
         outcome, seen, acted = await self._try(visit, failures, unread)
         # A whole may have no reality of its own: then its parts are what is left of it.
         left = unread or self._book.parts(want.ref)
         if outcome.error is None and want.spec is None and not left and _is_gone(seen):
-            return await self._farewell(entry, "reconcile.removed")
+            return await self._farewell(entry, REMOVED)
         was, before = entry.seen, entry.judged
         await self._ledger.conclude(visit, outcome)
         entry.seen, entry.passed = seen, self._world.clock.monotonic()

@@ -154,7 +154,9 @@ class EventFilter:
 class Following(Protocol):
     """A reader of the log, with its place in it."""
 
-    position: int
+    @property
+    def position(self) -> int: ...
+
     """Up to here, all that is wanted has been given: a place to go on from, however rare that is."""
 
     async def more(self, within_s: float | None = None) -> Sequence[Event] | None:

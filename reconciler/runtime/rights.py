@@ -1,18 +1,24 @@
 """What one caller may do with which resource: permissions, asked for the scopes of its kind.
 
 Rules: who may not see a resource is told the same, whether it is there or not; what holds for a whole holds
-for its parts.
+for its parts. Who may hear of some resources alone hears of nothing else: neither of the node nor of what is
+about several at once. Of what is gone the last event says what it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
 
 from reconciler.access import EVERYTHING, Permissions
 from reconciler.engine.book import Book
-from reconciler.errors import Refused
-from reconciler.model import EMPTY, Ref
+from reconciler.engine.passes import FAREWELLS
+from reconciler.errors import Problem, Refused
+from reconciler.model import EMPTY, Event, JsonValue, Ref
 from reconciler.ports.kinds import Kinds
+
+HEAR: Final = "events:read"
 
 
 class Rights:
@@ -28,6 +34,28 @@ class Rights:
 
     def sees(self, ref: Ref) -> bool:
         return self._has(self._kinds[ref.kind].reads, ref)
+
+    @property
+    def hears_all(self) -> bool:
+        return self._all(HEAR)
+
+    def hears(self, event: Event) -> bool:
+        """May the caller be told of this?"""
+        if self.hears_all:
+            return True
+        ref = event.subject
+        if ref is None:
+            return False
+        return self._has(HEAR, ref) or (event.name in FAREWELLS and self._was_heard(ref, event.data))
+
+    def _was_heard(self, ref: Ref, farewell: Mapping[str, JsonValue]) -> bool:
+        labels, parent = farewell.get("labels"), farewell.get("parent")
+        borne = {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
+        if self._permissions.allow_on(HEAR, ref, borne):
+            return True
+        with suppress(Problem):  # its kind is there no more either
+            return isinstance(parent, str) and self._has(HEAR, self._kinds.ref(parent))
+        return False
 
     def need_sight(self, ref: Ref) -> None:
         self.need(self._kinds[ref.kind].reads, ref)

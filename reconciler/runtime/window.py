@@ -22,6 +22,7 @@ from reconciler.records import dataclass
 from reconciler.runtime import measured, present, resource_views
 from reconciler.runtime.daemon import Daemon
 from reconciler.runtime.health import Health
+from reconciler.runtime.hearing import Hearing
 from reconciler.runtime.machine import machine
 from reconciler.runtime.meter import Meter
 from reconciler.runtime.parts import Parts
@@ -158,8 +159,11 @@ class Window:
         self._rights.need_sight(source_ref(source))
         return [present.of_revision(one) for one in await self._node.store.revisions(source, limit)]
 
-    async def events(self, after: int, limit: int, only: EventFilter) -> list[EventView]:
-        return [present.of_event(event) for event in await self._node.store.events(after, limit, only)]
+    async def events(self, after: int, limit: int, only: EventFilter) -> tuple[list[EventView], int | None]:
+        """So many are looked at; and from where to go on, if there are more."""
+        found = await self._node.store.events(after, limit, only)
+        heard = [present.of_event(event) for event in found if self._rights.hears(event)]
+        return heard, found[-1].id if len(found) == limit else None
 
     async def audit(self, after: int, limit: int, only: EventFilter) -> list[AuditView]:
         return [present.of_audited(event) for event in await self._node.store.events(after, limit, only)]
@@ -173,7 +177,8 @@ class Window:
 
     def follow(self, after: int, only: EventFilter) -> Following:
         """Events themselves: whoever tells them to many makes the view of each once."""
-        return self._node.store.follow(after, only)
+        following = self._node.store.follow(after, only)
+        return following if self._rights.hears_all else Hearing(following, self._rights.hears)
 
     async def logs(
         self, ref: Ref, *, tail: int | None, follow: bool, since: datetime | None

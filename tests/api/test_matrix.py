@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,8 @@ WITH_CREDENTIALS = {"tokens_token", "tokens_logout"}
 """What anybody may do with the credential that they ask with: a key is exchanged, a token ended."""
 PROVEN = {"hooks_hook", "tokens_refresh"}
 """What asks for a proof of its own, and for no credential."""
+STREAMS = {"events_history", "events_live", "events_talk"}
+"""What tells of nothing else to who may hear of some resources alone."""
 STOPS = {"daemon_shutdown", "daemon_daemon_shutdown"}
 
 MANIFESTS = {"manifests": {"a.yaml": key("bob")}}
@@ -159,20 +161,24 @@ async def test_who_has_no_token_that_counts_is_let_in_nowhere(
     await is_let_in_nowhere(node, await made(node))
 
 
-async def may_something_else(node: Running, credential: str) -> None:
+async def may_something_else(node: Running, credential: str, tell: Collection[str]) -> None:
     for name in OPERATIONS.keys() - WITH_CREDENTIALS:
         found = await status(node, name, credential)
         if opens(name):
             assert found == (401 if name in PROVEN else 200), name
+        elif name in tell:
+            assert found in (200, 426), name
         else:
             assert found in ((200, 202) if name in LISTS else (403,)), name
 
 
 @pytest.mark.req("AUTH-22", "AUTH-26", "AUTH-27")
-@pytest.mark.parametrize("credential", [WRONG, ELSEWHERE])
-async def test_who_may_something_else_is_refused(node: Running, credential: str) -> None:
-    await may_something_else(node, credential)
-    await may_something_else(node, await token_of(node, credential))
+@pytest.mark.parametrize(("credential", "tell"), [(WRONG, ()), (ELSEWHERE, STREAMS)])
+async def test_who_may_something_else_is_refused(
+    node: Running, credential: str, tell: Collection[str]
+) -> None:
+    await may_something_else(node, credential, tell)
+    await may_something_else(node, await token_of(node, credential), tell)
 
 
 @pytest.mark.req("AUTH-22", "AUTH-25")
