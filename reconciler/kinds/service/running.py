@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
+from reconciler.kinds.service.checks import Checked, found
 from reconciler.model import EMPTY, RECREATES, SECRET
-from reconciler.ports.health import Check
 from reconciler.ports.processes import Care
 
 DEFINITION = "holdfast.dev/definition"
@@ -45,7 +45,7 @@ class Running:
     stop_grace_s: float = 10.0
     log_bytes: int = 0
     log_files: int = 0
-    health: Check | None = None
+    health: Checked | None = None
     ours: bool = True
 
     def runs_the_same(self, other: Running) -> bool:
@@ -70,7 +70,7 @@ def care_for(running: Running) -> Care:
         grace_s=running.stop_grace_s,
         log_bytes=running.log_bytes,
         log_files=running.log_files,
-        check=running.health,
+        check=None if running.health is None else running.health.check,
     )
 
 
@@ -91,7 +91,7 @@ def as_cared_for(care: Care, phase: Phase) -> Running:
         stop_grace_s=care.grace_s,
         log_bytes=care.log_bytes,
         log_files=care.log_files,
-        health=care.check,
+        health=None if care.check is None else found(care.check),
         ours=not is_released(care),
     )
     try:

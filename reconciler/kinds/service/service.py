@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.errors import Failed
-from reconciler.kinds.service.checks import check
+from reconciler.kinds.service.checks import wished
 from reconciler.kinds.service.ends import judged, pause_before_next, rests
 from reconciler.kinds.service.launching import digests, run, started, stopped
 from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for, is_released, released
@@ -90,8 +90,8 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         process = processes.get(_id(want.ref))
         now = uses.clock.now()
         if process is None:
-            wished = want.spec is not None and want.spec.state is State.STOPPED
-            actual = Running(Phase.STOPPED) if wished else None
+            so_wished = want.spec is not None and want.spec.state is State.STOPPED
+            actual = Running(Phase.STOPPED) if so_wished else None
             return Seen(actual, Owner.NONE, now, digests(want, EMPTY))
         health = uses.processes.health(process.id)
         actual = as_cared_for(process.care, PHASES[process.state])
@@ -133,7 +133,7 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             stop_grace_s=spec.stop_grace.total_seconds(),
             log_bytes=spec.logs.max_size,
             log_files=spec.logs.keep,
-            health=check(spec.health) if spec.health is not None else None,
+            health=wished(spec.health) if spec.health is not None else None,
         )
         if actual is not None and rests(spec, case.seen) and settled.runs_the_same(actual):
             return replace(settled, phase=Phase.ENDED)  # it has done what it was there for

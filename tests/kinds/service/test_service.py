@@ -300,9 +300,11 @@ def test_a_spec_that_cannot_be_is_refused(wrong: dict[str, JsonValue]) -> None:
 def test_each_way_to_check(health: dict[str, JsonValue], by: object) -> None:
     wish = spec(health=health)
     assert wish.health is not None
-    assert checks.check(wish.health).by == by
+    written = checks.wished(wish.health)
+    assert written.check.by == by
+    assert checks.found(written.check) == written
     with pytest.raises(Invalid):
-        checks.probe(wish.health.model_copy(update={"command": None, "http": None, "tcp": None}))
+        _ = checks.Checked().check
 
 
 def test_files_beside_the_manifest_are_named_and_found(tmp_path: Path) -> None:
