@@ -12,6 +12,8 @@ from uvicorn.server import ServerState
 
 from api.identity import Door
 
+TURNED_AWAY = 64  # connections beyond all that there is room for which are told so; more are only closed
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -36,6 +38,11 @@ class Connections(ServerState):
         self._open = 0
         self._none = asyncio.Event()
         self._dated = 0.0
+
+    @property
+    def crowded(self) -> bool:
+        """There are more than can be told that there is no room."""
+        return self._open > self.most + TURNED_AWAY
 
     def begun(self) -> None:
         """One more, from its acceptance on: it may still be on its way to `connections`."""

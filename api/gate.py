@@ -3,7 +3,7 @@
 Rules: every answer carries `X-Request-ID`, the caller's own when it is a sane one; over TCP a request
 must name a loopback host, because a web page that a browser was tricked into showing names another (a
 push hook proves itself instead, and comes through a proxy under whatever name, and so does all that a
-trusted proxy passes on);
+trusted proxy passes on; over TLS the certificate says for whom it was meant);
 what still escapes from below ends as a problem document, never in the server's loop.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
@@ -33,6 +34,9 @@ USUAL = (  # what answers carry is data: nobody keeps it, frames it, guesses at 
     (b"cache-control", b"no-store"),
 )
 
+STRICT = ((b"strict-transport-security", b"max-age=31536000"),)
+"""Over TLS: from now on not without. Of this machine's own name more than this node is served."""
+
 log = logging.getLogger(__name__)
 
 
@@ -48,11 +52,17 @@ class Gate:
         request_id = _request_id(headers.get(b"x-request-id", b""))
         state["request_id"] = request_id
         begin(request_id, headers.get(b"traceparent", b"").decode("latin-1"))
-        passed = _Outgoing(send, request_id, whole=scope["method"] != "HEAD")
+        host = headers.get(b"host", b"")
+        secure = scope["scheme"] == "https"
+        kept = STRICT if secure and not _meant_for_us(host) else ()
+        passed = _Outgoing(send, request_id, kept, whole=scope["method"] != "HEAD")
         any_name = (
-            Door(state["door"]) is Door.SOCKET or scope["path"].startswith(HOOKS) or state.get("proxied")
+            Door(state["door"]) is Door.SOCKET
+            or scope["path"].startswith(HOOKS)
+            or state.get("proxied")
+            or secure
         )
-        if not (any_name or _meant_for_us(headers.get(b"host", b""))):
+        if not (any_name or _meant_for_us(host)):
             told = Trouble("FORBIDDEN", "this host is not served here", "ask for localhost or 127.0.0.1")
             await refuse(told, scope, passed)
             return
@@ -79,9 +89,11 @@ class Gate:
 class _Outgoing:
     """Adds the headers that every answer has, those aside that it says otherwise itself."""
 
-    def __init__(self, send: Send, request_id: str, *, whole: bool) -> None:
+    def __init__(
+        self, send: Send, request_id: str, more: Sequence[tuple[bytes, bytes]], *, whole: bool
+    ) -> None:
         self._send = send
-        self._own = ((b"x-request-id", request_id.encode()), *USUAL)
+        self._own = ((b"x-request-id", request_id.encode()), *USUAL, *more)
         self._whole = whole
         self.started = False
 

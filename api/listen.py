@@ -1,8 +1,8 @@
 """The sockets that the API listens on, made so that nobody can get in between.
 
 Rules: the Unix socket is the owner's alone (0600) from its first moment and takes the place of a dead
-node's in one step, never that of a living one; TCP is for loopback addresses only, as long as nothing
-there says who is asking. A path may be longer than a socket's address can hold.
+node's in one step, never that of a living one; TCP is for loopback addresses only, unless everybody there is
+asked for a key and nobody on the way can read along. A path may be longer than a socket's address can hold.
 """
 
 from __future__ import annotations
@@ -45,14 +45,34 @@ def parse(text: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
-    if not host or port is None or "/" in text or "@" in text:
+    if host is not None and is_loopback(host) and host.endswith("localhost"):
+        host = "127.0.0.1"
+    if not (host and _is_address(host)) or port is None or "/" in text or "@" in text:
         raise Invalid(f"'{text}' is no address to listen on", remedy="write HOST:PORT, as in 127.0.0.1:8081")
-    if not is_loopback(host):
+    return Address(host, port)
+
+
+def _is_address(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(host))
+    return False
+
+
+def refuse_wider(address: Address, *, tls: bool, require_auth: bool) -> None:
+    """Beyond this machine nobody reads along, and nobody is let in who does not say who they are."""
+    if is_loopback(address.host):
+        return
+    if not tls:
         raise Refused(
-            f"the API does not listen on {text}: whoever can reach it may read all",
-            remedy="listen on a loopback address, and let a proxy that checks who is asking stand before it",
+            f"the API does not listen on {address} without TLS: whoever is on the way reads along",
+            remedy="set `api.tls_certificate`, `api.tls_key` and `api.require_auth`; or listen on a loopback"
+            " address, and let a proxy that checks who is asking stand before it",
         )
-    return Address("127.0.0.1" if host.endswith("localhost") else host, port)
+    if not require_auth:
+        raise Refused(
+            f"the API does not listen on {address} for just anybody: whoever can reach it may read all",
+            remedy="set `api.require_auth`; `holdfast api-key create` makes keys",
+        )
 
 
 def tcp(address: Address) -> socket.socket:

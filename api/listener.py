@@ -8,13 +8,16 @@ Accepts by itself: asyncio's own server loses, unclosed, what it has accepted wh
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import socket
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from uvicorn.config import Config
 
+from api.certificate import Certificate
 from api.connections import Connections
 from api.wire import Wire
 
@@ -24,12 +27,21 @@ AT_ONCE = 64  # connections that are accepted before others get a turn of the lo
 PAUSE_S = 0.25  # when there is no file left for one more
 CUT_OFF_S = 1.0  # how long the loop may take to tell of a connection that was cut off
 
+log = logging.getLogger(__name__)
+
 
 class Listener:
-    def __init__(self, listening: socket.socket, config: Config, shared: Connections) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        config: Config,
+        shared: Connections,
+        certificate: Certificate | None = None,
+    ) -> None:
         self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._shared = shared
+        self._certificate = certificate
         self._make: Callable[[], Wire] = partial(Wire, config, shared)
         self._arriving: set[asyncio.Task[object]] = set()
         self._paused: asyncio.TimerHandle | None = None
@@ -51,9 +63,24 @@ class Listener:
             connection.setblocking(False)
             if connection.family != socket.AF_UNIX:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            task = self._loop.create_task(self._loop.connect_accepted_socket(self._make, connection))
+            if self._shared.crowded:
+                connection.close()
+                continue
+            task = self._loop.create_task(self._begin(connection))
             self._arriving.add(task)
             task.add_done_callback(self._arriving.discard)
+
+    async def _begin(self, connection: socket.socket) -> None:
+        wire, more = self._make(), dict[str, Any]()
+        if self._certificate is not None:
+            more = {"ssl": self._certificate.context, "ssl_handshake_timeout": self._shared.limits.head_s}
+        try:
+            await self._loop.connect_accepted_socket(lambda: wire, connection, **more)
+        except OSError as error:  # a handshake that led to nothing: nobody to tell it to
+            log.debug("no TLS: %s", error)
+        finally:
+            if not wire.made:
+                wire.never_made()
 
     def stop_accepting(self) -> None:
         if self._paused is not None:
@@ -64,6 +91,10 @@ class Listener:
     async def finish(self, grace_s: float) -> None:
         """Let what is being answered be answered; after the grace cut it off."""
         self._shared.closing = True
+        if self._arriving:
+            await asyncio.wait(self._arriving, timeout=CUT_OFF_S)
+        for task in list(self._arriving):  # whose handshake has not come to its end
+            task.cancel()
         await asyncio.gather(*self._arriving, return_exceptions=True)
         for connection in list(self._shared.connections):
             connection.shutdown()

@@ -35,10 +35,10 @@ Json = dict[str, Any]
 
 ABOUT = """\
 What a node knows, and how it is asked for changes. The same paths are served over the node's Unix socket,
-where the kernel says who asks, and over TCP on a loopback address, where an API key does: in `X-API-Key`, or
-after `Authorization: Bearer`. A key can be exchanged for tokens that end by themselves
-(`POST /api/v1/auth/token`) and are sent as a bearer. Without any of these one may look there, unless the
-setting `api.require_auth` is on.
+where the kernel says who asks, and over TCP, where an API key does: in `X-API-Key`, or after
+`Authorization: Bearer`. A key can be exchanged for tokens that end by themselves (`POST /api/v1/auth/token`)
+and are sent as a bearer. Without any of these one may look there, unless the setting `api.require_auth` is
+on. TCP is in clear on a loopback address only; beyond it there is TLS, and nobody looks without a key.
 
 Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every error is a problem document
 (RFC 9457). A parameter or a member that is not known is refused with a suggestion.

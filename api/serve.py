@@ -16,6 +16,7 @@ from uvicorn.config import Config
 from api import listen
 from api.answered import Answered, answers
 from api.app import layered
+from api.certificate import Certificate, certificate_of
 from api.connections import Connections, Limits
 from api.identity import Door
 from api.limits import NOTE, Limiter
@@ -29,6 +30,8 @@ from reconciler.ports.store import Note
 from reconciler.runtime.node import Node
 
 SAVE_S = 5.0
+RENEWED_S = 2.0  # until a renewed certificate is noticed
+TLS = "tls"
 RETRY_S = (1.0, 5.0, 30.0)  # until a port that is taken is tried again; the last goes on
 
 log = logging.getLogger(__name__)
@@ -71,10 +74,13 @@ class Service:
 
     async def _open(self, door: Door, text: str, config: Config, listeners: list[Listener]) -> None:
         """Listen on TCP; for as long as that does not work, say so and try again."""
-        tries = 0
+        tries, settings = 0, self._node.settings.api
         while True:
             try:
-                socket = listen.tcp(listen.parse(text))
+                address = listen.parse(text)
+                certificate = certificate_of(settings) if door is Door.PUBLIC else None
+                listen.refuse_wider(address, tls=certificate is not None, require_auth=settings.require_auth)
+                socket = listen.tcp(address)
             except Problem as problem:  # no second try would do better
                 await self._warn(door, problem.message, problem.remedy)
                 return
@@ -83,10 +89,24 @@ class Service:
                 await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
             else:
-                listeners.append(Listener(socket, config, Connections(door, room(), Limits())))
+                listeners.append(Listener(socket, config, Connections(door, room(), Limits()), certificate))
                 self._daemon.listeners[door.value] = str(listen.Address(*socket.getsockname()[:2]))
                 self._daemon.settle(door.value)
+                if certificate is not None:
+                    await self._renew(certificate)
                 return
+
+    async def _renew(self, certificate: Certificate) -> None:
+        """Take over what was renewed, for as long as we listen."""
+        while True:
+            await asyncio.sleep(RENEWED_S)
+            try:
+                if certificate.renew():
+                    log.info("the renewed certificate is taken over")
+                    self._daemon.settle(TLS)
+            except Problem as problem:
+                told = f"the renewed certificate is not taken over: {problem.message}"
+                await self._daemon.warn(TLS, told, problem.remedy)
 
     async def _keep(self, limiter: Limiter) -> None:
         """For after a restart: what is left to whom, when each key was used; for the log: who met an end."""

@@ -20,13 +20,13 @@ from api.identity import Door, peer_of
 from reconciler.within import fresh_request_id
 
 HEAD_BYTES = 64 * 1024
-TURNED_AWAY = 64  # connections beyond all that there is room for which are told so; more are only closed
 
 
 class Wire(HttpToolsProtocol):
     def __init__(self, config: Config, shared: Connections) -> None:
         super().__init__(config, shared, {"door": shared.door.value})
         self._shared = shared
+        self.made = False
         self._limits = shared.limits
         self._head_bytes = 0
         self._refused = False  # the last word is said: what still comes is not listened to
@@ -40,14 +40,19 @@ class Wire(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.made = True
         if self._shared.door is Door.SOCKET:
             self.app_state = {**self.app_state, "peer": peer_of(transport.get_extra_info("socket"))}
-        if self._shared.closing or len(self.connections) > self._shared.most + TURNED_AWAY:
+        if self._shared.closing or self._shared.crowded:
             transport.abort()
         elif len(self.connections) > self._shared.most:
             self._refuse(Trouble("SERVICE_UNAVAILABLE", "too many connections", "try again in a moment"))
         else:
             self._watch()
+
+    def never_made(self) -> None:
+        """It has ended before it was one: in the midst of TLS' handshake."""
+        self._shared.ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
@@ -176,8 +181,9 @@ class Wire(HttpToolsProtocol):
         ]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[told.status] + lines + b"\r\n" + body)
-        with suppress(OSError):  # it may be gone already
-            self.transport.write_eof()  # closing at once would take back what is not read yet
+        if self.transport.can_write_eof():  # TLS cannot
+            with suppress(OSError):  # it may be gone already
+                self.transport.write_eof()  # closing at once would take back what is not read yet
         self.flow.resume_reading()
         self._wait("the client did not close", self._limits.linger_s)
 

@@ -20,7 +20,17 @@ from reconciler.spelling import nearest
 
 PREFIX = "HOLDFAST_"
 CLIENT_VARIABLES = frozenset(
-    {"DATA", "CONFIG", "ENVIRONMENT", "API_URL", "API_KEY", "SOCKET", "TELEMETRY_ENDPOINT", "TRACE_ID"}
+    {
+        "DATA",
+        "CONFIG",
+        "ENVIRONMENT",
+        "API_URL",
+        "API_KEY",
+        "CA_FILE",
+        "SOCKET",
+        "TELEMETRY_ENDPOINT",
+        "TRACE_ID",
+    }
 )
 TEST_VARIABLES = frozenset({"TEST_STRICT", "SEEDS", "KILLS"})
 
@@ -30,7 +40,11 @@ class Api:
     enabled: bool = True
     """Serve the HTTP API; the Unix socket serves in any case."""
     listen: str = "127.0.0.1:8081"
-    """Where the HTTP API listens."""
+    """Where the HTTP API listens; beyond this machine only with TLS and with `require_auth`."""
+    tls_certificate: str = ""
+    """A PEM file with the certificate, and those that it is signed by; empty: no TLS."""
+    tls_key: str = ""
+    """A PEM file with the certificate's key, which nobody else may read."""
     require_auth: bool = False
     """Refuse whoever brings no API key over TCP; without it anybody on this machine may look."""
     writes: bool = False

@@ -171,6 +171,7 @@ def asked_where() -> Where:
         key=given("api_key") or _variable("API_KEY"),
         trace=given("trace_id") or _variable("TRACE_ID"),
         caller=os.environ.get("TRACEPARENT", ""),
+        ca_file=given("ca_file") or _variable("CA_FILE"),
         verbose=given("verbose", default=False),
     )
     return Where(data_folder(given("data")), address, patience, how)

@@ -61,8 +61,15 @@ def _options(*, shown: bool) -> Iterator[click.Option]:
         "--api-key",
         metavar="KEY",
         shown=shown,
-        help="Who you are to it; better in the variable, which no list of processes shows."
+        help="Who you are to it: a key or a token; better in the variable, which no list of processes shows."
         "  [env: HOLDFAST_API_KEY]",
+    )
+    yield _option(
+        "--ca-file",
+        type=PLACE,
+        metavar="FILE",
+        shown=shown,
+        help="Whom to believe who it is, over `https`: certificates in PEM.  [env: HOLDFAST_CA_FILE]",
     )
     yield _option("--timeout", metavar="DURATION", shown=shown, help="How long to wait, as in `30s`.")
     yield _option(

@@ -22,6 +22,7 @@ class Manner:
     key: str = ""
     trace: str = ""
     verbose: bool = False
+    ca_file: str = ""  # who vouches for the node, if not whom this machine believes anyway
 
     def headers(self) -> dict[str, str]:
         headers = {}
@@ -37,7 +38,7 @@ class Manner:
             sys.stderr.write(f"{text}\n")
 
 
-def manner(*, key: str, trace: str, caller: str, verbose: bool) -> Manner:
+def manner(*, key: str, trace: str, caller: str, verbose: bool, ca_file: str = "") -> Manner:
     """`caller` is what a traced program says to those that it starts: of no use is no mistake of ours."""
     if key and not SENDABLE.fullmatch(key):
         raise Invalid(
@@ -45,7 +46,7 @@ def manner(*, key: str, trace: str, caller: str, verbose: bool) -> Manner:
             remedy="was it copied whole, and without a line's end? It is not repeated here",
         )
     inherited = caller if TRACE_PARENT.fullmatch(caller) else ""
-    return Manner(key, _trace(trace) or inherited, verbose)
+    return Manner(key, _trace(trace) or inherited, verbose, ca_file)
 
 
 def _trace(text: str) -> str:

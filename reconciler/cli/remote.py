@@ -10,6 +10,7 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from ssl import SSLCertVerificationError, SSLContext, create_default_context
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -33,7 +34,7 @@ BY_CODE: Mapping[str, type[Problem]] = {
         errors.TimedOut,
     )
 }
-SCHEMES: Mapping[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
+SCHEMES = frozenset({"http", "https"})
 BY_STATUS: Mapping[int, type[Problem]] = {
     401: errors.Unauthorized,
     403: errors.Refused,
@@ -180,6 +181,12 @@ class Remote:
         except TimeoutError as error:
             connection.close()
             raise TimedOut(f"{self._shown} did not answer in {timeout or self._timeout:g} s") from error
+        except SSLCertVerificationError as error:
+            connection.close()
+            raise Unavailable(
+                f"{self._shown} cannot prove that it is the node ({error.verify_message})",
+                remedy="ask by a name that its certificate has; `--ca-file` names who has signed that",
+            ) from error
         except (OSError, HTTPException) as error:
             connection.close()
             raise Unavailable(
@@ -205,7 +212,19 @@ class Remote:
             raise errors.Invalid(
                 f"{self._shown} is no node's address", remedy="write `http://HOST:PORT`, or `--socket PATH`"
             )
-        return SCHEMES[scheme](host, port, timeout=timeout)
+        if scheme == "http":
+            return HTTPConnection(host, port, timeout=timeout)
+        return HTTPSConnection(host, port, timeout=timeout, context=_trusting(self._manner.ca_file))
+
+
+def _trusting(ca_file: str) -> SSLContext:
+    try:
+        return create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise errors.Invalid(
+            f"{ca_file} holds no certificates ({error.strerror or error})",
+            remedy="name a PEM file with `--ca-file` or HOLDFAST_CA_FILE",
+        ) from error
 
 
 def _problem(answer: HTTPResponse) -> Problem:

@@ -1,0 +1,70 @@
+"""The certificate that the API shows over TCP, and its key: read at the start, and anew when renewed.
+
+Rules: TLS 1.2 is the least; a key that others can read is refused; what was renewed counts for the
+connections that come after, and only once it is whole: until then the one before goes on.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from reconciler.errors import Invalid, Missing, Refused
+from reconciler.settings import Api
+
+OTHERS = 0o007
+LEAST = ssl.TLSVersion.TLSv1_2
+
+Stamp = tuple[tuple[int, ...], ...]
+
+
+class Certificate:
+    def __init__(self, settings: Api) -> None:
+        if not (settings.tls_certificate and settings.tls_key):
+            raise Missing(
+                "of `api.tls_certificate` and `api.tls_key` only one is set", remedy="set both, or neither"
+            )
+        self._chain = Path(settings.tls_certificate).expanduser()
+        self._key = Path(settings.tls_key).expanduser()
+        self._stamp: Stamp = ()
+        self.context = self._read()
+
+    def renew(self) -> bool:
+        """Take over what is new; whether there was something."""
+        if self._seen() == self._stamp:
+            return False
+        self.context = self._read()
+        return True
+
+    def _read(self) -> ssl.SSLContext:
+        self._stamp = self._seen()
+        if self._key.stat().st_mode & OTHERS:
+            raise Refused(f"{self._key} can be read by every user", remedy=f"chmod 600 {self._key}")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = LEAST
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            context.load_cert_chain(self._chain, self._key, password="")  # else it would ask at the terminal
+        except (OSError, ValueError) as error:
+            raise Invalid(
+                f"{self._chain} with {self._key}: {getattr(error, 'reason', None) or error}",
+                remedy="give PEM files: the certificate before those that it is signed by, and its own key, "
+                "which must not have a passphrase",
+            ) from error
+        return context
+
+    def _seen(self) -> Stamp:
+        try:
+            found = [path.stat() for path in (self._chain, self._key)]
+        except OSError as error:
+            self._stamp = ()  # what comes back is read, even if it is the same
+            raise Invalid(
+                f"{error.filename} cannot be read: {error.strerror}",
+                remedy="see `api.tls_certificate` and `api.tls_key`",
+            ) from error
+        return tuple((one.st_ino, one.st_mtime_ns, one.st_size, one.st_mode) for one in found)
+
+
+def certificate_of(settings: Api) -> Certificate | None:
+    """None: it speaks in clear."""
+    return Certificate(settings) if settings.tls_certificate or settings.tls_key else None
