@@ -31,12 +31,17 @@ def components() -> Json:
 
 
 def say(operation: Json, refusal: Json) -> None:
-    """`refusal` is what an answer of the problem looks like."""
+    """`refusal` is the answer of who has asked for too much; what all operations share speaks for itself."""
     answers = operation["responses"]
-    for status, answer in answers.items():
-        if status != "default":
+    for answer in answers.values():
+        if "$ref" not in answer:
             answer["headers"] = {**answer.get("headers", {}), **_refs(HEADERS)}
-    answers[TOO_MANY] = {**refusal, "headers": _refs({**HEADERS, **AFTER})}
+    answers[TOO_MANY] = refusal
+
+
+def say_of_problems(problems: Json) -> None:
+    for name, answer in problems.items():
+        answer["headers"] = _refs({**HEADERS, **AFTER} if name == "TooManyRequests" else HEADERS)
 
 
 def _refs(names: Json) -> Json:

@@ -1,10 +1,11 @@
-"""What answers look like: an example of each that a person reads first."""
+"""What answers about resources look like, and what is asked of them: an example of each shape."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from api import examples_of_nodes
 from reconciler import views
 
 CONDITION: views.ConditionView = {
@@ -129,9 +130,37 @@ PROBLEM: views.ProblemView = {
     "request_id": "req-6bfa1c6cf3a3",
     "remedy": "change it there: what a source declares, only that source changes",
 }
+PLACE = {"page": 1, "per_page": 20, "total_pages": 1, "total_items": 1}
+WAY = {"first": "?page=1", "prev": None, "next": None, "last": "?page=1"}
 
 EXAMPLES: Mapping[str, Any] = {
+    **examples_of_nodes.EXAMPLES,
+    "Pagination": PLACE,
+    "Links": WAY,
     "ConditionView": CONDITION,
+    "OriginView": RESOURCE["origin"],
+    "DifferenceView": PREVIEW["differences"][0],
+    "ChangeView": PREVIEW["differences"][0]["changes"][0],
+    "PartHealthView": FULL_HEALTH["parts"]["store"],
+    "CauseView": {
+        "ref": "service/web",
+        "reason": "WaitsForDependency",
+        "message": "waits for service/db to be healthy (Starting)",
+        "depth": 0,
+    },
+    "KindView": {
+        "name": "Service",
+        "api_version": "holdfast.dev/v1",
+        "columns": ["state", "pid", "restarts", "health"],
+        "expands": False,
+        "lives": True,
+    },
+    "PlannedView": {
+        "at": "2026-01-31T12:00:03.901Z",
+        "generation": 1,
+        "changes": [{"path": ["command"], "seen": None, "want": ["./serve", "--port", "8000"]}],
+        "steps": [{"step": "Start"}],
+    },
     "StatusView": STATUS,
     "ResourceView": RESOURCE,
     "PreviewView": PREVIEW,
@@ -166,3 +195,12 @@ EXAMPLES: Mapping[str, Any] = {
         "files": {"serve": "IyEvYmluL3NoCg=="},
     },
 }
+
+
+def example_of(name: str) -> Any:  # noqa: ANN401 - JSON
+    """Of a shape by its name; a piece of a list has one of what it lists. None: there is none."""
+    if name.startswith("PageOf"):
+        return {"data": [EXAMPLES[name.removeprefix("PageOf")]], "pagination": PLACE, "links": WAY}
+    if name.startswith("StretchOf"):
+        return {"data": [EXAMPLES[name.removeprefix("StretchOf")]], "cursor": None, "limit": 20, "next": None}
+    return EXAMPLES.get(name)

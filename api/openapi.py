@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import yaml
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
 
-from api import described_limits, errors, pages
+from api import described_limits, described_problems, errors, pages
 from api.app import build
 from api.as_of import API
-from api.examples import EXAMPLES
+from api.described_about import ABOUT, CONTACT, LICENCE, PARTS, SERVERS
+from api.described_headers import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID
+from api.examples import example_of
 from api.identity import SAFE
 from api.shapes import meanings, required
 from api.stream import Closing
@@ -32,24 +35,6 @@ from reconciler.access import ADMIN
 from reconciler.settings import Api
 
 Json = dict[str, Any]
-
-ABOUT = """\
-What a node knows, and how it is asked for changes. The same paths are served over the node's Unix socket,
-where the kernel says who asks, and over TCP, where an API key does: in `X-API-Key`, or after
-`Authorization: Bearer`. A key can be exchanged for tokens that end by themselves (`POST /api/v1/auth/token`)
-and are sent as a bearer. Without any of these one may look there, unless the setting `api.require_auth` is
-on. TCP is in clear on a loopback address only; beyond it there is TLS, and nobody looks without a key.
-
-Every answer carries `X-Request-ID`, the caller's own if it is a sane one. Every error is a problem document
-(RFC 9457). A parameter or a member that is not known is refused with a suggestion.
-
-The version stands in the path. `/api/…` without one takes it from `X-API-Version: 1` or from
-`Accept: application/vnd.holdfast.v1+json`, or is the present one; what disagrees with the path is refused.
-What goes out of use says so with `Deprecation`, `Sunset` and `Link`.
-
-What is read comes compressed (zstd, gzip) to who accepts it. All that is read has an `ETag`, which is the
-same for every caller who is told the same. Every write takes `dryRun=true`: it makes each check of the real
-one, writes nothing, and answers with the plan."""
 
 BODY = "#/components/schemas/{name}"
 HEADER = "#/components/headers/Last-Event-ID"
@@ -74,35 +59,6 @@ SCHEMES = {
         "description": "The same, or a token for it, as a bearer.",
     },
 }
-ETAG = {"description": "Names what was told; ages that only pass are no news.", "schema": {"type": "string"}}
-IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "The `ETag` of what is known already: answered with 304 while it is the same.",
-    "schema": {"type": "string"},
-}
-IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Sent again under the same key it is not done again: the first answer is told, for a day"
-    " (`Idempotency-Expires`); 409 while the first is at work, and if"
-    " the node has ended amid it (`IDEMPOTENCY_IN_DOUBT`), 422 if something else was asked under it.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
-IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "required": False,
-    "description": "The `ETag` of what was seen: done only while it is the same, else 412.",
-    "schema": {"type": "string"},
-}
-LAST_EVENT_ID = {
-    "description": "What is read is at least as new as the log up to this event: a stream that goes on after"
-    " it tells all that comes.",
-    "schema": {"type": "string"},
-}
 DOORS = {
     "everywhere": "Every listener has it.",
     "internal": "The internal listener and the Unix socket have it.",
@@ -114,6 +70,14 @@ DOORS = {
 @lru_cache(maxsize=1)
 def encoded() -> bytes:
     return json.dumps(document(), ensure_ascii=False).encode()
+
+
+@lru_cache(maxsize=1)
+def as_yaml() -> bytes:
+    """The same model: what JSON says, in YAML."""
+    return yaml.dump(
+        json.loads(encoded()), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=100
+    ).encode()
 
 
 def document() -> Json:
@@ -132,16 +96,30 @@ def document() -> Json:
         write = method not in SAFE and not (handler.opt.get("reads") or handler.opt.get("proven"))
         _finish(found["paths"][path][method.lower()], method.lower(), handler, write=write)
         if handler.opt.get("weight", 1):
-            refusal = _problem("Too Many Requests: `RATE_LIMIT_EXCEEDED`.")
-            described_limits.say(found["paths"][path][method.lower()], refusal)
+            described_limits.say(found["paths"][path][method.lower()], _shared("RATE_LIMIT_EXCEEDED"))
         bodies += filter(None, [handler.opt.get("takes")])
     schemas |= msgspec.json.schema_components([views.ProblemView, *bodies], ref_template=BODY)[1]
     explain(schemas, bodies)
     found["components"]["securitySchemes"] = SCHEMES
     _say_places(found)
     found["components"]["headers"] |= described_limits.components()
-    found["components"]["responses"] = {"Problem": _problem("What went wrong.")}
-    return {key: found[key] for key in ("openapi", "info", "paths", "components")}
+    found["components"]["responses"] = _problems()
+    _share_parameters(found)
+    tags = sorted({tag for one in _every(found) for tag in one["tags"]})
+    return {
+        "openapi": found["openapi"],
+        "info": {**found["info"], "contact": CONTACT, "license": LICENCE},
+        "servers": SERVERS,
+        "tags": [{"name": tag, "description": PARTS[tag]} for tag in tags],
+        "paths": found["paths"],
+        "components": found["components"],
+    }
+
+
+def _every(found: Json) -> Iterator[Json]:
+    """Each operation of the document."""
+    for methods in found["paths"].values():
+        yield from methods.values()
 
 
 def _operations(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
@@ -184,8 +162,7 @@ def _finish(operation: Json, method: str, handler: HTTPRouteHandler, *, write: b
     for status, answer in answers.items():
         _finish_answer(status, answer)
     for code in _troubles(handler):
-        status = errors.STATUS[code]
-        answers[str(status)] = _problem(f"{HTTPStatus(status).phrase}: `{code}`.")
+        answers[str(errors.STATUS[code])] = _shared(code)
     answers["default"] = {"$ref": "#/components/responses/Problem"}
 
 
@@ -262,9 +239,41 @@ def _troubles(handler: HTTPRouteHandler) -> Iterator[str]:
         yield from ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
 
-def _problem(description: str) -> Json:
+def _shared(code: str) -> Json:
+    return {"$ref": f"#/components/responses/{described_problems.name_of(code)}"}
+
+
+def _problems() -> Json:
+    """The answers of all that goes wrong, each with a sample."""
+    found = {
+        described_problems.name_of(code): _problem(
+            f"`{code}`: {meaning.when}", {"example": described_problems.sample(code)}
+        )
+        for code, meaning in described_problems.MEANINGS.items()
+    }
+    described_limits.say_of_problems(found)
+    return {**found, "Problem": _problem("What went wrong.", {})}
+
+
+def _problem(description: str, more: Json) -> Json:
     schema = {"$ref": BODY.format(name="ProblemView")}
-    return {"description": description, "content": {errors.CONTENT_TYPE: {"schema": schema}}}
+    return {"description": description, "content": {errors.CONTENT_TYPE: {"schema": schema, **more}}}
+
+
+def _share_parameters(found: Json) -> None:
+    """Say once what many operations take: `page`, `limit`, `If-None-Match`."""
+    operations = [*_every(found)]
+    said = Counter(json.dumps(one) for operation in operations for one in operation.get("parameters", ()))
+    shared: Json = {}
+    for text, times in said.most_common():
+        parameter = json.loads(text)
+        if times > 1 and parameter["name"] not in shared:
+            shared[parameter["name"]] = parameter
+    for operation in operations:
+        for number, one in enumerate(operation.get("parameters", ())):
+            if shared.get(one["name"]) == one:
+                operation["parameters"][number] = {"$ref": f"#/components/parameters/{one['name']}"}
+    found["components"]["parameters"] = dict(sorted(shared.items()))
 
 
 def _body(of: type[Any], *, yaml: bool) -> Json:
@@ -288,5 +297,5 @@ def explain(schemas: Json, bodies: list[type[Any]]) -> None:
         for member, field in schema["properties"].items():
             if member in told:
                 field["description"] = told[member]
-        if name in EXAMPLES:
-            schema["examples"] = [EXAMPLES[name]]
+        if (example := example_of(name)) is not None:
+            schema["examples"] = [example]

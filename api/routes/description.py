@@ -8,7 +8,10 @@ from typing import Any
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
+from api.conditional import TAGGED, tag_of
 from api.identity import OPEN
+
+YAML = "application/yaml"
 
 
 @get(
@@ -21,6 +24,22 @@ async def openapi() -> Response[bytes]:
     from api.openapi import encoded  # it describes these routes: it knows them, and not the other way round
 
     return Response(await asyncio.to_thread(encoded), media_type="application/json")
+
+
+@get(
+    "/api/v1/openapi.yaml",
+    media_type=YAML,
+    opt=OPEN | TAGGED,
+    responses={
+        200: ResponseSpec(dict[str, Any], media_type=YAML, generate_examples=False, description="As it is.")
+    },
+    summary="The same in YAML",
+)
+async def openapi_yaml() -> Response[bytes]:
+    from api.openapi import as_yaml
+
+    text = await asyncio.to_thread(as_yaml)
+    return Response(text, media_type=YAML, headers={"etag": tag_of(text)})
 
 
 @get(

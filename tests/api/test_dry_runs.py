@@ -10,7 +10,7 @@ import pytest
 from tests.api.nodes import Running, key
 from tests.api.test_changes import bundle
 from tests.api.test_errors import is_problem
-from tests.api.test_openapi import OPERATIONS, conforms, target
+from tests.api.test_openapi import OPERATIONS, conforms, parameters, target
 
 BOB = {"kind": "key", "namespace": "default", "name": "bob"}
 CAROL = {"kind": "key", "namespace": "default", "name": "carol"}
@@ -108,7 +108,7 @@ def test_every_write_can_be_tried_dry() -> None:
     dry = {
         name
         for name, (_, _, operation) in OPERATIONS.items()
-        if any(one["name"] == "dryRun" for one in operation.get("parameters", ()))
+        if any(one["name"] == "dryRun" for one in parameters(operation))
     }
     assert writes() <= dry
     assert writes() == {name for name, _, _ in DONE} | TOKENS

@@ -66,6 +66,8 @@ async def test_the_description_names_the_headers_that_there_are() -> None:
         await api.ready("apikey/one")
         answers = [await asked(api, "a") for _ in range(2)]
     described = document()["paths"][STATUS]["get"]["responses"]
+    assert described["429"] == {"$ref": "#/components/responses/TooManyRequests"}
+    described |= {"429": document()["components"]["responses"]["TooManyRequests"]}
     for answer in answers:
         told = {name.lower() for name in described[str(answer.status_code)]["headers"]} - {"etag"}
         assert {name for name in told if name in answer.headers} >= {

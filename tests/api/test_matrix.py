@@ -132,8 +132,8 @@ def opens(name: str) -> bool:
 
 def test_what_is_open_is_meant_to_be() -> None:
     assert {name for name in OPERATIONS if opens(name)} == {
-        "description_asyncapi", "description_openapi", "explorer_page", "explorer_script",
-        "explorer_style", "health_health", "health_daemon_health", "hooks_hook",
+        "description_asyncapi", "description_openapi", "description_openapi_yaml", "explorer_page",
+        "explorer_script", "explorer_style", "health_health", "health_daemon_health", "hooks_hook",
         "tokens_jwks", "tokens_refresh",
     }  # fmt: skip
 

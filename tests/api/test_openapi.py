@@ -12,10 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from litestar.routes import HTTPRoute
 
 from api.app import build
+from api.described_problems import MEANINGS, name_of
+from api.errors import STATUS
 from api.openapi import document
 from api.stream import Closing
 from reconciler.settings import Api
@@ -84,6 +87,7 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("daemon_stats", {}, {}),
     ("daemon_daemon_stats", {}, {}),
     ("description_openapi", {}, {}),
+    ("description_openapi_yaml", {}, {}),
     ("description_asyncapi", {}, {}),
     ("explorer_page", {}, {}),
     ("explorer_script", {"name": "page.js"}, {}),
@@ -122,6 +126,15 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("changes_apply", {}, {"json": APPLIED}),
     ("changes_delete", {}, {"json": {"refs": ["key/carol"]}}),
 ]  # fmt: skip
+
+
+def parameters(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """All that it takes, those included that many share."""
+    shared = DOCUMENT["components"]["parameters"]
+    return [
+        shared[one["$ref"].rsplit("/", 1)[1]] if "$ref" in one else one
+        for one in operation.get("parameters", ())
+    ]
 
 
 def strict() -> dict[str, Any]:
@@ -200,16 +213,55 @@ def test_it_is_whole() -> None:
         Draft202012Validator.check_schema(schema)
     for name, (_, _, operation) in OPERATIONS.items():
         assert operation["summary"], name
-        assert all(parameter["description"] for parameter in operation.get("parameters", ())), name
+        assert operation["description"] is not None, name
+        assert all(parameter["description"] for parameter in parameters(operation)), name
+        assert operation["tags"][0] in {tag["name"] for tag in DOCUMENT["tags"]}, name
 
 
-def test_its_examples_are_what_they_are_examples_of() -> None:
-    shown = 0
+@pytest.mark.req("DOC-01", "DOC-02", "DOC-03")
+def test_each_shape_has_an_example_and_each_is_what_it_is_an_example_of() -> None:
     for name, schema in STRICT["schemas"].items():
-        for example in schema.get("examples", ()):
-            conforms(example, {"$ref": f"#/components/schemas/{name}"})
-            shown += 1
-    assert shown >= 10
+        [example] = schema["examples"]
+        conforms(example, {"$ref": f"#/components/schemas/{name}"})
+
+
+@pytest.mark.req("DOC-03", "DOC-08", "X-10", "X-11")
+def test_each_code_has_its_shared_answer_with_a_sample() -> None:
+    assert MEANINGS.keys() == STATUS.keys()
+    assert "INTERNAL_SERVER_ERROR" in STATUS
+    for code, status in STATUS.items():
+        [told] = DOCUMENT["components"]["responses"][name_of(code)]["content"].values()
+        conforms(told["example"], told["schema"])
+        assert (told["example"]["code"], told["example"]["status"]) == (code, status)
+        assert f"| `{code}` | {status} |" in Path("docs/reference/errors.md").read_text()
+
+
+@pytest.mark.req("DOC-02")
+def test_it_says_what_it_is_where_it_is_and_whom_to_ask() -> None:
+    info = DOCUMENT["info"]
+    assert (info["title"], info["contact"]["name"]) == ("Holdfast", "API Support")
+    assert "@" in info["contact"]["email"]
+    assert [server["description"].partition(":")[0] for server in DOCUMENT["servers"][1:]] == [
+        "Production",
+        "Development",
+    ]
+    assert {"page", "limit"} <= DOCUMENT["components"]["parameters"].keys()
+    answers = DOCUMENT["components"]["responses"]
+    assert {"Unauthorized", "NotFound", "TooManyRequests"} <= answers.keys()
+    assert {"RateLimit", "X-RateLimit-Limit", "Retry-After"} <= answers["TooManyRequests"]["headers"].keys()
+    for name, (_, _, operation) in OPERATIONS.items():
+        free = operation["operationId"].startswith("health")
+        assert free or "429" in operation["responses"], name
+
+
+@pytest.mark.req("DOC-27", "X-28")
+async def test_json_and_yaml_are_one_model(node: Running) -> None:
+    told = await node.public.get("/api/v1/openapi.yaml")
+    assert yaml.safe_load(told.content) == (await node.public.get("/api/v1/openapi.json")).json() == DOCUMENT
+    kept = Path("schemas")
+    assert told.content == (kept / "openapi.yaml").read_bytes()
+    assert json.loads((kept / "openapi.json").read_text()) == DOCUMENT
+    assert DOCUMENT["openapi"].startswith("3.1")
 
 
 REFUSALS: dict[str, dict[str, Any]] = {
@@ -287,7 +339,7 @@ async def test_every_answer_is_what_the_document_promises(node: Running) -> None
     await node.ready("key/eve")
     for name, values, asked in CALLS:
         method, path, operation = OPERATIONS[name]
-        if any(one["name"] == "dryRun" for one in operation.get("parameters", ())):
+        if any(one["name"] == "dryRun" for one in parameters(operation)):
             tried = {**asked, "params": {**asked.get("params", {}), "dryRun": "true"}}
             dry = await node.socket.request(method.upper(), target(path, values), **tried)
             seen[name].add(promised(name, dry))

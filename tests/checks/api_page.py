@@ -10,30 +10,6 @@ from tests.checks.tables import NOTE, table, value
 
 Json = Mapping[str, Any]
 
-PARTS = {
-    "audit": "The audit trail",
-    "auth": "API keys",
-    "changes": "Changes",
-    "daemon": "The node as a running thing",
-    "description": "This description",
-    "events": "Events",
-    "explorer": "This description in a browser",
-    "graph": "The graph",
-    "health": "Health",
-    "hooks": "Push hooks",
-    "kinds": "Kinds",
-    "logs": "Logs",
-    "metrics": "What services use",
-    "operations": "Operations",
-    "overrides": "Overrides",
-    "prometheus": "Figures",
-    "resources": "Resources",
-    "sources": "Sources",
-    "status": "Status",
-    "system": "The machine",
-    "tokens": "Tokens",
-}
-
 
 def page(document: Json) -> str:
     operations = [
@@ -41,11 +17,12 @@ def page(document: Json) -> str:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
+    parts = {tag["name"]: tag["description"] for tag in document["tags"]}
     lines = [NOTE, "# The HTTP API\n", f"{document['info']['description']}\n", READ_ON]
     for tag, found in groupby(sorted(operations, key=lambda one: one[0]), key=lambda one: one[0]):
-        lines.append(f"## {PARTS[tag]}\n")
+        lines.append(f"## {parts[tag]}\n")
         for _, method, path, operation in found:
-            lines += _operation(method, path, operation)
+            lines += _operation(method, path, operation, document["components"]["parameters"])
     lines.append("## Shapes\n")
     for name, schema in sorted(document["components"]["schemas"].items()):
         lines += [f"### {name}\n", f"{schema['description']}\n", *_members(schema), ""]
@@ -54,7 +31,8 @@ def page(document: Json) -> str:
 
 READ_ON = """\
 For programs the same stands in [`schemas/openapi.json`](../../schemas/openapi.json), and every node serves
-its own at `/api/v1/openapi.json`. Codes of errors: [Errors](errors.md).
+its own at `/api/v1/openapi.json` and `/api/v1/openapi.yaml`, and as a page that tries calls at `/api-docs`.
+Codes of errors: [Errors](errors.md).
 
 ```
 curl --unix-socket "$HOLDFAST_DATA/holdfast.sock" http://holdfast/api/v1/status
@@ -63,10 +41,14 @@ curl http://127.0.0.1:8081/api/v1/resources?kind=service
 """
 
 
-def _operation(method: str, path: str, operation: Json) -> Iterator[str]:
+def _operation(method: str, path: str, operation: Json, shared: Json) -> Iterator[str]:
     yield f"### {method} {path}\n"
     yield f"{operation['summary']}. {operation['description']}".rstrip() + "\n"
-    if parameters := operation.get("parameters"):
+    parameters = [
+        shared[one["$ref"].rsplit("/", 1)[1]] if "$ref" in one else one
+        for one in operation.get("parameters", ())
+    ]
+    if parameters:
         rows = [(f"`{one['name']}`", one["in"], *_parameter(one), one["description"]) for one in parameters]
         yield from table(("parameter", "in", "type", "default", "what it says"), rows)
         yield ""
@@ -76,6 +58,10 @@ def _operation(method: str, path: str, operation: Json) -> Iterator[str]:
     yield from table(("answer", "when", "what"), list(_answers(good)))
     problems = ", ".join(status for status in operation["responses"] if status not in {*good, "default"})
     yield f"\nProblems: {problems}, and those that any request can meet.\n"
+
+
+def _resolved(one: Json, shared: Json) -> Json:
+    return shared[one["$ref"].rsplit("/", 1)[1]] if "$ref" in one else one
 
 
 def _parameter(one: Json) -> tuple[str, str]:

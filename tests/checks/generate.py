@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api import asyncapi
-from api.openapi import document
+from api.openapi import as_yaml, document
 from reconciler.runtime.plugins import NAMES, find_kinds, own_names
 from reconciler.store.migrating import schema
 from tests.checks import api_page, cli_page, cluster_manifests, kind_page, pages, schemas
@@ -32,6 +32,7 @@ def generated() -> dict[Path, str]:
     return {
         **{Path(f"schemas/{name.lower()}.json"): schemas.text(of_kind) for name, of_kind in of_kinds.items()},
         Path("schemas/openapi.json"): schemas.text(openapi),
+        Path("schemas/openapi.yaml"): as_yaml().decode(),
         Path("schemas/asyncapi.json"): schemas.text(asyncapi.document()),
         Path("docs/reference/api.md"): api_page.page(openapi),
         Path("schemas/manifest.json"): schemas.text(schemas.any_manifest(of_kinds)),

@@ -10,6 +10,8 @@ from itertools import pairwise
 from textwrap import dedent
 from typing import Any, get_type_hints
 
+from api.described_problems import MEANINGS
+from api.errors import STATUS
 from reconciler import errors as tree
 from reconciler.settings import PREFIX, Settings
 from tests.checks.tables import NOTE, table, value
@@ -52,9 +54,19 @@ def errors() -> str:
             "Each says its cause, its place and a remedy. The code is the same on the command line, in the",
             "API's problem documents and in a resource's status.\n",
             *table(("code", "error", "what happened", "worth a retry"), rows),
+            "\n## Over HTTP\n",
+            "Every answer that is an error is a problem document (RFC 9457,",
+            "`application/problem+json`), with the code in `code`, the place in `errors`, the remedy in",
+            "`remedy`, and in `request_id` the id under which the node's log says more.\n",
+            *table(("code", "status", "when", "such as", "remedy"), list(_over_http())),
             "",
         ]
     )
+
+
+def _over_http() -> Iterator[tuple[str, str, str, str, str]]:
+    for code, meaning in MEANINGS.items():
+        yield f"`{code}`", str(STATUS[code]), meaning.when, meaning.sample, meaning.remedy
 
 
 def _documented(of: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], str]]:
