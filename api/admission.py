@@ -8,6 +8,7 @@ unless the settings ask everybody for one. What is refused is told to the log, t
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -66,12 +67,20 @@ class Admission:
             self._pay(connection, caller, opt.get("weight", 1))
         if opt.get("open") or opt.get("proven"):
             return
+        if caller.permissions is NOTHING and opt.get("switches") and "channel" in connection.scope:
+            return  # a browser sets no header of a WebSocket: it says by a message who it is
         if door is not Door.SOCKET:
             self._over_tcp(connection, caller, opt)
-        scope = opt.get("scope", ADMIN)
-        has = caller.permissions.allow_some if opt.get("of_some") else caller.permissions.allow
-        if scope and not has(scope):
-            raise Refused(f"{caller.actor} has no permission `{scope}`", remedy="ask with a key that has it")
+        _need_scope(caller, opt)
+
+    def enter(
+        self, connection: ASGIConnection[Any, Any, Any, Any], opt: Mapping[str, Any], secret: str
+    ) -> Caller:
+        """Who says only after the handshake who they are."""
+        caller = self._holder(connection, secret)
+        self._pay(connection, caller, opt.get("weight", 1))
+        _need_scope(caller, opt)
+        return caller
 
     def _caller(
         self, connection: ASGIConnection[Any, Any, Any, Any], door: Door, opt: dict[str, Any]
@@ -138,6 +147,13 @@ class Admission:
 
 def _address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return connection.client.host if connection.client is not None else ""
+
+
+def _need_scope(caller: Caller, opt: Mapping[str, Any]) -> None:
+    scope = opt.get("scope", ADMIN)
+    has = caller.permissions.allow_some if opt.get("of_some") else caller.permissions.allow
+    if scope and not has(scope):
+        raise Refused(f"{caller.actor} has no permission `{scope}`", remedy="ask with a key that has it")
 
 
 def _has(door: Door, opt: dict[str, Any]) -> bool:

@@ -34,6 +34,7 @@ from api.proxies import Proxies
 from api.room import Room
 from api.stream import Closing
 from api.versions import Versions, negotiated
+from api.websocket.session import Enter
 from api.websocket.upgrade import Upgrading
 from reconciler.runtime.asker import Rehearsed
 from reconciler.runtime.desk import Desk
@@ -74,6 +75,15 @@ def build(
     def until(request: Request[Any, Any, Any]) -> Closing:
         return leases.lease(request.scope["state"]["caller"].holder) if leases is not None else closing
 
+    def enter(request: Request[Any, Any, Any]) -> Enter:
+        def entered(secret: str) -> tuple[Desk, Closing]:
+            assert desk is not None  # noqa: S101 - without one nothing is served
+            assert leases is not None  # noqa: S101 - the same
+            caller = admission.enter(request, request.route_handler.opt, secret)
+            return desk.seen_by(caller.permissions), leases.lease(caller.holder)
+
+        return entered
+
     def room(request: Request[Any, Any, Any]) -> Room:
         return rooms[request.scope["state"]["door"]]
 
@@ -85,6 +95,7 @@ def build(
             "by": Provide(identity.asker, sync_to_thread=False),
             "room": Provide(room, sync_to_thread=False),
             "closing": Provide(until, sync_to_thread=False),
+            "enter": Provide(enter, sync_to_thread=False),
             **routes.PROVIDED,
         },
         exception_handlers={Exception: errors.answer, Rehearsed: plan},

@@ -16,8 +16,9 @@ from api.examples import EXAMPLES
 from api.following import END, HEARTBEAT
 from api.notices import Echo, End, Lost, Nothing, Notice, Place, Told
 from api.openapi import BODY, SCHEMES, Json, explain
-from api.websocket.messages import Ping, Subscribe, Unsubscribe
-from api.websocket.session import ERROR, PONG, SUBSCRIBED, UNSUBSCRIBED
+from api.websocket.messages import SHAPES as ASKED
+from api.websocket.messages import Authenticate, Ping, Subscribe, Unsubscribe
+from api.websocket.session import AUTHENTICATED, ERROR, PONG, SUBSCRIBED, UNSUBSCRIBED
 from reconciler import __version__
 from reconciler.store.tail import RESET
 from reconciler.views import EventView, ProblemView
@@ -30,10 +31,11 @@ says in `Last-Event-ID` at which place in the log it is true. What a stream says
 
 SHAPES: tuple[type[Any], ...] = (
     *(EventView, ProblemView, Told, Notice, Place, Lost, End, Echo, Nothing),
-    *(Subscribe, Unsubscribe, Ping),
+    *(Authenticate, Subscribe, Unsubscribe, Ping),
 )
 SSE: dict[str, type[Any]] = {"event": EventView, HEARTBEAT: Place, RESET: Lost, END: End}
 FRAMES: dict[str, type[Any]] = {
+    AUTHENTICATED: Nothing,
     SUBSCRIBED: Nothing,
     UNSUBSCRIBED: Nothing,
     HEARTBEAT: Nothing,
@@ -42,14 +44,14 @@ FRAMES: dict[str, type[Any]] = {
     ERROR: ProblemView,
     END: End,
 }
-ASKED: dict[str, type[Any]] = {"subscribe": Subscribe, "unsubscribe": Unsubscribe, "ping": Ping}
 SAID: dict[str, Json] = {
+    "authenticate": {"action": "authenticate", "key": "sk-…"},
     "subscribe": {"action": "subscribe", "subscription": "keys", "kind": "key", "last_event_id": 1042},
     "unsubscribe": {"action": "unsubscribe", "subscription": "keys"},
     "ping": {"action": "ping", "data": "are you there?"},
 }
 CLOSES = "Codes of a close: 1001 the node stops, 1003 not text, 1009 a message over 64 KiB, 1011 a fault of"
-CLOSES += " the node, 4401 the key counts no more, 4429 too many messages."
+CLOSES += " the node, 4401 nobody who may, or no more, 4403 not allowed, 4429 too many messages."
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from api.pages import Limit, Stretch
 from api.routes import AnyRequest, TheClosing, TheDesk
 from api.stream import EVENTS, Stream, frame
 from api.websocket.answer import Answer
+from api.websocket.session import Enter
 from api.websocket.upgrade import channel_of
 from reconciler.ports.store import EventFilter, Following
 from reconciler.store.tail import RESET
@@ -43,6 +44,7 @@ FromHeader = Annotated[
 ]
 
 
+TheEnter = NamedDependency[SkipValidation[Enter]]
 TheFilter = NamedDependency[SkipValidation[EventFilter]]
 
 
@@ -101,9 +103,12 @@ async def live(
 
 
 @get("/api/v1/ws", opt=needs_some("events:read") | SWITCHES, summary="Events as they happen (WebSocket)")
-async def talk(request: AnyRequest, desk: TheDesk, closing: TheClosing) -> Answer:
-    """Messages both ways are JSON: `subscribe`, `unsubscribe` and `ping` from the client, frames to it."""
-    return Answer(desk, closing, channel_of(request.scope))
+async def talk(request: AnyRequest, desk: TheDesk, closing: TheClosing, enter: TheEnter) -> Answer:
+    """Messages both ways are JSON: `subscribe`, `unsubscribe` and `ping` from the client, frames to it.
+
+    Who can send no header says with the first message, `authenticate`, who is asking.
+    """
+    return Answer(desk, closing, channel_of(request.scope), enter)
 
 
 async def frames(following: Following, heartbeat_s: float = HEARTBEAT_S) -> AsyncIterator[bytes]:

@@ -19,6 +19,13 @@ DEFAULT = "default"
 PLACE = re.compile(r"(?P<told>.+?)(?: - at `\$\.?(?P<path>[^`]*)`)?")
 
 
+class Authenticate(TypedDict):
+    """I am who has this key: the first message of who could send no header."""
+
+    action: Literal["authenticate"]  # what is asked for
+    key: str  # an API key, or an access token
+
+
 class Subscribe(TypedDict):
     """Tell me of the events that all of these let through."""
 
@@ -46,7 +53,12 @@ class Ping(TypedDict):
     data: NotRequired[Any]  # it comes back with the answer
 
 
-SHAPES: Mapping[str, type[Any]] = {"subscribe": Subscribe, "unsubscribe": Unsubscribe, "ping": Ping}
+SHAPES: Mapping[str, type[Any]] = {
+    "authenticate": Authenticate,
+    "subscribe": Subscribe,
+    "unsubscribe": Unsubscribe,
+    "ping": Ping,
+}
 
 
 def read(text: str) -> Any:  # noqa: ANN401 - one of the shapes

@@ -2,13 +2,14 @@
 
 Rules: a subscription has a place in the log and no queue, so a slow client costs nothing: it gets the rest
 when it takes it, or is told by `stream.reset` what it has missed. Frames have the form of an event; a
-subscription's frames come in order, each once, and the id of the last is where to go on from.
+subscription's frames come in order, each once, and the id of the last is where to go on from. Nobody is told
+anything before it is known who they are: that is said in the handshake, or by the first message, and soon.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,10 +19,10 @@ from api.buckets import Bucket, Policy, take
 from api.errors import Fault, Wrong, document, trouble
 from api.following import END, HEARTBEAT, HEARTBEAT_S, Made, begin, filter_of, told
 from api.stream import STOPS, Closing
-from api.websocket.messages import DEFAULT, Subscribe, read
-from api.websocket.upgrade import Channel
+from api.websocket.messages import DEFAULT, Authenticate, Subscribe, read
+from api.websocket.upgrade import Channel, Message
 from api.websocket.wire import FRAME, framed
-from reconciler.errors import Limited, Problem
+from reconciler.errors import Limited, Problem, Refused, Unauthorized
 from reconciler.model import Event
 from reconciler.ports.store import Following
 from reconciler.runtime.desk import Desk
@@ -33,10 +34,17 @@ LONGEST_NAME = 100
 MESSAGES = Policy("messages", quota=600, window_s=60, burst=100)
 LARGEST_ID = 2**63 - 1  # that SQLite can number
 
+FIRST_S = 10.0  # until who has not said so in the handshake must have said who they are
+LONGEST_REASON = 120  # bytes that a close has room for
+
+AUTHENTICATED = "stream.authenticated"
 SUBSCRIBED, UNSUBSCRIBED = "stream.subscribed", "stream.unsubscribed"
 PONG, ERROR = "stream.pong", "stream.error"
 
-GOING_AWAY, UNSUPPORTED, CRASHED, NO_KEY, TOO_MANY = 1001, 1003, 1011, 4401, 4429
+GOING_AWAY, UNSUPPORTED, CRASHED, NO_KEY, MAY_NOT, TOO_MANY = 1001, 1003, 1011, 4401, 4403, 4429
+
+Enter = Callable[[str], tuple[Desk, Closing]]
+"""What is to be seen by who has this key, and how long."""
 
 
 class Over(Exception):
@@ -49,11 +57,24 @@ class Over(Exception):
 
 
 class Session:
-    def __init__(self, desk: Desk, closing: Closing, channel: Channel, request_id: str) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - all that an answer has
+        self,
+        desk: Desk,
+        closing: Closing,
+        channel: Channel,
+        request_id: str,
+        enter: Enter,
+        first_s: float = FIRST_S,
+    ) -> None:
         self._desk = desk
         self._closing = closing
         self._channel = channel
         self._request_id = request_id
+        self._enter = enter
+        self._first_s = first_s
+        self._known = desk.hears_some
+        self._begun = False  # something was said
+        self._ending: asyncio.Task[None] | None = None
         self._paid: Mapping[str, Bucket] = {}
         self._tellers: dict[str, asyncio.Task[None]] = {}
         self._places: dict[str, int] = {}  # up to where each has been told
@@ -62,7 +83,7 @@ class Session:
         over = Over()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._end())
+                self._ending = group.create_task(self._end())
                 await self._listen(group)
         except* Over as ended:
             over = next(one for one in ended.exceptions if isinstance(one, Over))
@@ -79,7 +100,7 @@ class Session:
 
     async def _listen(self, group: asyncio.TaskGroup) -> None:
         while True:
-            message = await self._channel.receive()
+            message = await self._said()
             if message["type"] == "websocket.disconnect":
                 raise Over
             text = message.get("text")
@@ -90,6 +111,16 @@ class Session:
                 await self._do(read(text), group)
             except Problem as problem:
                 await self._notice(ERROR, document(trouble(problem), "", self._request_id))
+                if not self._known:
+                    raise Over(_code(problem), _reason(problem)) from problem
+            self._begun = True
+
+    async def _said(self) -> Message:
+        try:
+            async with asyncio.timeout(None if self._known else self._first_s):
+                return await self._channel.receive()
+        except TimeoutError:
+            raise Over(NO_KEY, "nobody has said who is asking") from None
 
     def _pay(self) -> None:
         """For a message: what a client says costs the node as much as a request does."""
@@ -101,12 +132,27 @@ class Session:
     async def _do(self, message: Any, group: asyncio.TaskGroup) -> None:  # noqa: ANN401 - one of the shapes
         name = message.get("subscription", DEFAULT)
         match message["action"]:
+            case "authenticate":
+                await self._authenticate(message, group)
+            case _ if not self._known:
+                raise Unauthorized("nobody has said who is asking", remedy="begin with `authenticate`")
             case "subscribe":
                 await self._subscribe(name, message, group)
             case "unsubscribe":
                 await self._unsubscribe(name)
             case _:
                 await self._notice(PONG, {"data": message.get("data")})
+
+    async def _authenticate(self, message: Authenticate, group: asyncio.TaskGroup) -> None:
+        if self._begun:
+            raise Wrong(Fault("/action", "action", "is the first message, or none"))
+        self._known = False  # whatever the handshake has said: a key that does not count stands for nothing
+        self._desk, self._closing = self._enter(message["key"])
+        self._known = True
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = group.create_task(self._end())
+        await self._notice(AUTHENTICATED, {})
 
     async def _subscribe(self, name: str, message: Subscribe, group: asyncio.TaskGroup) -> None:
         if name in self._tellers:
@@ -171,6 +217,16 @@ class Session:
 
     async def _send(self, text: str) -> None:
         await self._channel.send({"type": "websocket.send", "text": text})
+
+
+def _code(problem: Problem) -> int:
+    if isinstance(problem, Limited):
+        return TOO_MANY
+    return MAY_NOT if isinstance(problem, Refused) and not isinstance(problem, Unauthorized) else NO_KEY
+
+
+def _reason(problem: Problem) -> str:
+    return problem.message.encode()[:LONGEST_REASON].decode(errors="ignore")
 
 
 def _framed(event: Event, subscription: str) -> bytes:

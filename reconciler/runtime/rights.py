@@ -39,6 +39,10 @@ class Rights:
     def hears_all(self) -> bool:
         return self._all(HEAR)
 
+    @property
+    def hears_some(self) -> bool:
+        return self._permissions.allow_some(HEAR)
+
     def hears(self, event: Event) -> bool:
         """May the caller be told of this?"""
         if self.hears_all:

@@ -175,6 +175,11 @@ class Window:
         """Where to follow from, for who looks now and wants to miss nothing that comes after."""
         return self._node.store.as_of()
 
+    @property
+    def hears_some(self) -> bool:
+        """Is there anything in the log that the caller may be told?"""
+        return self._rights.hears_some
+
     def follow(self, after: int, only: EventFilter) -> Following:
         """Events themselves: whoever tells them to many makes the view of each once."""
         following = self._node.store.follow(after, only)
