@@ -35,6 +35,9 @@ def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: 
     if not every and any("/" not in one for one in what):
         raise Invalid("a kind alone names many", remedy="add --all, or write KIND/NAME")
     end = time.monotonic() + seconds(timeout)
+    if not where.runs:
+        told = f"no node runs on {where.data}: waiting {timeout} for one; `holdfast up PATH` starts it"
+        click.echo(plain(told), err=True)
     while behind := _not_so(where, what, state):
         if time.monotonic() > end:
             for line in behind:

@@ -112,6 +112,24 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
     assert "key/other" not in run(data, "get", "key", "-o", "name").stdout
 
 
+@pytest.mark.req("CLI-01")
+def test_who_waits_without_a_node_is_told_at_once(data: Path) -> None:
+    waiting = subprocess.Popen(
+        [HOLDFAST, "wait", "key/none", "--timeout", "60s"],
+        env=os.environ | {"HOLDFAST_DATA": str(data)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert waiting.stderr is not None
+        told = waiting.stderr.readline()
+        assert told == f"no node runs on {data}: waiting 60s for one; `holdfast up PATH` starts it\n"
+        assert waiting.poll() is None
+    finally:
+        waiting.kill()
+        waiting.communicate()
+
+
 @pytest.mark.req("CLI-08", "CORE-04")
 def test_a_file_that_was_emptied_takes_nothing_back(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "manifests"
