@@ -208,6 +208,23 @@ def test_what_cannot_be_run_is_said(connect: Connect, folder: Path, field: str) 
     assert error == {"code": "FAILED", "message": f"cannot start web: {said}", "remedy": ""}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("field", ["cwd", "argv"])
+def test_whom_a_folder_keeps_out_is_told_where_to_go(
+    connect: Connect, folder: Path, tmp_path: Path, field: str
+) -> None:
+    private = tmp_path / "data"
+    private.mkdir(mode=0o700)
+    program = private / "run"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    value = {"cwd": str(private), "argv": [str(program)]}[field]
+    error = connect().ask(**{**START, field: value, "user": "nobody"})["error"]
+    assert "Permission denied" in error["message"]
+    assert error["remedy"].startswith("user 'nobody' may not enter it")
+    assert living(folder) == {}
+
+
 def test_a_line_without_end_ends_the_connection_and_nothing_else(connect: Connect, folder: Path) -> None:
     wire = connect()
     with pytest.raises(ConnectionError):

@@ -21,6 +21,10 @@ from .proc import TOKEN
 
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # as it was before the keeper raised its own
 UMASK = 0o022
+KEPT_OUT = (
+    "user '{}' may not enter it or a folder above it, as the node's data folder, where a repository's files "
+    "lie: let the service run as the node's user, or write an absolute path to where that user may enter"
+)
 HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -118,7 +122,9 @@ def _become(run: Run, token: str, ends: Sequence[int], pipes: tuple[int, int]) -
         os.execvpe(run.argv[0], run.argv, {**run.env, TOKEN: token})  # noqa: S606
     except BaseException as failure:  # noqa: BLE001 - a child that raises would go on as a second keeper
         reason = failure.strerror if isinstance(failure, OSError) else str(failure)
-        os.write(says, f"cannot {doing}: {reason}".encode(errors="replace")[:4000])
+        kept_out = run.user and isinstance(failure, PermissionError)
+        remedy = KEPT_OUT.format(run.user) if kept_out else ""
+        os.write(says, f"cannot {doing}: {reason}"[:1000].encode(errors="replace") + f"\n{remedy}".encode())
     finally:
         os._exit(127)
 

@@ -38,12 +38,12 @@ class Starts:
         """If a start is under way: the child runs its program now, or says why it cannot."""
         if row.held is None:
             return
-        words = os.read(row.held.report, 4096).decode(errors="replace")
+        words, _, remedy = os.read(row.held.report, 8192).decode(errors="replace").rpartition("\n")
         self._table.loop.forget(row.held.report)
         os.close(row.held.report)
         row.held = None
         waiting, row.on_start = row.on_start, []
-        trouble = Trouble("FAILED", f"cannot start {row.record.id}: {words}") if words else None
+        trouble = Trouble("FAILED", f"cannot start {row.record.id}: {words}", remedy) if words else None
         if trouble:
             del self._table.children[row.record.pid]
             self._undo(row)
