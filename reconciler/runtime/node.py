@@ -86,6 +86,9 @@ class Node(Parts):
         await self._sweep()
         await self._remember(root)
         await self.engine.submit(self._own_snapshot())
+        if self.living and (trouble := await asyncio.to_thread(node_id.trouble, self.settings.data)):
+            log.warning("%s", trouble)
+            await self.desk.daemon.warn("node id", trouble, "")
 
     async def look(self) -> None:
         """Read what was, and nothing else: for one who only wants to compare."""

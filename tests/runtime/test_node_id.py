@@ -33,3 +33,26 @@ def test_a_damaged_one_is_told_and_left_as_it_is(tmp_path: Path, content: bytes)
     assert str(path) in refused.value.message
     assert "put it back from a backup" in refused.value.remedy
     assert path.read_bytes() == content
+
+
+@pytest.mark.req("CORE-27")
+def test_a_folder_that_was_copied_to_another_machine_is_told(tmp_path: Path) -> None:
+    here, there, data = tmp_path / "here", tmp_path / "there", tmp_path / "data"
+    here.write_text("1" * 32)
+    there.write_text("2" * 32)
+    data.mkdir()
+    assert [node_id.trouble(data, here) for _ in range(2)] == ["", ""]
+    told = node_id.trouble(data, there)
+    assert told == node_id.trouble(data, there), "until somebody has said what it is"
+    assert f"remove {data / node_id.MACHINE}; " in told
+    assert node_id.trouble(data, here) == ""
+    (data / node_id.MACHINE).unlink()
+    assert [node_id.trouble(data, there) for _ in range(2)] == ["", ""]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", None])
+def test_a_machine_without_an_id_is_any(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "machine-id").write_bytes(content)
+    assert node_id.trouble(tmp_path, tmp_path / "machine-id") == ""
+    assert not (tmp_path / node_id.MACHINE).exists()
