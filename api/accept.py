@@ -23,8 +23,7 @@ def ranges(header: str) -> dict[str, float]:
 
 def best(header: str, offers: Sequence[str]) -> str | None:
     """The offer that is liked most, of several the first; None: none of them is accepted."""
-    accepted = ranges(header)
-    if not accepted:
+    if not header or header == "*/*" or not (accepted := ranges(header)):
         return offers[0]
     liked = max(offers, key=lambda offer: _liking(accepted, offer))
     return liked if _liking(accepted, liked) > 0 else None

@@ -1,4 +1,4 @@
-"""Who is let in, and with which rights: the guard of every route.
+"""Who is let in, and with which rights: before every route.
 
 Rules: on the socket the kernel says who asks, over TCP a key does, or a token for one; what does not count
 is never taken for none. Without one may look, at what is meant to be looked at by anybody on this machine,
@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from litestar.datastructures import Headers
 from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 
@@ -52,8 +51,7 @@ class Admission:
         self._limiter = limiter
         self._settings = settings
 
-    async def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """The framework's guard of every route; one that is not async it would call in a thread."""
+    def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         state, opt = connection.scope["state"], handler.opt
         door = Door(state["door"])
         if not _has(door, opt):
@@ -93,7 +91,7 @@ class Admission:
                     remedy="ask as that user, or over HTTP",
                 )
             return Caller(peer.actor, EVERYTHING)
-        secret = "" if opt.get("proven") else presented(connection.headers)
+        secret = "" if opt.get("proven") else presented(connection.scope["state"]["headers"])
         if secret:
             return self._holder(connection, secret)
         if self._settings.require_auth:
@@ -166,7 +164,7 @@ def _writes(connection: ASGIConnection[Any, Any, Any, Any], opt: dict[str, Any])
     return connection.scope.get("method", "") not in SAFE and not opt.get("reads")
 
 
-def presented(headers: Headers) -> str:
+def presented(headers: Mapping[str, str]) -> str:
     """The key that a request brings; empty: none."""
     key = headers.get("x-api-key", "")
     bearer = headers.get("authorization", "")

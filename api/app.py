@@ -70,6 +70,12 @@ def build(
     def seen(request: Request[Any, Any, Any]) -> Desk | None:
         return desk.seen_by(request.scope["state"]["caller"].permissions) if desk is not None else None
 
+    async def before(request: Request[Any, Any, Any]) -> Response[None] | Response[bytes] | None:
+        admission.check(
+            request, request.route_handler
+        )  # a guard would be handed a copy of the route each time
+        return await first(request)
+
     leases = Leases(closing, desk.counts) if desk is not None else None
 
     def until(request: Request[Any, Any, Any]) -> Closing:
@@ -87,9 +93,9 @@ def build(
     def room(request: Request[Any, Any, Any]) -> Room:
         return rooms[request.scope["state"]["door"]]
 
-    return Litestar(
+    app = Litestar(
         [*_handlers(limits)],
-        before_request=first,
+        before_request=before,
         dependencies={
             "desk": Provide(seen, sync_to_thread=False),
             "by": Provide(identity.asker, sync_to_thread=False),
@@ -99,17 +105,27 @@ def build(
             **routes.PROVIDED,
         },
         exception_handlers={Exception: errors.answer, Rehearsed: plan},
-        guards=[admission.check],
         debug=False,  # whatever the environment says: a stack trace never leaves
         pdb_on_exception=False,
         logging_config=None,
         openapi_config=openapi,
         request_max_body_size=SMALL_BODY,
     )
+    _one_by_one(app)
+    return app
+
+
+def _one_by_one(app: Litestar) -> None:
+    """Provide what routes need on the spot: the framework would begin a task for each, and few wait."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                batches = model.dependency_batches
+                model.dependency_batches = [{each} for batch in batches for each in batch]
 
 
 async def first(request: Request[Any, Any, Any]) -> Response[None] | Response[bytes] | None:
-    """The framework's hook before every route, for who may ask it; an answer of its own ends the matter."""
+    """Before every route, for who may ask it; an answer of its own ends the matter."""
     if request.method == "OPTIONS":  # the framework's own names only those of the first handler of a path
         allowed = ", ".join(sorted(_methods(request)))
         return Response(None, status_code=HTTPStatus.NO_CONTENT, headers={"allow": allowed})

@@ -6,6 +6,8 @@ all faults are told at once; a body that stops halfway is nothing.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
 
@@ -148,8 +150,19 @@ def _small(count: int) -> None:
 
 def _decoded(body: bytes) -> Any:  # noqa: ANN401 - JSON
     try:
-        return decode_json(body)
+        found = decode_json(body)
+        json.loads(body, object_pairs_hook=_once)
+        return found
     except SerializationException as error:
         raise Invalid(f"the body is no JSON: {error.detail}") from error
+    except ValueError as error:  # what is no UTF-8, or a number without an end
+        raise Invalid(f"the body is no JSON: {error}") from error
     except RecursionError as error:
         raise Invalid("the body is nested too deeply") from error
+
+
+def _once(members: list[tuple[str, object]]) -> None:
+    """Of two members of one name either might be meant, and no decoder says so."""
+    if len(dict(members)) < len(members):
+        twice, _ = Counter(name for name, _ in members).most_common(1)[0]
+        raise Wrong(Fault("", twice, "stands twice in one object", "leave one of them out"))

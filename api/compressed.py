@@ -28,7 +28,7 @@ class Compressed:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
             await self._inner(scope, receive, send)
             return
-        coding = coding_of(dict(scope["headers"]).get(b"accept-encoding", b"").decode("latin-1"))
+        coding = coding_of(scope["state"]["headers"].get("accept-encoding", ""))
         held: Message | None = None
 
         async def passed(message: Message) -> None:
@@ -58,7 +58,7 @@ class Compressed:
 
 def coding_of(header: str) -> str | None:
     """The coding that is liked most; None: as it is."""
-    accepted = ranges(header)
+    accepted = ranges(header) if header else {}
     liked = best(header, CODINGS) if accepted else None
     if liked is None:
         return None

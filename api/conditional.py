@@ -53,7 +53,7 @@ class Conditional:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
             await self._inner(scope, receive, send)
             return
-        known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
+        known = scope["state"]["headers"].get("if-none-match", "")
         held: Message | None = None
 
         async def passed(message: Message) -> None:
@@ -73,7 +73,12 @@ class Conditional:
 def tag_of(told: bytes) -> str:
     if b"uptime_s" in told:
         told = _UPTIME.sub(b"", told)
-    return f'W/"{sha1(_AGE.sub(b"", told), usedforsecurity=False).hexdigest()[:32]}"'
+    return named(sha1(_AGE.sub(b"", told), usedforsecurity=False).hexdigest()[:32])
+
+
+def named(text: str) -> str:
+    """The tag of what has a name already."""
+    return f'W/"{text}"'
 
 
 def tag_of_view(view: object) -> str:
@@ -83,7 +88,7 @@ def tag_of_view(view: object) -> str:
 
 def still(request: Request[Any, Any, Any], tag: Callable[[], str]) -> Still:
     """For a write to ask in the very moment of it."""
-    seen = request.headers.get("if-match", "")
+    seen = request.scope["state"]["headers"].get("if-match", "")
 
     def check() -> None:
         if seen and not _names(seen, now := tag()):
@@ -94,8 +99,9 @@ def still(request: Request[Any, Any, Any], tag: Callable[[], str]) -> Still:
 
 def no_condition(request: Request[Any, Any, Any]) -> None:
     """Before every route: one that cannot keep a condition refuses it."""
-    conditional = request.method not in SAFE and "if-match" in request.headers
-    if conditional and "matches" not in request.route_handler.opt:
+    if request.method in SAFE or "if-match" not in request.scope["state"]["headers"]:
+        return
+    if "matches" not in request.route_handler.opt:
         told = "this is not done under a condition"
         raise Wrong(Fault("/header/If-Match", "If-Match", told, "send it without one"))
 

@@ -6,7 +6,7 @@ first; what it reads otherwise its browser keeps from it. The Unix socket is out
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -35,10 +35,10 @@ class Cors:
         if scope["type"] != ScopeType.HTTP or Door(scope["state"]["door"]) is Door.SOCKET:
             await self._inner(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        origin = headers.get(b"origin", b"").decode("latin-1")
+        headers: Mapping[str, str] = scope["state"]["headers"]
+        origin = headers.get("origin", "")
         may = origin in self._origins
-        if may and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+        if may and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await send({"type": "http.response.start", "status": 204, "headers": [*self._preflight(origin)]})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
@@ -83,6 +83,6 @@ class Cors:
         yield b"vary", b"Origin"
 
 
-def _is_own(origin: str, scope: HTTPScope, headers: dict[bytes, bytes]) -> bool:
+def _is_own(origin: str, scope: HTTPScope, headers: Mapping[str, str]) -> bool:
     """The page was served by this very listener."""
-    return origin == f"{scope['scheme']}://{headers.get(b'host', b'').decode('latin-1')}"
+    return origin == f"{scope['scheme']}://{headers.get('host', '')}"

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
@@ -23,7 +24,7 @@ from api.listen import is_loopback
 from reconciler.within import begin, fresh_request_id
 
 HOOKS = "/api/v1/hooks/"
-SANE = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
+SANE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 USUAL = (  # what answers carry is data: nobody keeps it, frames it, guesses at it, or runs anything of it
     (b"x-content-type-options", b"nosniff"),
@@ -48,11 +49,11 @@ class Gate:
         if scope["type"] != ScopeType.HTTP:
             return
         state = scope["state"]
-        headers = dict(scope["headers"])
-        request_id = _request_id(headers.get(b"x-request-id", b""))
+        headers = state["headers"] = _by_name(scope["headers"])
+        request_id = _request_id(headers.get("x-request-id", ""))
         state["request_id"] = request_id
-        begin(request_id, headers.get(b"traceparent", b"").decode("latin-1"))
-        host = headers.get(b"host", b"")
+        begin(request_id, headers.get("traceparent", ""))
+        host = headers.get("host", "")
         secure = scope["scheme"] == "https"
         kept = STRICT if secure and not _meant_for_us(host) else ()
         passed = _Outgoing(send, request_id, kept, whole=scope["method"] != "HEAD")
@@ -66,7 +67,7 @@ class Gate:
             told = Trouble("FORBIDDEN", "this host is not served here", "ask for localhost or 127.0.0.1")
             await refuse(told, scope, passed)
             return
-        if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
             told = Trouble(  # what is said after it may be anything
                 "INVALID_REQUEST",
                 "a body may be sent in chunks, and in no other coding",
@@ -118,13 +119,23 @@ def _whole_allow(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return header
 
 
-def _request_id(given: bytes) -> str:
-    return given.decode() if SANE.fullmatch(given) else fresh_request_id()
+def _by_name(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """One that is said several times is a list (RFC 9110)."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in given:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
-def _meant_for_us(host: bytes) -> bool:
+def _request_id(given: str) -> str:
+    return given if SANE.fullmatch(given) else fresh_request_id()
+
+
+@lru_cache(maxsize=64)
+def _meant_for_us(host: str) -> bool:
     try:
-        name = urlsplit(f"//{host.decode('ascii')}").hostname
+        name = urlsplit(f"//{host}").hostname
     except ValueError:
         return False
     return name is not None and is_loopback(name)

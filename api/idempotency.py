@@ -60,7 +60,7 @@ class Idempotency:
         self._running: dict[str, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not any(name == b"idempotency-key" for name, _ in scope["headers"]):
+        if "idempotency-key" not in scope["state"]["headers"]:
             await self._inner(scope, receive, send)
             return
         state: dict[str, Any] = scope["state"]
@@ -94,7 +94,7 @@ class Idempotency:
 
     async def begin(self, request: Request[Any, Any, Any]) -> Response[bytes] | None:
         """Answer as before, or go on as the first."""
-        key = request.headers["idempotency-key"]
+        key = request.scope["state"]["headers"]["idempotency-key"]
         if not _KEY.fullmatch(key):
             told = "up to 255 visible characters of ASCII"
             raise Wrong(Fault("/header/Idempotency-Key", "Idempotency-Key", f"expected {told}"))

@@ -71,6 +71,11 @@ class TooMuch(Detailed, Limited):
 class Limiter:
     def __init__(self, wanted: settings.Limits, saved: JsonValue = None) -> None:
         self._wanted = wanted
+        self._of_keys = [Policy("default", wanted.per_minute, MINUTE_S, wanted.burst)]
+        if wanted.per_hour:
+            self._of_keys.append(Policy("hourly", wanted.per_hour, HOUR_S, wanted.per_hour))
+        self._of_addresses = [_each_minute("local", wanted.address_per_minute)]
+        self._of_failures = [_each_minute("failures", wanted.failures_per_minute)]
         self._buckets: dict[str, Mapping[str, Bucket]] = dict(_restored(saved))
         self._over: dict[str, str] = {}  # who has met the end of which policy, and has not been let in since
         self._news: list[tuple[str, str]] = []  # the same, for who writes it down
@@ -78,23 +83,18 @@ class Limiter:
         self.refused = Counter("holdfast_limited_total", "Requests that a limit has refused.", ("policy",))
 
     def of_key(self, holder: Holder, weight: int) -> Taken | None:
-        rate, wanted = holder.rate, self._wanted
+        rate = holder.rate
         if rate is not None:
             own = Policy("key", rate.per_minute, MINUTE_S, rate.burst or rate.per_minute)
             return self._take(f"key:{holder.key}", [own], weight * rate.weight, is_key=True)
-        policies = [Policy("default", wanted.per_minute, MINUTE_S, wanted.burst)]
-        if wanted.per_hour:
-            policies.append(Policy("hourly", wanted.per_hour, HOUR_S, wanted.per_hour))
-        return self._take(f"key:{holder.key}", policies, weight, is_key=True)
+        return self._take(f"key:{holder.key}", self._of_keys, weight, is_key=True)
 
     def of_address(self, address: str, weight: int) -> Taken | None:
-        most = self._wanted.address_per_minute
-        return self._take(f"address:{address}", [Policy("local", most, MINUTE_S, most)], weight)
+        return self._take(f"address:{address}", self._of_addresses, weight)
 
     def of_failure(self, address: str) -> Taken | None:
         """A wrong key came from there."""
-        most = self._wanted.failures_per_minute
-        return self._take(f"failures:{address}", [Policy("failures", most, MINUTE_S, most)], 1)
+        return self._take(f"failures:{address}", self._of_failures, 1)
 
     def _take(self, who: str, policies: Sequence[Policy], cost: int, *, is_key: bool = False) -> Taken | None:
         if not self._wanted.enabled or not cost:
@@ -146,6 +146,10 @@ class Limiter:
             who: {name: [bucket.tokens, wall - (now - bucket.at)] for name, bucket in held.items()}
             for who, held in self._buckets.items()
         }
+
+
+def _each_minute(name: str, quota: int) -> Policy:
+    return Policy(name, quota, MINUTE_S, quota)
 
 
 def _restored(saved: Any) -> Iterator[tuple[str, Mapping[str, Bucket]]]:  # noqa: ANN401 - as it was saved

@@ -88,11 +88,11 @@ def page_of(items: Sequence[V], view: Callable[[V], T], url: URL, asked: Paging)
     page, size = asked
     total = -(-len(items) // size)
 
+    query = urlencode([(key, value) for key, value in url.query_params.multi_items() if key != "page"])
+    way = f"{url.path}?{query}&page=" if query else f"{url.path}?page="
+
     def link(number: int) -> str | None:
-        if not 1 <= number <= total:
-            return None
-        query = [(key, value) for key, value in url.query_params.multi_items() if key != "page"]
-        return f"{url.path}?{urlencode([*query, ('page', number)])}"
+        return f"{way}{number}" if 1 <= number <= total else None
 
     return {
         "data": [view(item) for item in items[(page - 1) * size : page * size]],

@@ -18,7 +18,7 @@ NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 def only_known(request: Request[Any, Any, Any]) -> None:
-    if not request.query_params:
+    if not request.scope["query_string"]:
         return
     known = _known(request.route_handler)
     faults = [

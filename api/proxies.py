@@ -23,7 +23,7 @@ class Proxies:
         self._trusted = [ip_network(text, strict=False) for text in trusted]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope.get("client")
+        client = scope.get("client") if self._trusted else None
         if scope["type"] != ScopeType.HTTP or client is None or not self._is_trusted(client[0]):
             await self._inner(scope, receive, send)
             return

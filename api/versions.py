@@ -8,10 +8,11 @@ until when it stays, and what takes its place; it stays for half a year at least
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -73,7 +74,7 @@ class Versions:
 
         async def passed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [_renamed(header, state) for header in message.get("headers", ())]
+                headers = _renamed(message.get("headers", ()), str(state.get("media_type", "")))
                 own = [(b"x-api-version", b"%d" % version), (b"vary", b"Accept, X-API-Version")]
                 message["headers"] = [*headers, *own, *state.get("deprecation", ())]
             await send(message)
@@ -97,14 +98,19 @@ def negotiated(request: Request[Any, Any, Any]) -> None:
         state["deprecation"] = deprecated.headers()
     if request.method == "OPTIONS" or handler.status_code == HTTPStatus.NO_CONTENT:
         return
-    offers = [*_offers(handler)]
-    liked = best(request.headers.get("accept", ""), offers)
+    offers = _offers(handler)
+    liked = best(state["headers"].get("accept", ""), offers)
     if liked is None:
         raise NotAcceptable(f"this is answered with {' or '.join(offers)}")
     state["media_type"] = liked
 
 
-def _offers(handler: HTTPRouteHandler) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _offers(handler: HTTPRouteHandler) -> tuple[str, ...]:
+    return tuple(_offered(handler))
+
+
+def _offered(handler: HTTPRouteHandler) -> Iterator[str]:
     said = handler.media_type.value if isinstance(handler.media_type, MediaType) else handler.media_type
     own = said or JSON  # the framework leaves it open for who answers with a `Response`
     yield own.partition(";")[0]
@@ -119,9 +125,9 @@ def _served(in_path: str | None) -> bool:
 
 
 def _chosen(scope: HTTPScope, in_path: int | None) -> int:
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    in_header = _of_header(headers.get(b"x-api-version"))
-    accept = headers.get(b"accept", "")
+    headers: Mapping[str, str] = scope["state"]["headers"]
+    in_header = _of_header(headers.get("x-api-version"))
+    accept = headers.get("accept", "")
     in_accept = _of_accept(accept)
     version = in_path or in_header or next((one for one in in_accept if one in SERVED), PRESENT)
     if in_header not in {None, version}:
@@ -158,10 +164,9 @@ def _disagrees(message: str, suggestion: str) -> Wrong:
     return Wrong(Fault("/header/X-API-Version", "X-API-Version", message, suggestion))
 
 
-def _renamed(header: tuple[bytes, bytes], state: Mapping[str, Any]) -> tuple[bytes, bytes]:
+def _renamed(headers: Iterable[tuple[bytes, bytes]], liked: str) -> list[tuple[bytes, bytes]]:
     """JSON under the name that it was asked for by."""
-    name, value = header
-    liked = str(state.get("media_type", ""))
-    if name == b"content-type" and value == JSON.encode() and _IN_ACCEPT.fullmatch(liked):
-        return name, liked.encode()
-    return header
+    if not _IN_ACCEPT.fullmatch(liked):
+        return [*headers]
+    json = (b"content-type", JSON.encode())
+    return [(json[0], liked.encode()) if header == json else header for header in headers]

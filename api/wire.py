@@ -11,12 +11,14 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from api.connections import Connections
 from api.errors import CONTENT_TYPE, Trouble, encoded
 from api.identity import Door, peer_of
+from api.one_piece import OnePiece
 from reconciler.within import fresh_request_id
 
 HEAD_BYTES = 64 * 1024
@@ -73,6 +75,11 @@ class Wire(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._body_ends = self.loop.time() + self._limits.whole_body_s
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if cycle.scope["method"] != "HEAD":  # whose answer is a head alone
+            cycle.transport = OnePiece(self.transport)  # type: ignore[assignment] # as much of one as it uses
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Response, delete, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter, SkipValidation
+from msgspec import Raw
 
-from api.conditional import MATCHES, still, tag_of_view
+from api.conditional import MATCHES, named, still, tag_of_view
 from api.errors import Fault, Wrong
 from api.identity import CONFLICTS, EACH
 from api.pages import Cursor, Limit, Much, Page, Stretch, page_of, stretch_of
@@ -40,8 +41,13 @@ CHOSEN = {"chosen": Provide(_chosen, sync_to_thread=False)}
     dependencies=CHOSEN,
     summary="Resources, page by page",
 )
-def pages(request: AnyRequest, desk: TheDesk, chosen: Chosen, paging: ThePaging) -> Page[ResourceView]:
-    return page_of(desk.refs(chosen), desk.resource, request.url, paging)
+def pages(
+    request: AnyRequest, desk: TheDesk, chosen: Chosen, paging: ThePaging
+) -> Response[Page[ResourceView]]:
+    found = page_of(desk.refs(chosen), desk.encoded, request.url, paging)
+    tag = tag_of_view([[one.whole for one in found["data"]], found["pagination"], found["links"]])
+    page: Any = {**found, "data": [Raw(one.json) for one in found["data"]]}
+    return Response(page, headers={"etag": tag})
 
 
 @get(
@@ -55,7 +61,8 @@ def stretch(
     desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much = 1000
 ) -> Stretch[ResourceView]:
     """Larger pieces than pages, and nothing is left out or told twice while resources come and go."""
-    return stretch_of(desk.refs(chosen), desk.resource, cursor, limit)
+    found: Any = stretch_of(desk.refs(chosen), lambda ref: Raw(desk.encoded(ref).json), cursor, limit)
+    return found  # type: ignore[no-any-return] # what is encoded already is of any type
 
 
 @get(
@@ -72,8 +79,9 @@ def statuses(desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much =
 
 @get(ONE, opt=EACH, sync_to_thread=False, summary="One resource, with its status")
 def one(desk: TheDesk, ref: TheRef) -> Response[ResourceView]:
-    view = desk.resource(ref)
-    return Response(view, headers={"etag": _tag(view)})
+    told = desk.encoded(ref)
+    view: Any = told.json
+    return Response(view, headers={"etag": named(told.wish_and_status)})
 
 
 @get(f"{ONE}/plans", opt=EACH, summary="What was planned and done, the newest first")
@@ -93,7 +101,7 @@ def causes(desk: TheDesk, ref: TheRef) -> list[CauseView]:
 async def remove(
     request: AnyRequest, desk: TheDesk, by: By, ref: TheRef, *, allow_prune: AllowPrune = False
 ) -> OperationView:
-    seen = still(request, lambda: _tag(desk.resource(ref)))
+    seen = still(request, lambda: named(desk.encoded(ref).wish_and_status))
     return await desk.delete([ref], by, allow_prune=allow_prune, still=seen)
 
 
@@ -104,8 +112,3 @@ def _labels(text: str) -> dict[str, str]:
             told = f"'{key}{sign}{value}' is no label and its value"
             raise Wrong(Fault("/query/labels", "labels", told, "write key=value"))
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _tag(view: ResourceView) -> str:
-    """It moves with the wish and with the status, not with every passing figure."""
-    return tag_of_view([view["metadata"], view["spec"], view["status"], view["overrides"]])

@@ -188,6 +188,10 @@ class Book:
                 found[ref] = Look(self.resource(ref), entry.seen, entry.judged)
         return found
 
+    def looks(self, ref: Ref) -> frozenset[Ref]:
+        """Those that its own pure functions are shown."""
+        return self._relations.looks(ref)
+
     def readers(self, ref: Ref) -> tuple[Ref, ...]:
         """Those whose pure functions may come to another end when this ref changes."""
         return self._relations.readers(ref)

@@ -27,13 +27,19 @@ class Rights:
         self._book = book
         self._permissions = permissions
         self._everywhere: dict[str, bool] = {}  # by scope
+        self._seen: set[str] = set()  # kinds of which all is seen
 
     def of(self, permissions: Permissions) -> Rights:
         """Those of another caller."""
         return Rights(self._kinds, self._book, permissions)
 
     def sees(self, ref: Ref) -> bool:
-        return self._has(self._kinds[ref.kind].reads, ref)
+        if ref.kind in self._seen:
+            return True
+        scope = self._kinds[ref.kind].reads
+        if self._all(scope):
+            self._seen.add(ref.kind)
+        return self._has(scope, ref)
 
     @property
     def hears_all(self) -> bool:
@@ -62,7 +68,8 @@ class Rights:
         return False
 
     def need_sight(self, ref: Ref) -> None:
-        self.need(self._kinds[ref.kind].reads, ref)
+        if not self.sees(ref):
+            raise _refused(self._kinds[ref.kind].reads, ref)
 
     def need_write(self, ref: Ref, labels: Mapping[str, str] | None = None) -> None:
         """`labels` are those that it is to have; those that it has count as well."""

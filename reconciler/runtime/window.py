@@ -6,9 +6,9 @@ Rules: nothing is changed by looking; every answer is a view, of what the one wh
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from copy import copy
 from dataclasses import field
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Self
 
 from reconciler.access import Permissions
@@ -21,6 +21,7 @@ from reconciler.ports.store import EventFilter, Following
 from reconciler.records import dataclass
 from reconciler.runtime import measured, present, resource_views
 from reconciler.runtime.daemon import Daemon
+from reconciler.runtime.encoded_views import Encoded, EncodedViews
 from reconciler.runtime.health import Health
 from reconciler.runtime.hearing import Hearing
 from reconciler.runtime.machine import machine
@@ -65,12 +66,14 @@ class Window:
         self.daemon = Daemon(node)
         self.meter = Meter(node)
         self.health = Health(node, self.daemon)
+        self._encoded = EncodedViews(node)
         self._rights = Rights(node.kinds, node.engine.book)
 
     def seen_by(self, permissions: Permissions) -> Self:
         """The same, for who has only these."""
-        other = copy(self)
-        other._rights = self._rights.of(permissions)  # noqa: SLF001 - one of us
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))  # as `copy` does, which takes ten times as long, for each request
+        other._rights = self._rights.of(permissions)
         return other
 
     def node(self) -> NodeView:
@@ -111,6 +114,10 @@ class Window:
 
     def resource(self, ref: Ref) -> ResourceView:
         return self._view(self._entry(ref))
+
+    def encoded(self, ref: Ref) -> Encoded:
+        """The same as JSON, for who is asked for it over and over."""
+        return self._encoded.of(self._entry(ref))
 
     def status(self, ref: Ref) -> StatusView:
         return resource_views.of_status(
@@ -255,14 +262,14 @@ class Window:
 
     def _selected(self, selection: Selection) -> list[Entry]:
         kind = self._node.kinds.canonical(selection.kind) if selection.kind else ""
-        book = self._node.engine.book
+        book, labels = self._node.engine.book, selection.labels
         found = [
             entry
             for entry in book
             if (not kind or entry.ref.kind == kind)
             and (not selection.namespace or entry.ref.namespace == selection.namespace)
             and (not selection.names or entry.ref.name in selection.names)
-            and selection.labels.items() <= book.resource(entry.ref).labels.items()
+            and (not labels or labels.items() <= book.resource(entry.ref).labels.items())
             and self._rights.sees(entry.ref)
         ]
-        return sorted(found, key=lambda entry: entry.ref)
+        return sorted(found, key=attrgetter("ref"))
