@@ -102,6 +102,8 @@ def columns(entry: Entry, book: Book, kinds: Kinds) -> dict[str, str]:
     if not shown or entry.seen is None:
         return {}
     want = book.resource(entry.ref)
+    if want.spec is None and want.last is None:  # it has gone just now
+        return {}
     looks: Mapping[Ref, Look] = book.look(want)
     case: Case[Any, Any] = Case(want, entry.seen, looks, entry.memory)
     return {name: column(case) for name, column in shown.items()}
