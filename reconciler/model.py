@@ -205,6 +205,7 @@ class Snapshot:
     allow_prune: bool = False  # this revision says by name that it may remove much
     deleted: frozenset[Ref] = frozenset()  # a person has deleted just these: no budget asks about them again
     message: str = ""
+    unspelled: tuple[str, ...] = ()  # sources that it declares, though `resources` does not spell them out
 
 
 def merge_patch(target: JsonValue, patch: JsonValue) -> JsonValue:

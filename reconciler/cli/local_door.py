@@ -21,6 +21,7 @@ from reconciler.ports.store import EventFilter
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.looking import Looked, look
 from reconciler.runtime.node import Node, open_node, read_node
+from reconciler.runtime.own_sources import declare_own_sources
 from reconciler.runtime.rights import Rights
 from reconciler.settings import load
 
@@ -61,9 +62,10 @@ class LocalDoor:
 
     @property
     def _whole(self) -> Desk:
-        """The desk, once all is known that lies in the inbox."""
+        """The desk, once all is known that the node declares and that lies in the inbox."""
         if not self._peeked:
             self._peeked = True
+            self._wait(declare_own_sources(self._node))
             self._wait(self._node.desk.inbox_reader.peek_whole())
         return self._node.desk
 

@@ -77,7 +77,7 @@ def merge(
     """One set of wants out of all that counts. `in_force` tells which source a ref was taken from last."""
     patches = {o.ref: o for o in overrides}
     wants, rivals, reached = _declared(snapshots)
-    undecided = _undecided(inventory, wants, reached, snapshots)
+    undecided = _undecided(inventory, reached, snapshots)
     clashes: list[Clash] = []
     for ref, others in rivals.items():
         options = [wants[ref], *others]
@@ -106,19 +106,16 @@ def _spoken_for(
 
 
 def _undecided(
-    inventory: Mapping[Ref, Kept],
-    wants: Mapping[Ref, Resource[Any]],
-    reached: Collection[str],
-    snapshots: Mapping[str, Snapshot],
+    inventory: Mapping[Ref, Kept], reached: Collection[str], snapshots: Mapping[str, Snapshot]
 ) -> frozenset[str]:
     """Those that are not read yet, or broken, or declared by one of those."""
     names = [name for name in reached if name not in snapshots or snapshots[name].problems]
     if not names:
         return frozenset()
     sources = [
-        (source_name(ref), kept.source)
+        (name, kept.source)
         for ref, kept in inventory.items()
-        if ref.kind == SOURCE_KIND and ref not in wants and not kept.doomed
+        if ref.kind == SOURCE_KIND and not kept.doomed and (name := source_name(ref)) not in reached
     ]
     for name in names:
         names.extend(child for child, by in sources if by == name and child not in names)
@@ -142,6 +139,7 @@ def _declared(
             rivals.setdefault(ref, []).append(found[ref])
         wants |= {ref: one for ref, one in found.items() if ref not in doubled} if doubled else found
         reached += [source_name(ref) for ref in found if ref.kind == SOURCE_KIND and ref not in doubled]
+        reached += snapshot.unspelled
     return wants, rivals, frozenset(reached)
 
 

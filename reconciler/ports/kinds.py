@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -16,22 +16,28 @@ from reconciler.spelling import nearest, shown
 class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
     """The kinds that this node knows, by name; people may write a name in any case.
 
-    Those of `later` are loaded when they are first asked for; what then cannot be is none of them.
+    Those of `later` are loaded when they are first asked for; what then cannot be is none of them. `ours`
+    names those of them that come with Holdfast, so that they are known without being loaded.
     """
 
     def __init__(
         self,
         kinds: Mapping[str, Kind[Any, Any, Any, Any]] = EMPTY,
         later: Mapping[str, Callable[[], Kind[Any, Any, Any, Any]]] = EMPTY,
+        ours: Collection[str] = (),
     ) -> None:
         self._kinds = dict(kinds)
         self._later = dict(later)
+        self._ours = set(ours)
         self._canonical = {name.lower(): name for name in self}
         self.broken: dict[str, str] = {}  # what could not be loaded, and why
 
     def __getitem__(self, name: str) -> Kind[Any, Any, Any, Any]:
         kind = self._kinds.get(name)
         return kind if kind is not None else self._loaded(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._ours or super().__contains__(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter((*self._kinds, *self._later))
@@ -52,6 +58,7 @@ class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
         except Exception as error:
             self.broken[name] = f"{type(error).__name__}: {error}"
             del self._canonical[name.lower()]
+            self._ours.discard(name)
             raise KeyError(name) from error
         return kind
 

@@ -16,6 +16,7 @@ from reconciler.runtime import present
 from reconciler.runtime.bundle import INBOX, Bundle, Unpacked, unpack
 from reconciler.runtime.claims import Claims, claims
 from reconciler.runtime.inbox_reader import InboxReader
+from reconciler.runtime.own_sources import unspelled_own_sources
 from reconciler.runtime.parts import Parts
 from reconciler.runtime.rights import Rights
 from reconciler.sources.homes import exports
@@ -60,7 +61,9 @@ async def look(node: Parts, rights: Rights, bundle: Bundle, *, writes: bool = Fa
     _check(unpacked, rights, writes=writes)
     known = claims(node.engine, unpacked.resources.values())
     candidate = await _candidate(node, bundle, unpacked, known)
-    snapshots = [candidate, *known.written_there(node.engine)]
+    met = (ref for resource in unpacked.resources.values() for ref in (resource.ref, *resource.needs))
+    unspelled = await unspelled_own_sources(node, met)
+    snapshots = [candidate, *known.written_there(node.engine), *unspelled]
     preview = await node.engine.preview(snapshots, tuple(unpacked.resources))
     need = rights.need_write if writes else rights.need_sight
     for ref in preview.submission.removes:

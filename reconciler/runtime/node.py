@@ -13,27 +13,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.errors import Invalid, Problem
-from reconciler.model import (
-    NODE_SOURCE,
-    SOURCE_KIND,
-    Event,
-    JsonValue,
-    Origin,
-    Ref,
-    Resource,
-    Snapshot,
-    source_name,
-    source_ref,
-)
+from reconciler.model import SOURCE_KIND, Event, JsonValue, source_name
 from reconciler.ports.clock import Clock
 from reconciler.ports.store import Note
 from reconciler.runtime import node_id, present
-from reconciler.runtime.bundle import INBOX
 from reconciler.runtime.clock import SystemClock
 from reconciler.runtime.lock import Lock
+from reconciler.runtime.own_sources import ROOT, declare_own_sources
 from reconciler.runtime.parts import Parts
 from reconciler.runtime.plugins import services
 from reconciler.settings import Settings
@@ -46,7 +35,6 @@ from reconciler.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from reconciler.runtime.desk import Desk
 
-ROOT = "root"
 HEARTBEAT_S = 10.0
 RETENTION_S = 3600.0
 RESTART_S = 1.0  # before a crashed service plug-in is started again; each time twice as long
@@ -85,7 +73,7 @@ class Node(Parts):
         self.notes = dict(self.engine.notes)
         await self._sweep()
         await self._remember(root)
-        await self.engine.submit(self._own_snapshot())
+        await declare_own_sources(self)
         if self.living and (trouble := await asyncio.to_thread(node_id.trouble, self.settings.data)):
             log.warning("%s", trouble)
             await self.desk.daemon.warn("node id", trouble, "")
@@ -96,7 +84,6 @@ class Node(Parts):
         await self.drivers.look()
         await self.engine.load()
         self.notes = dict(self.engine.notes)
-        await self.engine.submit(self._own_snapshot())
 
     async def _sweep(self) -> None:
         """Remove what a killed node has left that nobody will ask for again."""
@@ -108,20 +95,6 @@ class Node(Parts):
         if root is not None and root != self.notes.get(ROOT):
             await self.store.commit(Note(ROOT, dict(root)))
             self.notes = {**self.notes, ROOT: dict(root)}
-
-    def _own_snapshot(self) -> Snapshot:
-        """What the node declares by itself: its inbox, and the root that it was started with."""
-        specs: dict[str, Mapping[str, JsonValue]] = {
-            INBOX: {"inbox": {"path": str(self.settings.data / "inbox")}}
-        }
-        if root := self.notes.get(ROOT):
-            specs[ROOT] = root
-        resources: dict[Ref, Resource[Any]] = {}
-        for name, spec in specs.items():
-            ref = source_ref(name)
-            model = self.kinds[SOURCE_KIND].spec.model_validate(spec)
-            resources[ref] = Resource(ref, model, Origin(NODE_SOURCE), needs=self.kinds.needs(ref, model))
-        return Snapshot(NODE_SOURCE, "", resources)
 
     async def run(self) -> None:
         """Converge and serve until `stopping` is set."""

@@ -20,7 +20,8 @@ from reconciler.model import Ref
 from reconciler.ports.clock import Clock
 from reconciler.ports.store import EventFilter
 from reconciler.runtime.clock import SystemClock
-from reconciler.runtime.node import ROOT, Node, open_node
+from reconciler.runtime.node import Node, open_node
+from reconciler.runtime.own_sources import ROOT
 from reconciler.runtime.standings import Standings
 from reconciler.settings import Settings
 from reconciler.sources.cluster import events

@@ -28,17 +28,13 @@ NAMES = "names.json"
 
 
 def find_kinds() -> Kinds:
-    foreign = _entries("holdfast.kinds", *sys.path)
-    return Kinds(
-        later={
-            **{
-                name: partial(_own, folder, name)
-                for folder, names in own_names(_generated()).items()
-                for name in names
-            },
-            **{entry.name: partial(_foreign, entry) for entry in foreign},
-        }
-    )
+    ours = {
+        name: partial(_own, folder, name)
+        for folder, names in own_names(_generated()).items()
+        for name in names
+    }
+    foreign = {entry.name: partial(_foreign, entry) for entry in _entries("holdfast.kinds", *sys.path)}
+    return Kinds(later={**ours, **foreign}, ours=ours.keys() - foreign.keys())
 
 
 def own_names(known: dict[str, list[str]]) -> dict[str, list[str]]:

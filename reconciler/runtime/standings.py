@@ -9,7 +9,8 @@ from __future__ import annotations
 from reconciler.engine.entry import Entry
 from reconciler.model import Ref
 from reconciler.runtime import resource_views
-from reconciler.runtime.node import ROOT, Node
+from reconciler.runtime.node import Node
+from reconciler.runtime.own_sources import ROOT
 from reconciler.sources.cluster.feed import ClusterFeed
 from reconciler.sources.cluster.objects import CustomResource
 from reconciler.sources.cluster.standing import Standing

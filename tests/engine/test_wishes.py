@@ -269,6 +269,14 @@ def test_nor_does_one_that_those_have_declared() -> None:
     }
 
 
+def test_sources_that_are_not_spelled_out_count_and_speak_for_themselves() -> None:
+    inventory = rows(kept("source/one"), kept("b", "one"), kept("c", "one"))
+    unspelled = replace(snapshot({}, problems=BROKEN), unspelled=("one",))
+    wishes = merged(unspelled, snapshot({"b": thing()}, source="one"), inventory=inventory)
+    assert set(wishes.wants) == {named("b")}
+    assert gone(inventory, wishes) == (named("c"),)
+
+
 def test_before_the_first_source_was_read_nothing_goes() -> None:
     inventory = rows(kept("a"), kept("b", "elsewhere"))
     assert gone(rows(kept("a")), merged(inventory=inventory)) == ()
