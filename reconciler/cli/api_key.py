@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verbs, given, output_as
+from reconciler.cli.everywhere import PLACE, Verbs, given, output_as
 from reconciler.cli.naming import API_KEY
 from reconciler.cli.plain import plain
 from reconciler.cli.tables import aligned
+from reconciler.errors import Conflict
 
 if TYPE_CHECKING:
     from reconciler.views import ApiKeyView, NewApiKeyView
@@ -110,6 +111,28 @@ def rotate(where: Where, key: str, grace: str, output: str) -> None:
 
     with where.open() as door:
         _show(door.rotate_key(key, round(seconds(grace))), output)
+
+
+@api_key.command(name="import")
+@click.argument("file", type=PLACE)
+@at_node
+def import_(where: Where, file: str) -> None:
+    """Take over the keys of LibreSeed's `api-keys.yaml`: they go on opening, their hashes are kept."""
+    from reconciler.cli.key_file import read
+    from reconciler.runtime.api_keys import SET
+    from reconciler.runtime.bundle import Bundle
+
+    found = read(file, given("namespace", "default"))
+    with where.open() as door:
+        known = door.keys()
+        there = {one["ref"]: one["id"] for one in known}
+        for one in found:
+            if there.get(str(one.ref), one.id) != one.id:
+                raise Conflict(f"there is another {one.ref} already", remedy="give one of them another name")
+        manifests = {f"{one.ref.name}.yaml": one.manifest for one in found}
+        door.apply(Bundle(manifests, set=SET), at_once=True)
+    names = ", ".join(str(one.ref) for one in found)
+    click.echo(f"taken over: {names}; {file} still has them in clear", err=True)
 
 
 def _permissions(key: ApiKeyView) -> str:

@@ -71,7 +71,7 @@ class ApiKeys:
     async def create(
         self, name: str, fields: Fields, by: Asker, *, namespace: str = DEFAULT_NAMESPACE
     ) -> NewApiKeyView:
-        ref = Ref(KIND, namespace, _plain(name))
+        ref = Ref(KIND, namespace, plain_name(name))
         secret = f"sk-{token_urlsafe(32)}"
         made: dict[str, JsonValue] = {
             "id": str(uuid4()),
@@ -140,7 +140,7 @@ class ApiKeys:
             first = error.errors()[0]
             raise Invalid(f"{'.'.join(map(str, first['loc'][:2]))}: {first['msg']}") from error
         name = self._node.inbox.find(ref) or SET
-        await self._apply(Bundle({"api-key.yaml": _manifest(ref, fields)}, set=name), by)
+        await self._apply(Bundle({"api-key.yaml": manifest(ref, fields)}, set=name), by)
         return spec
 
     def _view(self, ref: Ref, spec: ApiKeySpec) -> ApiKeyView:
@@ -159,7 +159,7 @@ class ApiKeys:
         }
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """`CI Pipeline` is called `ci-pipeline`."""
     plain = NO_NAME.sub("-", name.lower()).strip("-")
     if not plain:
@@ -187,7 +187,7 @@ def _shown(permission: Any) -> Any:  # noqa: ANN401 - a text, or a limited one
     return permission if isinstance(permission, str) else permission.model_dump(exclude_defaults=True)
 
 
-def _manifest(ref: Ref, fields: Fields) -> str:
+def manifest(ref: Ref, fields: Fields) -> str:
     """A field a line, each in JSON, which is YAML too."""
     lines = [f"apiVersion: {API_VERSION}", f"kind: {ref.kind}", "metadata:", f"  name: {ref.name}"]
     lines += [f"  namespace: {ref.namespace}", "spec:"]

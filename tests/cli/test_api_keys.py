@@ -136,3 +136,72 @@ def test_who_meets_a_limit_waits_for_as_long_as_it_says_if_there_is_time() -> No
         assert second.returncode != 0
         assert "allows" in second.stderr
         assert "again in" not in second.stderr
+
+
+IMPORTED = "550e8400-e29b-41d4-a716-446655440000"
+KEYS = f"""\
+keys:
+- id: {IMPORTED}
+  name: admin-bootstrap-key
+  permissions: [read, write, admin]
+  created_at: 2024-01-01T00:00:00Z
+  last_used_at: null
+  enabled: true
+- {{id: 6ba7b810-9dad-41d1-80b4-00c04fd430c8, name: CI, permissions: [read], enabled: false}}
+"""
+
+
+@pytest.mark.req("AUTH-12", "AUTH-11", "X-06")
+def test_keys_of_libreseed_are_taken_over_by_their_hashes(tmp_path: Path) -> None:
+    file, clash = tmp_path / "api-keys.yaml", tmp_path / "clash.yaml"
+    file.write_text(KEYS)
+    clash.write_text(KEYS.replace("CI,", "another,"))
+    with running_node() as node:
+        save(node.place / "declared.yaml", key("release"))
+        node.start()
+        until(node.answers, "the node is up")
+        for _ in range(2):  # the second time nothing is new
+            done = node.command("api-key", "import", str(file))
+            assert done.returncode == 0, done.stderr
+            assert "taken over: apikey/admin-bootstrap-key, apikey/ci" in done.stderr
+        listed = json.loads(node.command("api-key", "list", "-o", "json").stdout)
+        assert [(one["name"], one["permissions"], one["enabled"]) for one in listed] == [
+            ("admin-bootstrap-key", ["read", "write", "admin"], True),
+            ("CI", ["read"], False),
+        ]
+        assert listed[0]["created_at"].startswith("2024-01-01T00:00:00")
+        assert IMPORTED not in json.dumps(listed)
+        address = f"http://{node.ask('/daemon/status')['listeners']['public']}"
+        seen = node.command("api-key", "list", "--api-url", address, "--api-key", IMPORTED)
+        assert seen.returncode == 0, seen.stderr
+        assert node.command(*CREATE, "another").returncode == 0
+        refused = node.command("api-key", "import", str(clash))
+        assert (refused.returncode, "there is another apikey/another" in refused.stderr) == (6, True)
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and IMPORTED.encode() in path.read_bytes()]
+    assert sorted(kept) == sorted([file, clash])
+
+
+@pytest.mark.req("AUTH-12", "AUTH-33")
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "has no keys"),
+        ("keys: {}", "has no keys"),
+        ("keys: [planted", "api-keys.yaml: line 1: "),
+        ("keys: \x00planted", "api-keys.yaml: no YAML"),
+        ("keys: [1]", "keys[0] is no key"),
+        (f"keys: [{{id: {IMPORTED}, name: a, permissions: [read], secret: x}}]", "keys[0] is no key"),
+        ("keys: [{id: planted, name: a, permissions: [read]}]", "keys[0] is no key"),
+        (f"keys: [{{id: {IMPORTED}, name: [], permissions: [read]}}]", "keys[0] is no key"),
+        (f"keys: [{{id: {IMPORTED}, name: a, permissions: [read], enabled: perhaps}}]", "keys[0] is no key"),
+        (f"keys: [{{id: {IMPORTED}, name: a, permissions: [nothing]}}]", "there is no permission 'nothing'"),
+        (KEYS.replace("CI,", "admin-bootstrap-key,"), "keys[1]: another key is called"),
+        ("#" * 1_100_000, "is larger than"),
+    ],
+)
+def test_what_is_no_file_of_keys_is_refused_and_not_repeated(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "api-keys.yaml"
+    file.write_text(text)
+    done = run(tmp_path / "data", "api-key", "import", str(file))
+    assert (done.returncode, why in done.stderr.decode()) == (2, True), done.stderr
+    assert b"planted" not in done.stderr
