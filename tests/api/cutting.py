@@ -8,11 +8,17 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Cutting:
-    """`after`: how many bytes of the next connection get through; None: all."""
+    """`after`: how many bytes of the next connection get through; None: all.
 
-    def __init__(self, host: str, port: int, after: Callable[[], int | None]) -> None:
+    `late`: by how many seconds the next piece is.
+    """
+
+    def __init__(
+        self, host: str, port: int, after: Callable[[], int | None], late: Callable[[], float]
+    ) -> None:
         self._node = host, port
         self._after = after
+        self._late = late
         self.cuts = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -21,6 +27,7 @@ class Cutting:
         try:
             left = self._after()
             while piece := await there.read(65536 if left is None else left):
+                await asyncio.sleep(self._late())
                 writer.write(piece)
                 await writer.drain()
                 if left is not None and not (left := left - len(piece)):
@@ -42,10 +49,10 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def cutting(
-    host: str, port: int, after: Callable[[], int | None]
+    host: str, port: int, after: Callable[[], int | None], late: Callable[[], float] = lambda: 0.0
 ) -> AsyncIterator[tuple[Cutting, int]]:
     """It, and the port that it listens on."""
-    wire = Cutting(host, port, after)
+    wire = Cutting(host, port, after, late)
     server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
     async with server:
         yield wire, server.sockets[0].getsockname()[1]

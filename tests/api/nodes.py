@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -190,7 +189,7 @@ def asking(path: str) -> httpx.AsyncClient:
 
 
 async def publish(api: Running, *names: str, subject: Ref | None = None, **data: JsonValue) -> None:
-    now = datetime.now(UTC)
+    now = api.node.clock.now()
     await api.node.store.commit(*(Event(name, now, subject, data) for name in names))
 
 

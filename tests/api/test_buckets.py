@@ -21,7 +21,7 @@ policies = some.builds(
 calls = some.lists(some.tuples(some.floats(0, 120), some.integers(1, 5)), min_size=1, max_size=60)
 
 
-@pytest.mark.req("RTL-01", "RTL-06")
+@pytest.mark.req("RTL-01", "RTL-06", "TST-18")
 @given(policies, calls)
 def test_over_any_time_no_more_than_the_burst_and_what_refilled(
     policy: Policy, calls: list[tuple[float, int]]

@@ -8,14 +8,16 @@ import random
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from reconciler.runtime.clock import SystemClock
 from tests.api.cutting import Cutting, cutting
-from tests.api.nodes import Running, newest, publish, until
+from tests.api.nodes import Running, newest, publish, running, until
 from tests.api.sse import frames
 from tests.cli.shell import HOLDFAST
 
@@ -70,13 +72,32 @@ async def spoken(api: Running, client: Client, wire: Cutting) -> AsyncIterator[i
             await asyncio.sleep(0.001)
 
 
+class Jumping(SystemClock):
+    """A wall clock that somebody sets forward and back."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(11)
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=self._chance.uniform(-1, 1))
+
+
+@pytest.mark.req("TST-28")
 @pytest.mark.parametrize("listen", [sse, websocket])
-async def test_a_client_that_is_cut_off_at_random_hears_all_once_and_in_order(
-    api: Running, listen: object
-) -> None:
+async def test_a_client_that_is_cut_off_at_random_hears_all_once_and_in_order(listen: object) -> None:
+    """On a line that is late, by a little each time, of a node whose clock jumps."""
+    async with running(clock=Jumping()) as api:
+        await api.ready("key/release")
+        await _hears_all(api, listen)
+
+
+async def _hears_all(api: Running, listen: object) -> None:
     chance = random.Random(7)
     wire: Cutting
     client = Client(await newest(api))
+
+    def late() -> float:
+        return chance.uniform(0, 0.004)
 
     def after() -> int | None:
         return chance.randint(1, 4000) if wire.cuts < CUTS else None
@@ -85,7 +106,7 @@ async def test_a_client_that_is_cut_off_at_random_hears_all_once_and_in_order(
         while True:
             await listen(client, port)  # type: ignore[operator]
 
-    async with asyncio.timeout(200), cutting(*api.address("public"), after) as (wire, port):
+    async with asyncio.timeout(200), cutting(*api.address("public"), after, late) as (wire, port):
         listening = asyncio.create_task(come_back())
         told = [number async for number in spoken(api, client, wire)]
         await until(lambda: len(client.heard) >= len(told))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from reconciler.runtime import encoded_views
 from reconciler.runtime.window import Selection
 from tests.api.nodes import KEYS, Running, key, running, until
@@ -32,7 +30,6 @@ def told_alike(api: Running) -> dict[str, str]:
     return names
 
 
-@pytest.mark.req("TST-25")
 async def test_what_is_kept_is_what_would_be_made_now() -> None:
     manifests = [key("release"), ODD, NEEDY]
     async with running("---\n".join(manifests)) as api:

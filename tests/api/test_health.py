@@ -141,7 +141,7 @@ async def test_it_is_not_green_while_a_source_cannot_be_read(api: Running) -> No
 FULL = ("/health/full", "/api/v1/system/health")
 
 
-@pytest.mark.req("OBS-02", "OBS-03", "OBS-06", "OBS-08", "OBS-09")
+@pytest.mark.req("OBS-02", "OBS-03", "OBS-06", "OBS-08", "OBS-09", "TST-29")
 @pytest.mark.parametrize("path", FULL)
 async def test_each_part_is_asked_and_says_how_it_does(api: Running, path: str) -> None:
     answer = await api.public.get(path)
@@ -153,7 +153,7 @@ async def test_each_part_is_asked_and_says_how_it_does(api: Running, path: str) 
     assert told["revisions"]["root"] == api.node.desk.source("root")["revision"] != ""
 
 
-@pytest.mark.req("OBS-03", "OBS-09")
+@pytest.mark.req("OBS-03", "OBS-09", "TST-29")
 @pytest.mark.parametrize("path", FULL)
 async def test_a_dead_engine_is_the_part_that_fails(path: str) -> None:
     clock = Ahead()
@@ -169,7 +169,7 @@ async def test_a_dead_engine_is_the_part_that_fails(path: str) -> None:
         assert "no pass for 1" in told["parts"]["engine"]["message"]
 
 
-@pytest.mark.req("OBS-03", "OBS-10")
+@pytest.mark.req("OBS-03", "OBS-10", "TST-29")
 async def test_an_engine_that_is_behind_and_a_store_that_is_not_written_are_named() -> None:
     """It looks at things, but what is due waits for long."""
     clock = Ahead()

@@ -94,6 +94,7 @@ def test_the_alerts_are_whole() -> None:
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.req("TST-04", "X-23")
 def test_errors_and_slowness_have_the_alerts_that_were_asked_for() -> None:
     asked = {rule["alert"]: rule["expr"] for rule in rules()}
     assert asked["HoldfastErrorRate"].endswith("> 0.05")

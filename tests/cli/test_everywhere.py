@@ -29,7 +29,7 @@ def url(node: Answering) -> str:
     return f"http://127.0.0.1:{node.port}"
 
 
-@pytest.mark.req("CLI-04", "CLI-07")
+@pytest.mark.req("CLI-04", "CLI-07", "TST-30")
 @pytest.mark.parametrize("before", [True, False])
 def test_they_may_stand_before_the_verb_and_after_it(
     node: Answering, url: str, tmp_path: Path, before: bool
@@ -105,7 +105,7 @@ def test_the_report_of_a_crash_holds_no_key(node: Answering, url: str, tmp_path:
     assert KEY not in report.read_text()
 
 
-@pytest.mark.req("CLI-01", "CLI-02")
+@pytest.mark.req("CLI-01", "CLI-02", "TST-21", "TST-30")
 @pytest.mark.parametrize(
     ("status", "end"),
     [(int(pair[:3]), int(pair[4:])) for pair in ENDS.split()],
@@ -119,7 +119,7 @@ def test_an_answer_without_a_code_ends_by_its_status(
     assert told.stderr.startswith(b"error: %d " % status)
 
 
-@pytest.mark.req("CLI-01", "CLI-02")
+@pytest.mark.req("CLI-01", "CLI-02", "TST-30")
 @pytest.mark.parametrize(("code", "end"), [("RATE_LIMIT_EXCEEDED", 8), ("CONFLICT", 6), ("TIMEOUT", 9)])
 def test_a_problem_document_ends_by_its_code(
     node: Answering, url: str, tmp_path: Path, code: str, end: int

@@ -39,7 +39,7 @@ def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
 
 
-@pytest.mark.req("CORE-28", "CORE-32")
+@pytest.mark.req("CORE-28", "CORE-32", "TST-09")
 @pytest.mark.parametrize("statement", queries.HOT.values(), ids=queries.HOT)
 def test_a_hot_query_finds_its_rows_by_an_index(connection: sqlite3.Connection, statement: str) -> None:
     steps = plan(connection, statement)

@@ -108,7 +108,7 @@ QUERIES: dict[str, Query] = {
 }
 
 
-@pytest.mark.req("CORE-32")
+@pytest.mark.req("CORE-32", "TST-09")
 @pytest.mark.parametrize("name", QUERIES)
 async def test_a_query_takes_less_than_ten_milliseconds_on_average(store: SqliteStore, name: str) -> None:
     average = Measured(10)

@@ -51,7 +51,7 @@ def rows() -> Iterator[Row]:
                     yield at_least(f"{name}: requests", ours.per_s, "1/s", 3000)
                     yield at_most(f"{name}: p95", ours.p95_ms, "ms", 10)
                     yield at_most(f"{name}: p99", ours.p99_ms, "ms", 25)
-    yield from _at_rest()
+    yield from at_rest()
 
 
 def _read(place: str, path: str, key: str) -> str:
@@ -64,8 +64,8 @@ def _in_turn(sides: tuple[tuple[Spoken, Spoken, str], ...]) -> list[Asked]:
     kept: list[list[Asked]] = [[] for _ in sides]
     for _ in range(TURNS):
         for number, side in enumerate(sides):
-            _ask(*side, WARM_S)
-            kept[number].append(_ask(*side, SECONDS))
+            ask(*side, WARM_S)
+            kept[number].append(ask(*side, SECONDS))
     return [Asked(*(median(values) for values in zip(*map(_figures, own), strict=True))) for own in kept]
 
 
@@ -73,7 +73,7 @@ def _figures(one: Asked) -> tuple[float, ...]:
     return one.per_cpu_s, one.per_s, one.p95_ms, one.p99_ms
 
 
-def _ask(server: Spoken, load: Spoken, path: str, seconds: float) -> Asked:
+def ask(server: Spoken, load: Spoken, path: str, seconds: float) -> Asked:
     before = _cpu_s(server)
     load.say(f"ask {seconds} {path}")
     told = json.loads(load.line())
@@ -93,7 +93,7 @@ def _beside(name: str, ours: Asked, theirs: Asked) -> Row:
     return Row(name, round(ours.per_cpu_s), "", against, round(ratio, 3), goal, ratio >= NEAR_BARE)
 
 
-def _at_rest() -> Iterator[Row]:
+def at_rest() -> Iterator[Row]:
     """What the API adds to the memory of a node that nobody asks anything."""
     used = {}
     for how, doors in (("alone", 0), ("open", 3)):

@@ -25,15 +25,15 @@ OURS, THEIRS = "tests.bench.live.ours", "tests.bench.live.theirs"
 def rows() -> Iterator[Row]:
     ours, theirs = [], []
     for _ in range(TURNS):
-        ours.append(_fan_out(OURS))
-        theirs.append(_fan_out(THEIRS))
+        ours.append(_p95(heard(OURS)))
+        theirs.append(_p95(heard(THEIRS)))
     channels = ("Litestar's ChannelsPlugin", median(theirs))
     yield beside("one event to 1,000 WebSocket clients, p95", median(ours), "ms", channels, 1.5)
     yield from _held()
 
 
-def _fan_out(server: str) -> float:
-    """The 95th percentile of the milliseconds from an event's telling to its arrival."""
+def heard(server: str) -> list[float]:
+    """The milliseconds from each event's telling to its arrival at each client."""
     with running(server) as told, running("tests.bench.live.crowd", told.line(), str(CLIENTS)) as crowd:
         crowd.line()  # all are there
         taken: list[float] = []
@@ -42,6 +42,10 @@ def _fan_out(server: str) -> float:
             found: list[float] = json.loads(crowd.line())
             if turn:  # the first is a warm-up
                 taken += found
+    return taken
+
+
+def _p95(taken: list[float]) -> float:
     return quantiles(taken, n=20)[-1]
 
 
