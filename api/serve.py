@@ -8,6 +8,7 @@ in, streams are told, requests are finished, and what is not finished within the
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from contextlib import AsyncExitStack
 
@@ -131,5 +132,9 @@ class Service:
     async def _close(self, listeners: list[Listener], grace: float) -> None:
         for listener in listeners:
             listener.stop_accepting()
-        self._closing.tell()
-        await asyncio.gather(*(listener.finish(grace) for listener in listeners))
+        gc.freeze()  # thousands of streams end at once: the collector would go through all of them many times
+        try:
+            self._closing.tell()
+            await asyncio.gather(*(listener.finish(grace) for listener in listeners))
+        finally:
+            gc.unfreeze()

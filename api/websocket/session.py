@@ -21,7 +21,7 @@ from api.following import END, HEARTBEAT, HEARTBEAT_S, Made, begin, filter_of, t
 from api.stream import STOPS, Closing
 from api.websocket.messages import DEFAULT, Authenticate, Subscribe, read
 from api.websocket.upgrade import Channel, Message
-from api.websocket.wire import FRAME, framed
+from api.websocket.wire import FRAME, LAST, framed
 from reconciler.errors import Limited, Problem, Refused, Unauthorized
 from reconciler.model import Event
 from reconciler.ports.store import Following
@@ -95,7 +95,7 @@ class Session:
     async def _end(self) -> None:
         await self._closing.wait()
         reason = self._closing.reason
-        await self._notice(END, {"reason": reason})
+        await self._channel.send({"type": LAST, "text": _notice(END, {"reason": reason})})
         raise Over(GOING_AWAY if reason == STOPS else NO_KEY, reason)
 
     async def _listen(self, group: asyncio.TaskGroup) -> None:
@@ -205,17 +205,7 @@ class Session:
     async def _notice(
         self, name: str, data: Mapping[str, Any], subscription: str | None = None, id: int | None = None
     ) -> None:
-        said = {
-            "subscription": subscription,
-            "id": id,
-            "timestamp": stamp(datetime.now(UTC)),
-            "event": name,
-            "subject": None,
-            "data": data,
-        }
-        await self._send(encode_json(said).decode())
-
-    async def _send(self, text: str) -> None:
+        text = _notice(name, data, subscription, id).decode()
         await self._channel.send({"type": "websocket.send", "text": text})
 
 
@@ -227,6 +217,20 @@ def _code(problem: Problem) -> int:
 
 def _reason(problem: Problem) -> str:
     return problem.message.encode()[:LONGEST_REASON].decode(errors="ignore")
+
+
+def _notice(
+    name: str, data: Mapping[str, Any], subscription: str | None = None, id: int | None = None
+) -> bytes:
+    said = {
+        "subscription": subscription,
+        "id": id,
+        "timestamp": stamp(datetime.now(UTC)),
+        "event": name,
+        "subject": None,
+        "data": data,
+    }
+    return encode_json(said)
 
 
 def _framed(event: Event, subscription: str) -> bytes:

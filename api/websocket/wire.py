@@ -15,6 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
@@ -24,7 +25,7 @@ from api.errors import CODE, CONTENT_TYPE, Trouble, encoded
 from reconciler.within import fresh_request_id
 
 LARGEST_MESSAGE = 64 * 1024
-FRAME = "holdfast.frame"  # beside ASGI's own messages
+FRAME, LAST = "holdfast.frame", "holdfast.last"  # beside ASGI's own messages
 ECHO_S = 0.5  # how long the other side may take to confirm the end
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,16 @@ class WebSocketWire(WebSocketsSansIOProtocol):
             self._stuck.cancel()
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - ASGI's, or a frame
-        """A frame that is ready is written as it is: a thousand clients share it."""
+        """A frame that is ready is written as it is: a thousand clients share it.
+
+        The last text goes out together with the close that follows: thousands of them are one write each.
+        """
+        if message["type"] == LAST:
+            try:
+                self.conn.send_text(message["text"])
+            except InvalidState as error:  # the other side has said goodbye first
+                raise ClientDisconnected from error
+            return
         if message["type"] != FRAME:
             await super().send(message)
             return
