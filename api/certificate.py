@@ -7,12 +7,14 @@ connections that come after, and only once it is whole: until then the one befor
 from __future__ import annotations
 
 import ssl
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from reconciler.errors import Invalid, Missing, Refused
+from reconciler.errors import Invalid, Missing, Problem, Refused
 from reconciler.settings import Api
 
 OTHERS = 0o007
+SOON = timedelta(days=7)
 LEAST = ssl.TLSVersion.TLSv1_2
 
 Stamp = tuple[tuple[int, ...], ...]
@@ -27,16 +29,32 @@ class Certificate:
         self._chain = Path(settings.tls_certificate).expanduser()
         self._key = Path(settings.tls_key).expanduser()
         self._stamp: Stamp = ()
+        self._wrong: Problem | None = None  # with what is there now
         self.context = self._read()
 
     def renew(self) -> bool:
-        """Take over what is new; whether there was something."""
-        if self._seen() == self._stamp:
-            return False
-        self.context = self._read()
-        return True
+        """Take over what is new; whether there was something. Fails for as long as that cannot be taken."""
+        try:
+            if self._seen() != self._stamp:
+                self.context, self._wrong = self._read(), None
+                return True
+        except Problem as problem:
+            self._wrong = problem
+        if self._wrong is not None:
+            raise self._wrong
+        return False
+
+    def refuse_ending(self, now: datetime) -> None:
+        """Fail while there is time left to renew it, and after."""
+        if self._ends - now < SOON:
+            raise Invalid(
+                f"the certificate {self._chain} ends at {self._ends.isoformat()}",
+                remedy="renew it: what is put in its place is taken over at once",
+            )
 
     def _read(self) -> ssl.SSLContext:
+        from cryptography.x509 import load_pem_x509_certificate
+
         self._stamp = self._seen()
         if self._key.stat().st_mode & OTHERS:
             raise Refused(f"{self._key} can be read by every user", remedy=f"chmod 600 {self._key}")
@@ -45,6 +63,7 @@ class Certificate:
         context.set_alpn_protocols(["http/1.1"])
         try:
             context.load_cert_chain(self._chain, self._key, password="")  # else it would ask at the terminal
+            self._ends = load_pem_x509_certificate(self._chain.read_bytes()).not_valid_after_utc
         except (OSError, ValueError) as error:
             raise Invalid(
                 f"{self._chain} with {self._key}: {getattr(error, 'reason', None) or error}",

@@ -98,16 +98,16 @@ class Service:
                 return
 
     async def _renew(self, certificate: Certificate) -> None:
-        """Take over what was renewed, for as long as we listen."""
+        """Take over what was renewed, for as long as we listen; say so when it is time to."""
         while True:
-            await asyncio.sleep(RENEWED_S)
             try:
                 if certificate.renew():
                     log.info("the renewed certificate is taken over")
-                    self._daemon.settle(TLS)
+                certificate.refuse_ending(self._node.clock.now())
+                self._daemon.settle(TLS)
             except Problem as problem:
-                told = f"the renewed certificate is not taken over: {problem.message}"
-                await self._daemon.warn(TLS, told, problem.remedy)
+                await self._daemon.warn(TLS, f"TLS: {problem.message}", problem.remedy)
+            await asyncio.sleep(RENEWED_S)
 
     async def _keep(self, limiter: Limiter) -> None:
         """For after a restart: what is left to whom, when each key was used; for the log: who met an end."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ALGORITHM: Final = "RS256"
 LONGEST: Final = 4096
 LONGEST_HEADER: Final = 256
+REMEMBERED: Final = 1000
 SHAPE: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
@@ -64,6 +65,25 @@ def read(text: str, type: str, keys: Mapping[str, RSAPublicKey]) -> Mapping[str,
         return Refusal.FORGED
     claims = _object(parts[2])
     return Refusal.MALFORMED if claims is None else claims
+
+
+class Verified:
+    """Remembers what was found good while the keys are the same: to verify takes longer than all else."""
+
+    def __init__(self) -> None:
+        self._keys: Mapping[str, RSAPublicKey] = {}
+        self._claims: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def read(self, text: str, type: str, keys: Mapping[str, RSAPublicKey]) -> Mapping[str, Any] | Refusal:
+        if keys is not self._keys or len(self._claims) >= REMEMBERED:
+            self._keys, self._claims = keys, {}
+        found = self._claims.get((type, text))
+        if found is not None:
+            return found
+        claims = read(text, type, keys)
+        if not isinstance(claims, Refusal):
+            self._claims[type, text] = claims
+        return claims
 
 
 def published(key_id: str, key: RSAPublicKey) -> dict[str, str]:

@@ -42,6 +42,7 @@ class Tokens:
     def __init__(self, node: Parts) -> None:
         self._node = node
         self._keys = TokenKeys(node.drivers.keystore.token_keys)
+        self._verified = signed_token.Verified()
 
     @cached_property
     def _sessions(self) -> Sessions:
@@ -155,7 +156,7 @@ class Tokens:
         }
 
     def _claimed(self, text: str, type: str, now: datetime) -> _Claimed | Refusal:
-        claims = signed_token.read(text, type, self._keys.to_verify())
+        claims = self._verified.read(text, type, self._keys.to_verify())
         if isinstance(claims, Refusal):
             return claims
         if claims["iss"] != self._issuer or claims["aud"] != AUDIENCE:

@@ -29,23 +29,27 @@ class Authority:
         own = self._signed(self._name, self._key, x509.BasicConstraints(ca=True, path_length=None))
         self.file.write_bytes(own.public_bytes(Encoding.PEM))
 
-    def issue(self, *names: str) -> int:
+    def issue(self, *names: str, days: int = 30) -> int:
         """A new key and a certificate for it, each put in place whole; its serial number."""
         key = generate_private_key(SECP256R1())
         alternatives = x509.SubjectAlternativeName(
             [x509.IPAddress(ip_address("127.0.0.1")), *(x509.DNSName(name) for name in names)]
         )
-        made = self._signed(_named("a node"), key, alternatives)
+        made = self._signed(_named("a node"), key, alternatives, days)
         _put(self.key, _pem(key))
         _put(self.certificate, made.public_bytes(Encoding.PEM))
         return made.serial_number
 
     def _signed(
-        self, subject: x509.Name, key: EllipticCurvePrivateKey, extension: x509.ExtensionType
+        self,
+        subject: x509.Name,
+        key: EllipticCurvePrivateKey,
+        extension: x509.ExtensionType,
+        days: int = 30,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = x509.CertificateBuilder(
-            self._name, subject, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY
+            self._name, subject, key.public_key(), x509.random_serial_number(), now - DAY, now + days * DAY
         )
         return builder.add_extension(extension, critical=False).sign(self._key, SHA256())
 

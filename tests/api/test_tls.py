@@ -129,7 +129,7 @@ async def test_a_renewed_certificate_is_taken_over_once_it_is_whole(
     whole = authority.certificate.read_bytes()
     authority.certificate.write_bytes(whole[:100])
     await until(lambda: daemon.warnings)
-    assert "the renewed certificate is not taken over" in daemon.warnings[0]
+    assert f"{authority.certificate} with {authority.key}" in daemon.warnings[0]
     assert await shown(api, authority) == first
     second = authority.issue("localhost")
     await until(lambda: not daemon.warnings)
@@ -145,6 +145,16 @@ async def test_a_renewed_certificate_is_taken_over_once_it_is_whole(
     authority.key.with_suffix(".away").rename(authority.key)
     await until(lambda: not daemon.warnings)
     assert await shown(api, authority) == second
+
+
+async def test_a_certificate_that_ends_soon_is_told(api: Running, authority: Authority) -> None:
+    daemon = api.node.desk.daemon
+    ends = authority.issue("localhost", days=6)
+    await until(lambda: daemon.warnings)
+    assert f"the certificate {authority.certificate} ends at " in daemon.warnings[0]
+    assert await shown(api, authority) == ends
+    authority.issue("localhost", days=8)
+    await until(lambda: not daemon.warnings)
 
 
 async def test_who_never_ends_a_handshake_holds_up_no_stop(authority: Authority) -> None:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from reconciler.drivers.keystore import Keystore
 from reconciler.runtime.clock import SystemClock
 from reconciler.runtime.refusal import Refusal
 from reconciler.runtime.sessions import MOST
@@ -275,6 +276,33 @@ async def test_one_key_has_so_many_sessions_and_no_more(api: Running) -> None:
     pairs = [await exchanged(api, key["secret"]) for _ in range(MOST + 1)]
     found = [await got(api, pair["access_token"]) for pair in pairs]
     assert found == [401, *[200] * MOST]
+
+
+@pytest.mark.req("AUTH-29")
+async def test_the_keys_that_sign_follow_the_nodes_identity(api: Running) -> None:
+    key = await made(api)
+    token = (await exchanged(api, key["secret"]))["access_token"]
+    keystore = api.node.drivers.keystore
+    keystore.rotate()
+    keystore.forget()
+    assert await got(api, token) == 200
+    folder = api.node.settings.data / "keystore"
+    assert Keystore(folder).token_keys.read() == keystore.token_keys.read()
+    (folder / "identity").unlink()
+    keystore.rotate(lost=True)
+    assert Keystore(folder).token_keys.read() is None  # what nobody can open is made anew
+
+
+@pytest.mark.req("AUTH-35")
+async def test_no_token_is_written_anywhere(api: Running) -> None:
+    pair = await exchanged(api, (await made(api))["secret"])
+    again = (await renewed(api, pair["refresh_token"])).json()
+    signatures = [
+        one[name].rpartition(".")[2].encode() for one in (pair, again) for name in one if "_token" in name
+    ]
+    files = [path.read_bytes() for path in api.node.settings.data.rglob("*") if path.is_file()]
+    assert len(signatures) == 4
+    assert not any(signature in content for signature in signatures for content in files)
 
 
 @pytest.mark.req("AUTH-16")

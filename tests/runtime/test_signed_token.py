@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.runtime.refusal import Refusal
-from reconciler.runtime.signed_token import LONGEST, read, write
+from reconciler.runtime.signed_token import LONGEST, Verified, read, write
 
 PAIR, OTHER = (generate_private_key(65537, 2048) for _ in range(2))
 KEYS = {"one": PAIR.public_key()}
@@ -47,6 +47,16 @@ def found(text: str) -> Mapping[str, Any] | Refusal:
 
 def test_what_was_written_is_read() -> None:
     assert found(TOKEN) == CLAIMS
+
+
+def test_what_was_found_good_is_remembered_for_these_keys_and_this_type() -> None:
+    verified = Verified()
+    for _ in range(2):
+        assert verified.read(TOKEN, TYPE, KEYS) == CLAIMS
+        assert verified.read(TOKEN, "rt+jwt", KEYS) is Refusal.FOREIGN
+        assert verified.read(f"{TOKEN}A", TYPE, KEYS) is Refusal.FORGED
+    assert verified.read(TOKEN, TYPE, {"one": OTHER.public_key()}) is Refusal.FORGED
+    assert verified.read(TOKEN, TYPE, {}) is Refusal.UNKNOWN
 
 
 @pytest.mark.parametrize(
