@@ -25,7 +25,7 @@ from api.listener import Listener, room
 from api.refusals import Refusals
 from api.stream import Closing
 from api.wire import config_of
-from reconciler.errors import Problem
+from reconciler.errors import Problem, Refused
 from reconciler.model import Event
 from reconciler.ports.store import Note
 from reconciler.runtime.node import Node
@@ -84,6 +84,10 @@ class Service:
                 socket = listen.tcp(address)
             except Problem as problem:  # no second try would do better
                 await self._warn(door, problem.message, problem.remedy)
+                if isinstance(problem, Refused):
+                    told = {"listener": door.value, "address": text, "message": problem.message}
+                    event = Event("guardrail.loopback", self._node.clock.now(), None, told)
+                    await self._node.store.commit(event)
                 return
             except OSError as error:
                 await self._warn(door, f"{text}: {error.strerror}", "free the address, or set another one")
@@ -119,7 +123,9 @@ class Service:
     async def _save(self, limiter: Limiter) -> None:
         node, now = self._node, self._node.clock.now()
         saved, news = limiter.saved()
-        events = [Event("limit.exceeded", now, None, {"who": who, "policy": name}) for who, name in news]
+        events = [
+            Event("guardrail.rate_limit", now, None, {"who": who, "policy": name}) for who, name in news
+        ]
         try:
             await node.store.commit(Note(NOTE, saved), node.keyring.saved(), *events)
         except Problem as problem:

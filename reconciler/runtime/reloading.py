@@ -69,5 +69,5 @@ async def reload(node: Node, read: Callable[[], Settings]) -> Reloaded | Problem
     node.settings = told.settings
     node.engine.set_pace(Pace(told.settings.reconcile.workers, told.settings.reconcile.interval_s))
     data = {"taken": list(told.taken), "needs_restart": list(told.waiting)}
-    await node.store.commit(Event("node.reloaded", node.clock.now(), None, data))
+    await node.store.commit(Event("config.changed", node.clock.now(), None, data))
     return told

@@ -22,7 +22,7 @@ def bundle(*manifests: str, **more: object) -> dict[str, object]:
     return {"manifests": {f"{number}.yaml": text for number, text in enumerate(manifests)}, **more}
 
 
-@pytest.mark.req("CORE-10", "CORE-05")
+@pytest.mark.req("CORE-10", "CORE-05", "CORE-20")
 async def test_apply_makes_it_so_and_names_who_asked(api: Running) -> None:
     answer = await api.socket.post(
         "/api/v1/apply", json=bundle(key("carol"), key("dave")), headers={"X-Request-ID": "mine-1"}

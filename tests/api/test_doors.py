@@ -35,7 +35,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-@pytest.mark.req("DMN-06", "DMN-10")
+@pytest.mark.req("DMN-06", "DMN-10", "CORE-24")
 async def test_the_socket_is_its_owners_alone(api: Running) -> None:
     path = Path(api.path)
     assert stat.S_ISSOCK(path.lstat().st_mode)
@@ -168,7 +168,7 @@ async def test_a_page_from_elsewhere_cannot_read_through_a_browser(api: Running)
     assert not [name for name in asked.headers if name.startswith("access-control")]
 
 
-@pytest.mark.req("DMN-08")
+@pytest.mark.req("DMN-08", "CORE-24")
 async def test_without_the_http_api_the_socket_still_serves() -> None:
     async with running(api__enabled=False) as api:
         assert (await api.socket.get("/api/v1/status")).status_code == 200

@@ -57,7 +57,7 @@ async def test_every_route_refuses_every_wrong_method(api: Running) -> None:
             assert set(answer.headers["allow"].split(", ")) >= route.methods - {"HEAD"}
 
 
-@pytest.mark.req("ERR-01", "ERR-07", "ERR-09", "ERR-12", "CORE-16")
+@pytest.mark.req("ERR-01", "ERR-07", "ERR-09", "ERR-12", "CORE-16", "CORE-14", "CORE-15")
 async def test_every_route_answers_nonsense_with_a_problem(api: Running) -> None:
     """Names of nothing, parameters of nothing, bodies of nothing: an error, and never our own fault."""
     for route in routes():
@@ -191,6 +191,7 @@ def test_any_problem_becomes_a_document(message: str, remedy: str, files: list[s
     assert len(errors.trouble(ours.Rejected(problems)).faults) == len(files)
 
 
+@pytest.mark.req("CORE-15")
 def test_the_only_table() -> None:
     """No other file of the API knows a status of an error by its number."""
     api = Path(errors.__file__).parent

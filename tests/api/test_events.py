@@ -47,7 +47,7 @@ async def history(api: Running, **query: object) -> list[dict[str, object]]:
     return found
 
 
-@pytest.mark.req("EVT-02", "EVT-05", "EVT-10")
+@pytest.mark.req("EVT-02", "EVT-05", "EVT-10", "EVT-01")
 async def test_events_come_as_they_happen(api: Running) -> None:
     async with listening(api.public, type="test.*") as heard:
         await publish(api, "test.one", "other", subject=BOB, state="good")
@@ -67,7 +67,7 @@ WANTED = {
 }  # fmt: skip
 
 
-@pytest.mark.req("EVT-10")
+@pytest.mark.req("EVT-10", "EVT-01")
 @pytest.mark.parametrize("query", WANTED)
 async def test_filters_apply_to_what_is_replayed_and_to_what_comes(api: Running, query: str) -> None:
     async def speak() -> None:
@@ -270,6 +270,7 @@ async def of_type(api: Running, name: str, after: int) -> list[int]:
     return [event.id for event in await api.node.store.events(after, 100_000, EventFilter((name,)))]
 
 
+@pytest.mark.req("EVT-01", "EVT-04")
 async def test_a_reader_that_does_not_read_costs_no_memory_and_loses_nothing(api: Running) -> None:
     """Twenty of them, before ten megabytes of events: a queue for each would be two hundred."""
     count, readers = 2000, 20
@@ -367,7 +368,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
 """
 
 
-@pytest.mark.req("EVT-02", "DMN-09")
+@pytest.mark.req("EVT-02", "DMN-09", "EVT-04")
 async def test_a_thousand_readers_hear_everything_once_and_let_the_node_stop(api: Running) -> None:
     """Measured: 24 MiB for all of them, and 27 microseconds of the processor for each event of each."""
     readers, count = 1000, 100

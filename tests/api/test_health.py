@@ -141,7 +141,7 @@ async def test_it_is_not_green_while_a_source_cannot_be_read(api: Running) -> No
 FULL = ("/health/full", "/api/v1/system/health")
 
 
-@pytest.mark.req("OBS-02", "OBS-03", "OBS-06", "OBS-08", "OBS-09", "TST-29")
+@pytest.mark.req("OBS-02", "OBS-03", "OBS-06", "OBS-08", "OBS-09", "TST-29", "X-20", "CORE-25")
 @pytest.mark.parametrize("path", FULL)
 async def test_each_part_is_asked_and_says_how_it_does(api: Running, path: str) -> None:
     answer = await api.public.get(path)
@@ -188,7 +188,7 @@ async def test_an_engine_that_is_behind_and_a_store_that_is_not_written_are_name
         assert "nothing was written for too long" in told["parts"]["store"]["message"]
 
 
-@pytest.mark.req("OBS-03", "OBS-10", "OBS-31")
+@pytest.mark.req("OBS-03", "OBS-10", "OBS-31", "EVT-07")
 async def test_a_change_of_the_health_is_named_and_an_event() -> None:
     async with running() as api:
         await api.ready("key/release")

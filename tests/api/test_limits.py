@@ -49,7 +49,7 @@ async def test_of_200_at_once_exactly_as_many_get_in_as_the_bucket_holds() -> No
             assert (found.count(200), found.count(429)) == (100, 100)
 
 
-@pytest.mark.req("RTL-07", "RTL-08", "ERR-05")
+@pytest.mark.req("RTL-07", "RTL-08", "ERR-05", "X-17")
 async def test_every_answer_says_how_its_caller_stands() -> None:
     async with running(rated("few", "a", "{perMinute: 60, burst: 2}"), limits__enabled=True) as api:
         await api.ready("apikey/few")
@@ -88,7 +88,7 @@ async def test_the_description_names_the_headers_that_there_are() -> None:
     assert "headers" not in document()["paths"]["/health"]["get"]["responses"]["503"]
 
 
-@pytest.mark.req("RTL-02", "RTL-05")
+@pytest.mark.req("RTL-02", "RTL-05", "X-16", "X-21")
 async def test_each_key_has_its_own_and_who_has_none_shares_that_of_the_address() -> None:
     manifests = rated("one", "a", "{perMinute: 1}") + "---\n" + api_key("two", secret("b"), "read")
     async with running(
@@ -103,7 +103,7 @@ async def test_each_key_has_its_own_and_who_has_none_shares_that_of_the_address(
             assert (await api.socket.get(STATUS)).status_code == 200, "nor is the owner"
 
 
-@pytest.mark.req("RTL-03", "RTL-06")
+@pytest.mark.req("RTL-03", "RTL-06", "X-16", "X-17")
 async def test_a_limit_for_the_hour_counts_beside_that_for_the_minute_and_a_key_may_weigh_more() -> None:
     manifests = (
         api_key("two", secret("b"), "read") + "---\n" + rated("heavy", "h", "{perMinute: 10, weight: 5}")
@@ -117,7 +117,7 @@ async def test_a_limit_for_the_hour_counts_beside_that_for_the_minute_and_a_key_
         assert [(await asked(api, "h")).status_code for _ in range(3)] == [200, 200, 429]
 
 
-@pytest.mark.req("RTL-12")
+@pytest.mark.req("RTL-12", "X-21")
 async def test_wrong_keys_meet_a_stricter_limit() -> None:
     async with running(
         api_key("two", secret("b"), "read"), limits__failures_per_minute=3, limits__enabled=True
@@ -139,7 +139,7 @@ async def test_to_hear_that_nothing_is_new_costs_a_key_nothing() -> None:
             assert (again.status_code, again.headers["x-ratelimit-remaining"]) == (304, "2")
 
 
-@pytest.mark.req("RTL-09")
+@pytest.mark.req("RTL-09", "EVT-08", "OBS-18")
 async def test_an_end_that_is_met_is_counted_and_written_down_once() -> None:
     async with running(rated("one", "a", "{perMinute: 1}"), limits__enabled=True) as api:
         await api.ready("apikey/one")
@@ -148,7 +148,7 @@ async def test_an_end_that_is_met_is_counted_and_written_down_once() -> None:
         figures = (await api.socket.get("/metrics")).text
         assert 'holdfast_limited_total{policy="key"} 4' in figures
         async with asyncio.timeout(60):
-            path = "/api/v1/events/history?type=limit.exceeded"
+            path = "/api/v1/events/history?type=guardrail.rate_limit"
             while not (found := (await api.socket.get(path)).json()["data"]):  # noqa: ASYNC110 - of another task
                 await asyncio.sleep(0.05)
         assert [one["data"] for one in found] == [{"who": "key:apikey/one", "policy": "key"}]

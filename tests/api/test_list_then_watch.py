@@ -17,7 +17,7 @@ END = Ref("Key", "default", "the-end")
 FAREWELLS = {"reconcile.removed", "reconcile.withdrawn", "reconcile.released"}
 
 
-@pytest.mark.req("EVT-05")
+@pytest.mark.req("EVT-05", "CORE-23")
 async def test_what_is_read_says_where_it_is_true(api: Running) -> None:
     for path in ("/api/v1/status/all", "/api/v1/resources", "/api/v1/status", "/api/v1/sources"):
         before = await newest(api)

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from websockets.asyncio.client import connect
 
+from reconciler.ports.store import EventFilter
 from reconciler.settings import load
 from tests.api.certificates import Authority
 from tests.api.nodes import PATIENCE_S, Running, api_key, living, running, scratch, secret, settings_in, until
@@ -170,7 +171,7 @@ async def test_who_never_ends_a_handshake_holds_up_no_stop(authority: Authority)
         one.close()
 
 
-@pytest.mark.req("AUTH-37", "AUTH-38")
+@pytest.mark.req("AUTH-37", "AUTH-38", "EVT-08", "OBS-18")
 @pytest.mark.parametrize(
     ("more", "why", "remedy"),
     [
@@ -193,6 +194,10 @@ async def test_beyond_this_machine_it_listens_with_tls_and_keys_or_not_at_all(
             assert "public" not in daemon.listeners
             [told] = [one for one in await node.store.events(0, 100) if one.name == "node.warning"]
             assert remedy in str(told.data["remedy"])
+            async with asyncio.timeout(60):
+                breach = await node.store.follow(0, EventFilter(("guardrail.*",))).more()
+            assert breach is not None
+            assert (breach[0].name, breach[0].data["address"]) == ("guardrail.loopback", address)
             assert daemon.health()["status"] == "degraded"
 
 

@@ -25,7 +25,7 @@ V1 = "application/vnd.holdfast.v1+json"
 V9 = "application/vnd.holdfast.v9+json"
 
 
-@pytest.mark.req("VER-01", "VER-02", "VER-03", "X-01", "X-02")
+@pytest.mark.req("VER-01", "VER-02", "VER-03", "X-01", "X-02", "CORE-15")
 @pytest.mark.parametrize(
     ("path", "headers", "type"),
     [

@@ -171,7 +171,7 @@ def test_a_hangup_signal_reads_the_settings_anew(node: RunningNode) -> None:
             .endswith("taken over: reconcile.interval_s: 30.0 -> 5.0")
         )
         assert "only a restart brings: reconcile.workers: 32 -> 4" in line_with(process.stderr, "restart")
-        assert "needs_restart" in line_with(process.stdout, "node.reloaded")
+        assert "needs_restart" in line_with(process.stdout, "config.changed")
 
 
 @pytest.mark.req("DMN-10")

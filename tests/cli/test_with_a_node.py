@@ -168,7 +168,7 @@ def test_lists_come_as_people_and_programs_read_them(node: RunningNode) -> None:
     assert "SOURCE" in node.command("get", "-o", "wide").stdout.splitlines()[0]
 
 
-@pytest.mark.req("CLI-04", "CLI-06")
+@pytest.mark.req("CLI-04", "CLI-06", "CORE-11", "CORE-19", "CORE-24")
 def test_another_way_to_the_node_is_taken_from_flags_and_the_environment(
     node: RunningNode, tmp_path: Path
 ) -> None:
@@ -180,7 +180,7 @@ def test_another_way_to_the_node_is_taken_from_flags_and_the_environment(
     assert missing.stderr.startswith("error: key/none does not exist\n  remedy: ")
 
 
-@pytest.mark.req("CLI-07", "CLI-08")
+@pytest.mark.req("CLI-07", "CLI-08", "CORE-11")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
