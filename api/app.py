@@ -26,6 +26,7 @@ from api.as_of import AsOf
 from api.compressed import Compressed
 from api.conditional import Conditional, no_condition
 from api.cors import Cors
+from api.desks import Desks
 from api.gate import Gate
 from api.idempotency import Idempotency, once
 from api.leases import Leases
@@ -65,10 +66,11 @@ def build(
 ) -> Litestar:
     """Without a desk only to be described."""
     admission = Admission(desk, limits, limiter or Limiter(Limits()))
+    desks = Desks(desk) if desk is not None else None
     rooms = {door: Room(BODIES_AT_ONCE * limits.max_body_bytes) for door in identity.Door}
 
     def seen(request: Request[Any, Any, Any]) -> Desk | None:
-        return desk.seen_by(request.scope["state"]["caller"].permissions) if desk is not None else None
+        return desks(request.scope["state"]["caller"].permissions) if desks is not None else None
 
     async def before(request: Request[Any, Any, Any]) -> Response[None] | Response[bytes] | None:
         admission.check(

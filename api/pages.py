@@ -7,10 +7,10 @@ last thing that was told, so that nothing is told twice and nothing left out whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Generic, NamedTuple, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypedDict, TypeVar
 from urllib.parse import urlencode
 
-from litestar.datastructures import URL
+from litestar import Request
 from litestar.params import QueryParameter
 
 from api.errors import Fault, Wrong
@@ -83,13 +83,16 @@ def paging(page: Number = 1, per_page: Size = None, limit: Synonym = None) -> Pa
     return Paging(page, per_page or limit or DEFAULT_SIZE)
 
 
-def page_of(items: Sequence[V], view: Callable[[V], T], url: URL, asked: Paging) -> Page[T]:
+def page_of(
+    items: Sequence[V], view: Callable[[V], T], request: Request[Any, Any, Any], asked: Paging
+) -> Page[T]:
     """One page of all items; only what is on it is made into views."""
     page, size = asked
     total = -(-len(items) // size)
 
-    query = urlencode([(key, value) for key, value in url.query_params.multi_items() if key != "page"])
-    way = f"{url.path}?{query}&page=" if query else f"{url.path}?page="
+    path = request.scope["path"]
+    query = urlencode([(key, value) for key, value in request.query_params.multi_items() if key != "page"])
+    way = f"{path}?{query}&page=" if query else f"{path}?page="
 
     def link(number: int) -> str | None:
         return f"{way}{number}" if 1 <= number <= total else None

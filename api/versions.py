@@ -84,8 +84,9 @@ class Versions:
         except (Wrong, NotAcceptable) as error:
             await refuse(trouble(error), scope, passed)
             return
-        inner = scope.copy()
+        inner = scope
         if told[1] is None:
+            inner = scope.copy()
             inner["path"] = f"/api/v{version}/{scope['path'].removeprefix('/api/')}"
             inner["raw_path"] = inner["path"].encode()
         await self._inner(inner, receive, passed)

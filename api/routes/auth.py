@@ -65,7 +65,7 @@ async def create(
 
 @get("/api/v1/auth/keys", sync_to_thread=False, opt=ADMINS, summary="All keys, without their secrets")
 def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[ApiKeyView]:
-    return page_of(desk.api_keys.every(), lambda view: view, request.url, paging)
+    return page_of(desk.api_keys.every(), lambda view: view, request, paging)
 
 
 @get("/api/v1/auth/keys/{name:str}", sync_to_thread=False, opt=ADMINS, summary="One key")

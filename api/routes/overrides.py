@@ -27,7 +27,7 @@ ONE = "/api/v1/overrides/{kind:str}/{namespace:str}/{name:str}"
     summary="What is overridden, by whom, until when",
 )
 def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[OverrideView]:
-    return page_of(desk.overrides(), lambda view: view, request.url, paging)
+    return page_of(desk.overrides(), lambda view: view, request, paging)
 
 
 OverrideBody = TypedDict(  # `for` is a word of Python's own

@@ -44,7 +44,7 @@ CHOSEN = {"chosen": Provide(_chosen, sync_to_thread=False)}
 def pages(
     request: AnyRequest, desk: TheDesk, chosen: Chosen, paging: ThePaging
 ) -> Response[Page[ResourceView]]:
-    found = page_of(desk.refs(chosen), desk.encoded, request.url, paging)
+    found = page_of(desk.refs(chosen), desk.encoded, request, paging)
     tag = tag_of_view([[one.whole for one in found["data"]], found["pagination"], found["links"]])
     page: Any = {**found, "data": [Raw(one.json) for one in found["data"]]}
     return Response(page, headers={"etag": tag})

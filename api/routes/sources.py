@@ -17,13 +17,13 @@ from reconciler.views import OperationView, OverrideView, RevisionView, SourceVi
 
 @get("/api/v1/sources", sync_to_thread=False, opt=EACH, summary="All sources")
 def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[SourceView]:
-    return page_of(desk.sources(), lambda view: view, request.url, paging)
+    return page_of(desk.sources(), lambda view: view, request, paging)
 
 
 @get("/api/v1/sources/git", sync_to_thread=False, opt=EACH, summary="The sources that are git repositories")
 def git(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[SourceView]:
     found = [source for source in desk.sources() if source["type"] == "git"]
-    return page_of(found, lambda view: view, request.url, paging)
+    return page_of(found, lambda view: view, request, paging)
 
 
 @get(

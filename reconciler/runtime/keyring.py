@@ -49,10 +49,9 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    ref: Ref
     spec: ApiKeySpec
     newest: bool  # of its hashes
-    permissions: Permissions
+    holder: Holder
 
 
 class Keyring:
@@ -111,7 +110,7 @@ class Keyring:
             return Refusal.EXPIRED
         if not known.newest and spec.rotated_at is not None and spec.rotated_at <= now:
             return Refusal.ROTATED
-        return Holder(known.ref, text, known.permissions, spec.rate)
+        return known.holder
 
     @property
     def _known(self) -> Mapping[str, _Known]:
@@ -120,7 +119,7 @@ class Keyring:
         if wishes is not self._read:
             self._read = wishes
             self._by_hash = {
-                text: _Known(ref, spec, number == 0, permissions(spec))
+                text: _Known(spec, number == 0, Holder(ref, text, permissions(spec), spec.rate))
                 for ref, spec in self.declared()
                 for number, text in enumerate(spec.hashes)
             }
