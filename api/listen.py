@@ -64,13 +64,13 @@ def refuse_wider(address: Address, *, tls: bool, require_auth: bool) -> None:
         return
     if not tls:
         raise Refused(
-            f"the API does not listen on {address} without TLS: whoever is on the way reads along",
+            f"{address} is beyond this machine, where without TLS whoever is on the way reads along",
             remedy="set `api.tls_certificate`, `api.tls_key` and `api.require_auth`; or listen on a loopback"
             " address, and let a proxy that checks who is asking stand before it",
         )
     if not require_auth:
         raise Refused(
-            f"the API does not listen on {address} for just anybody: whoever can reach it may read all",
+            f"{address} is beyond this machine, where without `api.require_auth` anybody may read all",
             remedy="set `api.require_auth`; `holdfast api-key create` makes keys",
         )
 

@@ -177,7 +177,7 @@ async def test_who_never_ends_a_handshake_holds_up_no_stop(authority: Authority)
     [
         ({}, "without TLS", "api.tls_certificate"),
         ({"api__require_auth": True}, "without TLS", "api.tls_certificate"),
-        ({"tls": True}, "for just anybody", "api.require_auth"),
+        ({"tls": True}, "without `api.require_auth`", "api.require_auth"),
     ],
 )
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"])
@@ -190,7 +190,7 @@ async def test_beyond_this_machine_it_listens_with_tls_and_keys_or_not_at_all(
         async with living(settings_in(Path(folder), api__listen=address, **wanted)) as node:
             daemon = node.desk.daemon
             await until(lambda: daemon.warnings)
-            assert f"does not listen on {address} {why}" in daemon.warnings[0]
+            assert f"does not listen: {address} is beyond this machine, where {why}" in daemon.warnings[0]
             assert "public" not in daemon.listeners
             [told] = [one for one in await node.store.events(0, 100) if one.name == "node.warning"]
             assert remedy in str(told.data["remedy"])
