@@ -80,12 +80,16 @@ def _manifests(named: Sequence[str]) -> Iterator[tuple[str, tuple[str, Path | No
             continue
         path = Path(name)
         if path.is_dir():
-            for file in _below(path):
+            found = list(_below(path))
+            if not found:
+                raise Invalid(f"{name} holds no manifest", remedy="they end with .yaml or .yml")
+            for file in found:
                 yield str(file.relative_to(path)), (_text(file), path)
         elif path.exists():
             yield path.name if path.is_absolute() else str(path), (_text(path), _base(path))
         else:
-            raise Missing(f"{name} does not exist", remedy="`-f` takes files, folders, and `-`")
+            leads = f" is a link to {path.readlink()}, which" if path.is_symlink() else ""
+            raise Missing(f"{name}{leads} does not exist", remedy="`-f` takes files, folders, and `-`")
 
 
 def _base(path: Path) -> Path:
@@ -128,7 +132,8 @@ def _decoded(content: bytes) -> str:
 
 
 def _unreadable(error: OSError) -> None:
-    raise Invalid(f"{error.filename} cannot be read: {error.strerror}") from error
+    remedy = "let your user read it" if isinstance(error, PermissionError) else ""
+    raise Invalid(f"{error.filename} cannot be read: {error.strerror}", remedy=remedy) from error
 
 
 def _too_large(what: str) -> TooLarge:

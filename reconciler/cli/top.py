@@ -22,6 +22,7 @@ import click
 from reconciler.cli import exits
 from reconciler.cli.everywhere import Verbs
 from reconciler.cli.machine_errors import problem_of
+from reconciler.cli.plain import plain
 from reconciler.errors import Invalid, Problem
 
 VERBS = {
@@ -80,6 +81,13 @@ class Lazy(Verbs):
         assert isinstance(command, click.Command)  # noqa: S101 - each verb's file is ours
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and (near := _near(args[0])):
+            ctx.fail(f"No such command '{plain(args[0])}'. Did you mean '{near}'?")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the verb gives
         try:
             return super().invoke(ctx)
@@ -89,6 +97,12 @@ class Lazy(Verbs):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _near(name: str) -> str | None:
+    from reconciler.spelling import nearest
+
+    return nearest(name, VERBS)
 
 
 @click.group(cls=Lazy, context_settings=SETTINGS)

@@ -12,20 +12,22 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from reconciler.cli import exits
 from reconciler.cli.address import HOST_PORT
 from reconciler.cli.everywhere import PLACE, Verb, given
-from reconciler.errors import Invalid
+from reconciler.errors import Invalid, Refused
+from reconciler.sources.overlay import MANIFESTS
 
 if TYPE_CHECKING:
     from reconciler.runtime.node import Node
     from reconciler.settings import Settings
 
 AT_ONCE = 130  # the exit status of who is interrupted
+NOT_OURS: Final = "let the node's user read it, or name another place"
 
 
 @click.command(cls=Verb)
@@ -152,10 +154,27 @@ def _root(place: str) -> dict[str, Any]:
     if not place:
         raise Invalid("an empty place to follow", remedy="is a variable unset? Without a place: the last one")
     path = Path(place).expanduser()
-    if (path / ".git").exists() or (path / "HEAD").is_file():
-        return {"git": {"url": str(path.absolute())}}
-    if path.exists():
-        return {"directory": {"path": str(path.absolute())}}
-    if "://" in place or "@" in place:
+    try:
+        found = _found(path)
+    except PermissionError as error:
+        raise Refused(f"{error.filename} cannot be read: {error.strerror}", remedy=NOT_OURS) from error
+    if found:
+        return found
+    if "://" in place or ("@" in place and ":" in place):
         return {"git": {"url": place}}
     raise Invalid(f"{place} does not exist", remedy="name a folder, a file, or a git repository's URL")
+
+
+def _found(path: Path) -> dict[str, Any]:
+    """What is there, as a source; empty: nothing."""
+    if (path / ".git").exists() or (path / "HEAD").is_file():
+        return {"git": {"url": str(path.absolute())}}
+    if path.is_dir():
+        os.scandir(path).close()  # who may not look into it is told so now
+    elif path.is_file() and not path.name.endswith(MANIFESTS):
+        raise Invalid(
+            f"{path} is no manifest", remedy="name a folder, or a file that ends with .yaml or .yml"
+        )
+    elif path.exists() and not path.is_file():
+        raise Invalid(f"{path} is neither a folder nor a file", remedy="name a folder, a file, or a URL")
+    return {"directory": {"path": str(path.absolute())}} if path.exists() else {}

@@ -114,7 +114,9 @@ def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
     if problems:
         raise Rejected(problems)
     if not resources:
-        raise Invalid("there is no manifest in it", remedy="name files with `apiVersion: holdfast.dev/v1`")
+        where = ", ".join([*bundle.manifests][:3]) or "it"
+        remedy = "name files with `apiVersion: holdfast.dev/v1`"
+        raise Invalid(f"there is no manifest in {where}", remedy=remedy)
     return Unpacked(resources, documents)
 
 

@@ -1,0 +1,104 @@
+"""The mistakes of a first day: each is told with its place and what to do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import HOLDFAST
+from tests.node.running import key
+
+pytestmark = pytest.mark.req("CLI-01")
+
+MISTAKES = {
+    "a slip in a verb": (("gett",), "No such command 'gett'. Did you mean 'get'?"),
+    "a document for people": (("up", "README.md"), "README.md is no manifest"),
+    "a device": (("up", "/dev/null"), "/dev/null is neither a folder nor a file"),
+    "half an address": (("up", "git@nowhere"), "git@nowhere does not exist"),
+    "an empty file": (("validate", "-f", "empty.yaml"), "there is no manifest in empty.yaml"),
+    "an empty folder": (("apply", "-f", "empty", "--yes"), "empty holds no manifest"),
+    "a link to nowhere": (
+        ("validate", "-f", "link.yaml"),
+        "link.yaml is a link to gone.yaml, which does not",
+    ),
+}
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [HOLDFAST, *words],
+        cwd=folder,
+        env=os.environ | {"HOLDFAST_DATA": str(folder / "data")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "README.md").write_text("# Read me\n")
+    (tmp_path / "empty.yaml").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link.yaml").symlink_to("gone.yaml")
+    return tmp_path
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told(folder: Path, mistake: str) -> None:
+    words, cause = MISTAKES[mistake]
+    told = run(folder, *words)
+    assert told.returncode == 2
+    assert cause in told.stderr
+    assert "remedy: " in told.stderr or "Did you mean" in told.stderr
+    assert not (folder / "data").exists(), "and nothing was begun"
+
+
+@pytest.mark.needs("setpriv")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_may_not_be_read_is_told(folder: Path) -> None:
+    """By root without the power to read all, as in many containers."""
+    (folder / "private.yaml").write_text(key("a"))
+    (folder / "private").mkdir(mode=0o700)
+    for name in ("private.yaml", "private"):
+        os.chown(folder / name, 65534, 65534)
+        (folder / name).chmod(0o600 if name.endswith("yaml") else 0o700)
+    for words in (("validate", "-f", "private.yaml"), ("validate", "-f", "private"), ("up", "private")):
+        told = subprocess.run(
+            ["setpriv", "--bounding-set=-dac_override,-dac_read_search", HOLDFAST, *words],
+            cwd=folder,
+            env=os.environ | {"HOLDFAST_DATA": str(folder / "data")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert told.returncode in {2, 4}
+        assert f"{words[-1]}" in told.stderr
+        assert "cannot be read: Permission denied" in told.stderr
+        assert "user read it" in told.stderr
+
+
+def test_who_interrupts_while_all_is_imported_sees_no_traceback(folder: Path) -> None:
+    (folder / "a.yaml").write_text(key("a"))
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", HOLDFAST, "diff", "-f", "a.yaml"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:  # the first of many modules that are imported for the command
+        if line.rstrip().endswith("click._compat"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in rest
