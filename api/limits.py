@@ -21,6 +21,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from api.buckets import HOUR_S, MINUTE_S, Answer, Bucket, Policy, Standing, take
 from api.errors import Detailed
 from reconciler import settings
+from reconciler.access import ADMIN, WRITE
 from reconciler.errors import Limited
 from reconciler.figures import Counter
 from reconciler.model import EMPTY, JsonValue
@@ -71,9 +72,10 @@ class TooMuch(Detailed, Limited):
 class Limiter:
     def __init__(self, wanted: settings.Limits, saved: JsonValue = None) -> None:
         self._wanted = wanted
-        self._of_keys = [Policy("default", wanted.per_minute, MINUTE_S, wanted.burst)]
-        if wanted.per_hour:
-            self._of_keys.append(Policy("hourly", wanted.per_hour, HOUR_S, wanted.per_hour))
+        hourly = [Policy("hourly", wanted.per_hour, HOUR_S, wanted.per_hour)] if wanted.per_hour else []
+        self._of_keys = [Policy("default", wanted.per_minute, MINUTE_S, wanted.burst), *hourly]
+        own = {WRITE: wanted.write_per_minute, ADMIN: wanted.admin_per_minute}
+        self._of_levels = {level: [_each_minute(level, most), *hourly] for level, most in own.items() if most}
         self._of_addresses = [_each_minute("local", wanted.address_per_minute)]
         self._of_failures = [_each_minute("failures", wanted.failures_per_minute)]
         self._buckets: dict[str, Mapping[str, Bucket]] = dict(_restored(saved))
@@ -87,7 +89,10 @@ class Limiter:
         if rate is not None:
             own = Policy("key", rate.per_minute, MINUTE_S, rate.burst or rate.per_minute)
             return self._take(f"key:{holder.key}", [own], weight * rate.weight, is_key=True)
-        return self._take(f"key:{holder.key}", self._of_keys, weight, is_key=True)
+        policies = self._of_keys
+        if self._of_levels:
+            policies = self._of_levels.get(holder.permissions.level, policies)
+        return self._take(f"key:{holder.key}", policies, weight, is_key=True)
 
     def of_address(self, address: str, weight: int) -> Taken | None:
         return self._take(f"address:{address}", self._of_addresses, weight)

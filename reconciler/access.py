@@ -18,6 +18,7 @@ from reconciler.records import dataclass
 READ: Final = "read"
 WRITE: Final = "write"
 ADMIN: Final = "admin"
+LEVELS: Final = (ADMIN, WRITE, READ)  # the highest first
 
 SCOPES: Final[Mapping[str, str]] = {
     "audit:read": "the audit trail",
@@ -103,6 +104,12 @@ class Permissions:
     def allow_some(self, scope: str) -> bool:
         """Anywhere at all?"""
         return any(scope in implied(one.scope) for one in self.given)
+
+    @property
+    def level(self) -> str:
+        """The highest that they are worth, for everything; empty: they are worth none."""
+        whole = [implied(one.scope) for one in self.given if not one.limited]
+        return next((level for level in LEVELS if any(implied(level) <= one for one in whole)), "")
 
     def allow_on(self, scope: str, ref: Ref, labels: Mapping[str, str]) -> bool:
         """On this resource?"""

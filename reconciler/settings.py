@@ -87,6 +87,10 @@ class Limits:
     """How much each API key may, unless it has a `rate` of its own."""
     burst: int = 100
     """How much of it at once."""
+    write_per_minute: int = 0
+    """How much, instead, a key of the level `write`; 0: as any other."""
+    admin_per_minute: int = 0
+    """How much, instead, a key of the level `admin`; 0: as any other."""
     per_hour: int = 0
     """How much each of these keys may in an hour as well; 0: as the other limit lets it."""
     address_per_minute: int = 1000

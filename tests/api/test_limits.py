@@ -103,6 +103,31 @@ async def test_each_key_has_its_own_and_who_has_none_shares_that_of_the_address(
             assert (await api.socket.get(STATUS)).status_code == 200, "nor is the owner"
 
 
+@pytest.mark.req("RTL-04")
+async def test_a_level_may_have_a_limit_of_its_own() -> None:
+    manifests = "---\n".join(
+        (
+            api_key("reader", secret("r"), "read"),
+            api_key("writer", secret("w"), "operator"),
+            api_key("admin", secret("a"), '"events:read", admin'),
+            api_key("some", secret("s"), "{scope: admin, names: [one]}, read"),
+            rated("own", "o", "{perMinute: 2}"),
+        )
+    )
+    async with running(
+        manifests,
+        limits__per_minute=1,
+        limits__burst=1,
+        limits__write_per_minute=3,
+        limits__admin_per_minute=4,
+        limits__enabled=True,
+    ) as api:
+        await api.ready(*(f"apikey/{name}" for name in ("reader", "writer", "admin", "some", "own")))
+        for letter, most in {"r": 1, "w": 3, "a": 4, "s": 1, "o": 2}.items():
+            found = [(await asked(api, letter)).status_code for _ in range(most + 1)]
+            assert found == [200] * most + [429], letter
+
+
 @pytest.mark.req("RTL-03", "RTL-06", "X-16", "X-17")
 async def test_a_limit_for_the_hour_counts_beside_that_for_the_minute_and_a_key_may_weigh_more() -> None:
     manifests = (
