@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, NotRequired, TypedDict
 
-from litestar import delete, get, post, put
+from litestar import delete, get, patch, post, put
 from litestar.params import FromPath
 
 from api.bodies import flag_of, object_of, text_of
@@ -80,6 +80,19 @@ def one(desk: TheDesk, name: FromPath[str]) -> ApiKeyView:
 )
 async def change(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> ApiKeyView:
     """What is not said stays as it is."""
+    return await _changed(request, desk, by, name)
+
+
+@patch(
+    "/api/v1/auth/keys/{name:str}",
+    opt=ADMINS | CONFLICTS | takes(ChangedApiKeyBody),
+    summary="The same as PUT, which changes no more than it says either",
+)
+async def amend(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> ApiKeyView:
+    return await _changed(request, desk, by, name)
+
+
+async def _changed(request: AnyRequest, desk: TheDesk, by: By, name: str) -> ApiKeyView:
     given = await object_of(request, ChangedApiKeyBody)
     fields = _fields(given)
     if "name" in given:

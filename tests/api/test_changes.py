@@ -252,7 +252,7 @@ async def test_sixty_megabytes_are_taken(api: Running) -> None:
     assert answer.json()["adds"] == 1
 
 
-@pytest.mark.req("AUTH-34")
+@pytest.mark.req("AUTH-34", "X-31")
 async def test_small_routes_take_small_bodies(api: Running) -> None:
     answer = await api.socket.post("/api/v1/reconcile", json={"refs": ["x" * 1_100_000]})
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")

@@ -33,6 +33,7 @@ DONE: list[Asked] = [
     ("sources_rollback", {"name": "inbox"}, {}),
     ("auth_create", {}, {"json": NAMED}),
     ("auth_change", {"name": "old"}, {"json": {"enabled": False}}),
+    ("auth_amend", {"name": "old"}, {"json": {"permissions": ["read", "dht:read"]}}),
     ("auth_rotate", {"name": "old"}, {}),
     ("auth_revoke", {"name": "old"}, {}),
     ("daemon_shutdown", {}, {"params": {"services": "true"}}),

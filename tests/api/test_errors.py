@@ -125,7 +125,7 @@ async def test_paths_of_nothing(api: Running) -> None:
         assert is_problem(await api.public.get(path))["code"] == "NOT_FOUND"
 
 
-@pytest.mark.req("ERR-03", "OBS-22")
+@pytest.mark.req("ERR-03", "OBS-22", "X-33")
 async def test_every_answer_has_a_request_id(api: Running) -> None:
     own = (await api.public.get("/health")).headers["x-request-id"]
     assert re.fullmatch("req-[0-9a-f]{12}", own)

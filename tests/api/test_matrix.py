@@ -33,6 +33,7 @@ STOPS = {"daemon_shutdown", "daemon_daemon_shutdown"}
 
 MANIFESTS = {"manifests": {"a.yaml": key("bob")}}
 BODIES: dict[str, Any] = {
+    "auth_amend": {"enabled": True},
     "auth_change": {"enabled": True},
     "auth_create": {"name": "made", "permissions": ["read"]},
     "auth_rotate": {},

@@ -59,6 +59,8 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("auth_every", {}, {}),
     ("auth_one", CI, {}),
     ("auth_change", CI, {"json": {"permissions": ["read", "services:write"]}}),
+    ("auth_amend", CI, {"json": {"name": "CI"}}),
+    ("auth_amend", {"name": "narrow"}, {"json": {"enabled": False}}),
     ("auth_change", {"name": "narrow"}, {"json": {"enabled": False}}),
     ("auth_rotate", CI, {"json": {"grace_seconds": 60}}),
     ("auth_rotate", {"name": "narrow"}, {}),
