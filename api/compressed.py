@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from http import HTTPStatus
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accept import best, ranges
+from api.held import Held
 
 CODINGS = ("zstd", "gzip")
 LEAST = 1024  # bytes
@@ -29,31 +31,27 @@ class Compressed:
             await self._inner(scope, receive, send)
             return
         coding = coding_of(scope["state"]["headers"].get("accept-encoding", ""))
-        held: Message | None = None
 
-        async def passed(message: Message) -> None:
-            nonlocal held
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                if any(name == b"etag" for name, _ in headers):  # a document, whole
-                    message["headers"] = [*headers, (b"vary", b"Accept-Encoding")]
-                    if coding and message["status"] == 200:  # noqa: PLR2004
-                        held = message
-                        return
-            elif held is not None and message["type"] == "http.response.body":
-                start, held = held, None
-                whole = message["body"]
-                if not message.get("more_body") and len(whole) >= LEAST and coding:
-                    message["body"] = packed = await _packed(whole, coding)
-                    start["headers"] = [  # type: ignore[typeddict-unknown-key]
-                        *((name, value) for name, value in start["headers"] if name != b"content-length"),  # type: ignore[typeddict-item]
-                        (b"content-encoding", coding.encode()),
-                        (b"content-length", b"%d" % len(packed)),
-                    ]
-                await send(start)
-            await send(message)
+        def waits(head: Message) -> bool:
+            headers = list(head.get("headers", ()))  # type: ignore[call-overload] # it is a head
+            if not any(name == b"etag" for name, _ in headers):
+                return False
+            head["headers"] = [*headers, (b"vary", b"Accept-Encoding")]  # type: ignore[typeddict-unknown-key] # a document, whole
+            return coding is not None and head["status"] == HTTPStatus.OK  # type: ignore[typeddict-item]
 
-        await self._inner(scope, receive, passed)
+        async def tell(head: Message, body: Message) -> None:
+            whole: bytes = body["body"]  # type: ignore[typeddict-item] # it is a body
+            if coding and not body.get("more_body") and len(whole) >= LEAST:
+                body["body"] = packed = await _packed(whole, coding)  # type: ignore[typeddict-unknown-key]
+                head["headers"] = [  # type: ignore[typeddict-unknown-key]
+                    *((name, value) for name, value in head["headers"] if name != b"content-length"),  # type: ignore[typeddict-item]
+                    (b"content-encoding", coding.encode()),
+                    (b"content-length", b"%d" % len(packed)),
+                ]
+            await send(head)
+            await send(body)
+
+        await self._inner(scope, receive, Held(send, waits, tell))
 
 
 def coding_of(header: str) -> str | None:

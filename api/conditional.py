@@ -18,6 +18,7 @@ from litestar.serialization import encode_json
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Detailed, Fault, Wrong
+from api.held import Held
 from api.identity import SAFE
 from reconciler.errors import Conflict
 from reconciler.runtime.desk import Still
@@ -54,20 +55,11 @@ class Conditional:
             await self._inner(scope, receive, send)
             return
         known = scope["state"]["headers"].get("if-none-match", "")
-        held: Message | None = None
 
-        async def passed(message: Message) -> None:
-            nonlocal held
-            if message["type"] == "http.response.start" and _is_document(message):
-                held = message
-                return
-            if held is not None and message["type"] == "http.response.body":
-                start, held = held, None
-                if await _tell(send, start, message, known):
-                    return
-            await send(message)
+        async def tell(head: Message, body: Message) -> None:
+            await _tell(send, head, body, known)
 
-        await self._inner(scope, receive, passed)
+        await self._inner(scope, receive, Held(send, _is_document, tell))
 
 
 def tag_of(told: bytes) -> str:
@@ -113,25 +105,23 @@ def _is_document(start: Mapping[str, Any]) -> bool:
     )
 
 
-async def _tell(send: Send, start: Message, body: Message, known: str) -> bool:
-    """The beginning of the answer with its tag; True: that was all."""
-    headers = list(start["headers"])  # type: ignore[typeddict-item] # it is a beginning
+async def _tell(send: Send, head: Message, body: Message, known: str) -> None:
+    """The answer with its tag; 304 to who knows it."""
+    headers = list(head["headers"])  # type: ignore[typeddict-item] # it is a head
     tag = dict(headers).get(b"etag", b"").decode()
-    if not tag:
-        if body.get("more_body"):
-            await send(start)
-            return False
-        tag = tag_of(body["body"])  # type: ignore[typeddict-item] # it is a body
-        headers.append((b"etag", tag.encode()))
-    headers.append((b"cache-control", b"private, no-cache"))
-    if not (known and _names(known, tag)):
-        start["headers"] = headers  # type: ignore[typeddict-unknown-key]
-        await send(start)
-        return False
-    left = [(name, value) for name, value in headers if name not in _UNTOLD]
-    await send({"type": "http.response.start", "status": 304, "headers": left})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-    return True
+    if tag or not body.get("more_body"):
+        if not tag:
+            tag = tag_of(body["body"])  # type: ignore[typeddict-item] # it is a body
+            headers.append((b"etag", tag.encode()))
+        headers.append((b"cache-control", b"private, no-cache"))
+        if known and _names(known, tag):
+            left = [(name, value) for name, value in headers if name not in _UNTOLD]
+            await send({"type": "http.response.start", "status": 304, "headers": left})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        head["headers"] = headers  # type: ignore[typeddict-unknown-key]
+    await send(head)
+    await send(body)
 
 
 def _names(given: str, tag: str) -> bool:
