@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api.nodes import Running, key, running, until
+from reconciler.errors import Invalid
+from tests.api.nodes import Running, key, running, settings_in, until
 
 pytestmark = pytest.mark.req("OBS-19", "OBS-20")
 
@@ -115,9 +117,13 @@ async def test_what_comes_of_a_request_is_in_its_trace() -> None:
     assert {one.trace_id for one in others} == {""}, "nobody has asked for it"
 
 
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9/v1/traces", "file:///etc/passwd"])
-async def test_a_collector_that_is_not_there_is_a_warning_and_no_more(endpoint: str) -> None:
-    async with running(tracing__otlp_endpoint=endpoint) as api:
+def test_what_no_collector_can_be_at_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="otlp_endpoint"):
+        settings_in(tmp_path, tracing__otlp_endpoint="file:///etc/passwd")
+
+
+async def test_a_collector_that_is_not_there_is_a_warning_and_no_more() -> None:
+    async with running(tracing__otlp_endpoint="http://127.0.0.1:9/v1/traces") as api:
         assert (await api.public.get("/health")).status_code == 200
         await until(lambda: any("traces do not reach" in one for one in api.node.desk.daemon.warnings))
         assert (await api.public.get("/health")).json()["status"] == "degraded"
