@@ -206,8 +206,7 @@ class LocalDoor:
 
     async def _end_services(self, patience_s: float) -> bool:
         try:
-            async with asyncio.timeout(patience_s):
-                await self._node.desk.daemon.end_services(self._by)
+            await self._node.desk.daemon.end_services(self._by, patience_s)
         except TimeoutError:
             return False
         return True

@@ -6,6 +6,7 @@ however well it answers; a warning stands until what it is about is settled, its
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from typing import TYPE_CHECKING
@@ -190,10 +191,11 @@ class Daemon:
         self._node.stopping.set()
         return self.view()
 
-    async def end_services(self, by: Asker) -> None:
-        """Those that an ended node has left running."""
+    async def end_services(self, by: Asker, patience_s: float) -> None:
+        """Those that an ended node has left running. After a TimeoutError they go on ending."""
         await self._tell_stop(by, services=True)
-        await self._node.drivers.processes.shutdown()
+        async with asyncio.timeout(patience_s):  # from here on: they are to be asked in any case
+            await self._node.drivers.processes.shutdown()
 
     async def _tell_stop(self, by: Asker, *, services: bool) -> None:
         event = by.event("node.stopping", self._node.clock.now(), {"services": services})
