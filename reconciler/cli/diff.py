@@ -34,8 +34,8 @@ def diff(
 
     if out is not None and not Path(out).absolute().parent.is_dir():
         raise Missing(f"--out: {Path(out).parent} does not exist", remedy="make the folder first")
-    wanted = bundle(files, set=set, prune=prune, allow_prune=allow_prune)
-    with where.open(reading=True) as door:
+    with where.comparing() as door:
+        wanted = bundle(files, set=set, prune=prune, allow_prune=allow_prune)
         preview = door.diff(wanted)
     if out is not None:
         saved = {"holdfast": "plan", "preview": preview, "bundle": wanted.to_json()}

@@ -20,12 +20,13 @@ from reconciler.cli.everywhere import given
 from reconciler.cli.waiting_time import LOOK_S, seconds
 from reconciler.errors import InUse, Unavailable
 from reconciler.records import dataclass
-from reconciler.settings import data_folder
+from reconciler.settings import Settings, data_folder
 
 if TYPE_CHECKING:
     from reconciler.cli.manner import Manner
     from reconciler.cli.remote import Remote
     from reconciler.runtime.bundle import Bundle
+    from reconciler.store.beside import Kept
     from reconciler.views import (
         ApiKeyView,
         AuditView,
@@ -81,6 +82,24 @@ class Door(Protocol):
     ) -> NewApiKeyView: ...
 
 
+class Comparing(Protocol):
+    def diff(self, bundle: Bundle) -> PreviewView: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparing:
+    """Without a node."""
+
+    data: Path
+    kept: Kept
+
+    def diff(self, bundle: Bundle) -> PreviewView:
+        from reconciler.cli.local_door import local_door
+
+        with local_door(self.data, reading=True, kept=self.kept) as door:
+            return door.diff(bundle)
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """Which node is meant: its folder, or an address of its API; and how it is asked."""
@@ -122,6 +141,19 @@ class Where:
         patience_s = self.timeout if patience_s is None else patience_s
         with ExitStack() as stack:
             yield self._entered_in_time(stack, patience_s, reading=reading, recorded=recorded)
+
+    @contextmanager
+    def comparing(self) -> Iterator[Comparing]:
+        """For one comparison: what is kept is read while the asker reads the manifests."""
+        if self.runs:
+            from reconciler.cli.remote_door import RemoteDoor
+
+            yield RemoteDoor(self.remote())
+            return
+        from reconciler.store.beside import kept_beside
+
+        with kept_beside(Settings(self.data).store) as kept:
+            yield _Comparing(self.data, kept)
 
     def _entered_in_time(self, stack: ExitStack, patience_s: float, *, reading: bool, recorded: bool) -> Door:
         began, waits_for = 0.0, ""

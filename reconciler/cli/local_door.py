@@ -28,6 +28,7 @@ from reconciler.settings import load
 if TYPE_CHECKING:
     from reconciler.runtime.bundle import Bundle
     from reconciler.runtime.desk import Desk
+    from reconciler.store.beside import Kept
     from reconciler.views import (
         ApiKeyView,
         AuditView,
@@ -249,11 +250,11 @@ def _labels(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def local_door(data: Path, *, reading: bool) -> Iterator[LocalDoor]:
+def local_door(data: Path, *, reading: bool, kept: Kept | None = None) -> Iterator[LocalDoor]:
     settings = load(str(data))
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        opened = read_node(settings) if reading else open_node(settings, living=False)
+        opened = read_node(settings, kept) if reading else open_node(settings, living=False)
         node = runner.run(stack.enter_async_context(opened))
         try:
             yield LocalDoor(node, runner)

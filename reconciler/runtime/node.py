@@ -27,13 +27,12 @@ from reconciler.runtime.parts import Parts
 from reconciler.runtime.plugins import services
 from reconciler.settings import Settings
 from reconciler.sources.homes import sweep
-from reconciler.store.comparing import open_read_only
 from reconciler.store.memory import MemoryStore
-from reconciler.store.opening import open_store
-from reconciler.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from reconciler.runtime.desk import Desk
+    from reconciler.store.beside import Kept
+    from reconciler.store.sqlite import SqliteStore
 
 HEARTBEAT_S = 10.0
 RETENTION_S = 3600.0
@@ -158,11 +157,18 @@ class Node(Parts):
 
 
 @asynccontextmanager
-async def read_node(settings: Settings) -> AsyncIterator[Node]:
-    """What a node on this folder would find, without a trace: no lock, no folder, no keeper, no write."""
+async def read_node(settings: Settings, kept: Kept | None = None) -> AsyncIterator[Node]:
+    """What a node on this folder would find, without a trace: no lock, no folder, no keeper, no write.
+
+    `kept`: who begins with a comparison, and asks for nothing else, may have had it read already.
+    """
     async with AsyncExitStack() as stack:
         store: SqliteStore | MemoryStore = MemoryStore()
-        if settings.data.is_dir():
+        if (tables := kept.tables() if kept is not None else None) is not None:
+            store = MemoryStore.holding(tables)
+        elif settings.data.is_dir():
+            from reconciler.store.comparing import open_read_only
+
             store = await open_read_only(settings.store)
         stack.push_async_callback(store.close)
         node = Node(settings, store, CLOCK, living=False)
@@ -188,6 +194,8 @@ async def open_node(
         lock = Lock(settings.data)
         lock.acquire()
         stack.callback(lock.release)
+        from reconciler.store.opening import open_store  # who only looks needs no way to write
+
         store = await open_store(settings.store, clock)
         stack.push_async_callback(store.close)
         node = Node(settings, store, clock, living=living)

@@ -23,8 +23,6 @@ from reconciler.settings import Settings
 from reconciler.sources.homes import exports
 from reconciler.sources.inbox import Inbox
 from reconciler.sources.reader import Reader
-from reconciler.store.memory import MemoryStore
-from reconciler.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from reconciler.runtime.keyring import Keyring
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from reconciler.runtime.tracing import Tracing
     from reconciler.sources.supervisor import Supervisor
     from reconciler.sources.uptake import Means
+    from reconciler.store.memory import MemoryStore
+    from reconciler.store.sqlite import SqliteStore
 
 
 class Parts:

@@ -7,16 +7,13 @@ cannot be (other threads run, no process is to be had). None of them outlives it
 
 from __future__ import annotations
 
-import marshal
-import os
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import accumulate, chain, groupby, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.beside import Beside, spare_processors
 from reconciler.errors import Misplaced
 from reconciler.sources.document import Document
 from reconciler.sources.yaml_parts import Part, parts
@@ -70,8 +67,8 @@ def _document(
 def _shares(texts: Sequence[str], fill: Fill, processors: int) -> list[_Share]:
     """Begin to read them, in parts of about the same size."""
     ends = list(accumulate(map(len, texts)))
-    number = min((processors or _processors()) - 1, ends[-1] // ENOUGH) if ends else 0
-    if number < 1 or threading.active_count() > 1:
+    number = min(spare_processors(processors), ends[-1] // ENOUGH) if ends else 0
+    if number < 1:
         return []
     begun: list[_Share] = []
     begin = 0
@@ -84,44 +81,19 @@ def _shares(texts: Sequence[str], fill: Fill, processors: int) -> list[_Share]:
     return begun
 
 
-def _processors() -> int:
-    with suppress(AttributeError):  # not everywhere is it told which of them are for us
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class _Share:
     """Some of the texts, and the process that reads them."""
 
     def __init__(self, texts: Sequence[str], fill: Fill) -> None:
         self._count = len(texts)
-        self._answers, write = os.pipe()
-        try:
-            self._process = os.fork()
-        except OSError:
-            os.close(self._answers)
-            os.close(write)
-            raise
-        if self._process == 0:
-            try:
-                with open(write, "wb") as pipe:  # noqa: PTH123 - a descriptor
-                    pipe.write(marshal.dumps([_answer(text, fill) for text in texts]))
-            finally:
-                os._exit(0)  # whatever happened: what belongs to the other process is not ours to end
-        os.close(write)
+        self._process = Beside(lambda: [_answer(text, fill) for text in texts])
 
     def __iter__(self) -> Iterator[Answer | None]:
-        with open(self._answers, "rb", closefd=False) as pipe:
-            answers = pipe.read()
-        try:
-            yield from marshal.loads(answers)  # noqa: S302 - our own process wrote it
-        except (EOFError, ValueError, TypeError):  # it came to its end before
-            yield from repeat(None, self._count)
+        answers: list[Answer | None] | None = self._process.answer()
+        yield from repeat(None, self._count) if answers is None else answers
 
     def end(self) -> None:
-        os.close(self._answers)
-        os.kill(self._process, signal.SIGKILL)
-        os.waitpid(self._process, 0)
+        self._process.end()
 
 
 def _answer(text: str, fill: Fill) -> Answer | None:

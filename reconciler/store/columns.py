@@ -15,7 +15,7 @@ from pydantic_core import from_json, to_json
 
 from reconciler.errors import Corrupt, Invalid
 from reconciler.model import EMPTY, JsonValue
-from reconciler.store.faults import RESTART
+from reconciler.store.remedies import RESTART
 
 Row = tuple[Any, ...]
 

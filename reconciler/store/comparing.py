@@ -15,12 +15,14 @@ from tempfile import TemporaryDirectory
 
 from reconciler.errors import Corrupt, Unavailable
 from reconciler.store import reading
-from reconciler.store.faults import RESTART, in_our_words
+from reconciler.store.faults import in_our_words
 from reconciler.store.lane import Lane
 from reconciler.store.looking import check_access, check_version
 from reconciler.store.migrating import migrate, migrations
-from reconciler.store.rebuilding import copy, traces, with_sidecars
+from reconciler.store.rebuilding import copy, traces
+from reconciler.store.remedies import RESTART
 from reconciler.store.sqlite import SqliteStore
+from reconciler.store.stamps import Stamp, stamps
 
 
 async def open_read_only(path: Path) -> SqliteStore:
@@ -39,7 +41,7 @@ async def open_read_only(path: Path) -> SqliteStore:
 
 
 def _enter(path: Path, scratch: Path, found: list[reading.Found]) -> sqlite3.Connection:
-    before = _stamps(path)
+    before = stamps(path)
     with ExitStack() as undo:
         try:
             connection = reading.by_rows(to_read(path, scratch))
@@ -53,18 +55,12 @@ def _enter(path: Path, scratch: Path, found: list[reading.Found]) -> sqlite3.Con
         return connection
 
 
-def _expect(path: Path, before: list[tuple[str, int, int]]) -> None:
-    if _stamps(path) != before:
+def _expect(path: Path, before: list[Stamp]) -> None:
+    if stamps(path) != before:
         raise Unavailable(
             f"{path} was written while it was being read",
             remedy="a node has started: ask that one, or try again",
         )
-
-
-def _stamps(path: Path) -> list[tuple[str, int, int]]:
-    """What tells that a file was written. SQLite's index of the log does not: it changes through memory."""
-    files = [file for file in with_sidecars(path) if not file.name.endswith("-shm")]
-    return [(file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]]
 
 
 def to_read(path: Path, scratch: Path) -> sqlite3.Connection:

@@ -10,9 +10,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.errors import Corrupt, Failed, Invalid, NotFound, Problem, Refused, Unavailable
-
-RESTART = "start the node again: it keeps the file aside and builds its state anew"
+from reconciler.errors import Corrupt, Failed, Invalid, Problem, Refused, Unavailable
+from reconciler.store.remedies import RESTART
 
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 FORBIDDEN = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
@@ -83,13 +82,6 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> Problem:
     if code in UNFIT:
         return Invalid(f"what is to be stored is not allowed by the schema of {path}: {error}")
     return Failed(f"{path}: {error} {name}".rstrip(), remedy="try again; if it stays so, report it")
-
-
-def no_files(source: str, revision: str) -> NotFound:
-    return NotFound(
-        f"the contents of revision {revision} of source {source} are not kept",
-        remedy="`holdfast source history NAME` lists what is; take them from the source itself",
-    )
 
 
 def in_our_words(connect: Callable[[], sqlite3.Connection], path: Path) -> Callable[[], sqlite3.Connection]:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from reconciler.errors import Corrupt, Invalid, Refused
 from reconciler.ports.clock import Clock
-from reconciler.store.faults import RESTART
 from reconciler.store.migrating import version
-from reconciler.store.rebuilding import with_sidecars
+from reconciler.store.remedies import RESTART
+from reconciler.store.stamps import with_sidecars
 
 ACTED_ON = ("inventory", "memory", "statuses", "overrides", "notes", "revisions")
 A_LOOK_S = 2.0

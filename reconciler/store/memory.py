@@ -12,20 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from reconciler.errors import Unavailable
 from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import columns, rows
-from reconciler.store.faults import no_files
 from reconciler.store.figures import commits
-from reconciler.store.pruning import oldest, surplus
+from reconciler.store.remedies import no_files
+from reconciler.store.retention import oldest, surplus
 from reconciler.store.tail import ALL, Following, Page, Tail, matcher
 from reconciler.store.thinning import crowded, merged
 
 AT_PLAN, AT_OPERATION, OUTCOME = 3, 3, 3  # columns of their rows
+KEY_WIDTH = {"inventory": 3, "memory": 3, "statuses": 3, "overrides": 1, "notes": 1}
 KEYED = (
     "inventory",
     "memory",
@@ -48,6 +49,14 @@ class MemoryStore:
         self._closed = False
         self._tail = Tail(self._page, 0)
         self.commits = commits()
+
+    @classmethod
+    def holding(cls, tables: Mapping[str, Sequence[columns.Row]]) -> Self:
+        """What stood in these tables of another store."""
+        store = cls()
+        for table, found in tables.items():
+            store._keyed[table] = {row[: KEY_WIDTH[table]]: row for row in found}
+        return store
 
     async def load(self) -> Saved:
         table = self._keyed

@@ -8,9 +8,8 @@ refused or held since, the one in force and those to go back to stay.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from reconciler.errors import Corrupt
@@ -18,13 +17,12 @@ from reconciler.settings import Retention
 from reconciler.store import chain, columns, queries, reading, rows
 from reconciler.store.columns import Row
 from reconciler.store.lane import Lane
+from reconciler.store.retention import oldest, surplus
 from reconciler.store.rows import Op
 from reconciler.store.thinning import crowded, merged
 from reconciler.store.writing import write
 
 A_BITE = 500
-A_DAY = timedelta(days=1) // timedelta(microseconds=1)
-FOR_EVER = 1 << 62
 
 
 async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> Mapping[str, int]:
@@ -38,20 +36,6 @@ async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> M
         "revisions": await _revisions(reader, writer, keep.revisions_per_source),
         "samples": await _samples(reader, writer, now, keep),
     }
-
-
-def oldest(now: datetime, days: float) -> int:
-    """The moment before which nothing is kept; however many days, it is one that SQLite can compare with."""
-    return int(max(-FOR_EVER, columns.moment(now) - days * A_DAY))
-
-
-def surplus(newest_first: Iterable[tuple[str, str, str]], limit: int) -> Iterator[tuple[str, str]]:
-    """Of revisions as (source, revision, outcome), those to let go of."""
-    seen: Counter[tuple[str, str]] = Counter()
-    for source, revision, outcome in newest_first:
-        seen[source, outcome] += 1
-        if seen[source, outcome] > limit:
-            yield source, revision
 
 
 Find = Callable[[sqlite3.Connection], list[Row]]

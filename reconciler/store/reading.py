@@ -23,7 +23,7 @@ from reconciler.model import Event, Ref
 from reconciler.ports.store import EventFilter, Sampled, Saved
 from reconciler.store import columns, queries, rows
 from reconciler.store.columns import Row
-from reconciler.store.faults import no_files
+from reconciler.store.remedies import no_files
 from reconciler.store.tail import Page, matcher
 
 A_SEARCH = 4096

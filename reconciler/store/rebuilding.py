@@ -21,6 +21,7 @@ from reconciler.model import Event
 from reconciler.ports.store import Note, Write
 from reconciler.store import columns, queries, rows
 from reconciler.store.migrating import migrate, migrations
+from reconciler.store.stamps import with_sidecars
 from reconciler.store.writing import write
 
 R = TypeVar("R")
@@ -105,11 +106,6 @@ def traces(path: Path) -> list[Path]:
     """What shows that a store was here before."""
     marks = [mark] if (mark := _mark(path)).exists() else []
     return [*marks, *with_sidecars(path), *path.parent.glob(f"{path.name}.corrupt-*")]
-
-
-def with_sidecars(path: Path) -> list[Path]:
-    """The file and SQLite's helper files beside it, as far as they are there."""
-    return [file for end in ("", "-wal", "-shm") if (file := path.with_name(path.name + end)).exists()]
 
 
 def copy(path: Path, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from reconciler.runtime.clock import SystemClock
-from reconciler.store import open_store
+from reconciler.store.opening import open_store
 from tests.node.running import RunningNode, key, processes, running_node, service, until
 from tests.process_table import started_on
 from tests.saving import save

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from reconciler.model import Event, Ref
 from reconciler.ports.store import Drop, Note, Planned, Remembered, Revision, Write
-from reconciler.store import SqliteStore, open_store
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.records import NOW, FixedClock, judged, kept
 
 TASKS = 6

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.store import MemoryStore, SqliteStore, open_store
+from reconciler.store.memory import MemoryStore
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.records import AnyStore, FixedClock
 
 

@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from reconciler.ports.store import Write
-from reconciler.store import open_store, rows
+from reconciler.store import rows
 from reconciler.store.migrating import migrate, migrations
+from reconciler.store.opening import open_store
 from reconciler.store.writing import write
 from tests.store.records import FixedClock
 

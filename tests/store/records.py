@@ -17,7 +17,8 @@ from reconciler.ports.store import (
     Write,
 )
 from reconciler.ports.usage import Usage
-from reconciler.store import MemoryStore, SqliteStore
+from reconciler.store.memory import MemoryStore
+from reconciler.store.sqlite import SqliteStore
 
 AnyStore = SqliteStore | MemoryStore
 

@@ -16,7 +16,8 @@ import pytest
 from reconciler.errors import Unavailable
 from reconciler.model import Ref
 from reconciler.ports.store import Note
-from reconciler.store import SqliteStore, open_store
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.records import FixedClock, event, kept
 
 MEGABYTE = 1 << 20

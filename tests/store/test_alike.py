@@ -28,7 +28,9 @@ from reconciler.ports.store import (
 )
 from reconciler.ports.usage import Usage
 from reconciler.settings import Retention
-from reconciler.store import MemoryStore, SqliteStore, open_store
+from reconciler.store.memory import MemoryStore
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.folders import TRACE
 from tests.store.records import NOW, FixedClock, judged
 

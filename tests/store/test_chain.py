@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.settings import Retention
-from reconciler.store import SqliteStore, columns, open_store, queries
+from reconciler.store import columns, queries
 from reconciler.store.chain import BEGINNING, Head, Verified, chained, forget, link_before_next, verify
 from reconciler.store.examining import examine, looked_at
 from reconciler.store.migrating import migrate, migrations
+from reconciler.store.opening import open_store
 from reconciler.store.rows import ops
+from reconciler.store.sqlite import SqliteStore
 from tests.store.folders import older
 from tests.store.records import NOW, FixedClock, event
 

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from reconciler.errors import Problem
 from reconciler.model import Ref
 from reconciler.ports.store import Note, Saved, Write
-from reconciler.store import MemoryStore, SqliteStore, open_store
+from reconciler.store.memory import MemoryStore
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.folders import left_by_a_kill, stored
 from tests.store.records import NOW, WEB, FixedClock, event, judged, kept, one_of_each, planned, sampled
 

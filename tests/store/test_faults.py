@@ -9,8 +9,9 @@ import pytest
 
 from reconciler.errors import Corrupt, Failed, Invalid, Problem, Refused, Unavailable
 from reconciler.ports.store import Revision
-from reconciler.store import SqliteStore, open_store
 from reconciler.store.faults import on_opening, problem
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.folders import stored
 from tests.store.records import NOW, FixedClock
 

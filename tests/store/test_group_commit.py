@@ -11,7 +11,8 @@ import pytest
 from reconciler.errors import Invalid, Unavailable
 from reconciler.model import Ref
 from reconciler.ports.store import Drop, Kept, Note, Revision
-from reconciler.store import SqliteStore, open_store
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.records import NOW, WEB, FixedClock, event, kept, operation
 
 pytestmark = pytest.mark.req("CORE-27", "CORE-31")

@@ -16,7 +16,9 @@ import pytest
 
 from reconciler.errors import Unavailable
 from reconciler.ports.store import Saved
-from reconciler.store import SqliteStore, open_read_only, open_store
+from reconciler.store.comparing import open_read_only
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from tests.store.committer import TASKS, ref
 from tests.store.records import FixedClock, judged
 

@@ -14,8 +14,8 @@ import pytest
 from reconciler.errors import Corrupt, Invalid, Refused
 from reconciler.model import Override, Ref
 from reconciler.ports.store import Kept, Note, Sampled
-from reconciler.store import open_store
 from reconciler.store.columns import sealed
+from reconciler.store.opening import open_store
 from reconciler.store.rebuilding import make, salvaged
 from tests.store.folders import TRACE, contents, left_by_a_kill, older, stored
 from tests.store.records import NOW, WEB, FixedClock, event, judged, kept, one_of_each, planned, sampled

@@ -17,8 +17,9 @@ from reconciler.errors import Invalid
 from reconciler.model import Override, Ref
 from reconciler.ports.store import EventFilter, Kept, Note, Sampled
 from reconciler.settings import Retention
-from reconciler.store import SqliteStore, columns, queries
+from reconciler.store import columns, queries
 from reconciler.store.migrating import migrate, migrations
+from reconciler.store.sqlite import SqliteStore
 from tests.store.records import NOW, WEB, AnyStore, event, judged, planned, sampled
 
 USED = sampled().usage

@@ -11,8 +11,9 @@ import pytest
 from reconciler.errors import Corrupt, Problem, Refused
 from reconciler.ports.store import Note
 from reconciler.settings import Retention
-from reconciler.store import open_read_only, open_store
 from reconciler.store.columns import sealed
+from reconciler.store.comparing import open_read_only
+from reconciler.store.opening import open_store
 from tests.store.folders import TRACE, contents, left_by_a_kill, older, stored
 from tests.store.records import DB, NOW, WEB, FixedClock, event, kept, one_of_each
 

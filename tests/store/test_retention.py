@@ -16,8 +16,9 @@ from reconciler.errors import Corrupt, NotFound
 from reconciler.model import Event, Ref
 from reconciler.ports.store import Drop, Revision
 from reconciler.settings import Retention
-from reconciler.store import SqliteStore, open_store
+from reconciler.store.opening import open_store
 from reconciler.store.pruning import A_BITE
+from reconciler.store.sqlite import SqliteStore
 from tests.store.records import DB, NOW, WEB, AnyStore, FixedClock, event, kept, operation, planned, sampled
 
 pytestmark = pytest.mark.req("CORE-33")

@@ -19,7 +19,8 @@ import pytest
 
 from reconciler.model import Event, Ref
 from reconciler.ports.store import EventFilter, Remembered
-from reconciler.store import SqliteStore, open_store
+from reconciler.store.opening import open_store
+from reconciler.store.sqlite import SqliteStore
 from reconciler.store.thinning import SECOND, period
 from tests.measured import Measured
 from tests.store.records import NOW, FixedClock, judged, kept, operation, planned, sampled

@@ -1,0 +1,27 @@
+"""What is old, and what is more than is kept: the same for every store. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from reconciler.store import columns
+
+A_DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
+FOR_EVER: Final = 1 << 62
+
+
+def oldest(now: datetime, days: float) -> int:
+    """The moment before which nothing is kept; however many days, it is one that SQLite can compare with."""
+    return int(max(-FOR_EVER, columns.moment(now) - days * A_DAY))
+
+
+def surplus(newest_first: Iterable[tuple[str, str, str]], limit: int) -> Iterator[tuple[str, str]]:
+    """Of revisions as (source, revision, outcome), those to let go of."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for source, revision, outcome in newest_first:
+        seen[source, outcome] += 1
+        if seen[source, outcome] > limit:
+            yield source, revision
