@@ -156,7 +156,8 @@ class Wanted:
 
     def looked(self, source: str, moment: int) -> None:
         """What there was to read of this source at that moment is in force, or held for a reason."""
-        self._moved((), self._withdrawals.looked(source, moment), ())
+        now = self._world.clock.monotonic()
+        self._moved((), self._withdrawals.looked(source, moment, now), ())
 
     def stays_for(self, ref: Ref) -> float:
         """Seconds for which what was withdrawn stays at most, since another source may have it by now."""

@@ -2,7 +2,7 @@
 
 Rules: who moves a file from one folder to another means no removal, in whatever order the two are read; a
 look counts when it began after the withdrawal; who does not answer is waited for no longer than
-`PATIENCE_S`. It reads no clock: whoever asks says what time it is.
+`PATIENCE_S`, and so long it may also come to count. It reads no clock: whoever asks says what time it is.
 """
 
 from __future__ import annotations
@@ -38,16 +38,15 @@ class Withdrawals:
         """These are wanted again."""
         self._waiting = {ref: one for ref, one in self._waiting.items() if ref not in wanted}
 
-    def looked(self, source: str, moment: int) -> tuple[Ref, ...]:
+    def looked(self, source: str, moment: int, now: float) -> tuple[Ref, ...]:
         """What may have waited for this."""
         self._looks[source] = moment
+        self._waiting = {ref: one for ref, one in self._waiting.items() if now < one.until}
         return tuple(self._waiting)
 
     def stays_for(self, ref: Ref, sources: Collection[str], now: float) -> float:
         """Seconds for which one of these stays at most, if none of the sources is heard of."""
         waiting = self._waiting[ref]
         others = (name for name in sources if name not in {NODE_SOURCE, waiting.by})
-        if now < waiting.until and any(self._looks.get(name, -1) < waiting.moment for name in others):
-            return waiting.until - now
-        del self._waiting[ref]
-        return 0.0
+        unasked = any(self._looks.get(name, -1) < waiting.moment for name in others)
+        return max(0.0, waiting.until - now) if unasked else 0.0

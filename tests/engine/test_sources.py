@@ -129,6 +129,26 @@ async def test_what_has_moved_nowhere_goes_as_soon_as_the_others_were_looked_at(
 
 
 @virtual
+async def test_a_source_that_is_read_after_a_withdrawal_is_looked_at_since_it_all_the_same() -> None:
+    """What is submitted may have been read before, as of a revision that is the newest no more."""
+    house = House()
+    await with_sources(house, root("one", "two"), of("one", a=1), of("two"))
+    uid = house.outside.bodies[named("a")].uid
+    engine = await house.restart()
+    await engine.submit(root("one", "two"))
+    assert (await engine.submit(of("one", "2"))).removes == (named("a"),)
+    await asyncio.sleep(0.1)
+    assert house.reason("a") == "WaitsForSource"
+    await engine.submit(of("two"))
+    await asyncio.sleep(0.1)
+    moment = engine.moment
+    await engine.submit(of("two", "2", a=1))
+    engine.looked("two", moment)
+    await house.settled()
+    assert house.outside.bodies[named("a")].uid == uid
+
+
+@virtual
 async def test_whoever_does_not_answer_is_not_waited_for_long() -> None:
     house = House()
     await with_sources(house, root("one", "two"), of("one", a=1), of("two"))
