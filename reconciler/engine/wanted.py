@@ -21,9 +21,9 @@ from reconciler.engine.wishes import (
     check_override,
     complete,
     gone,
+    is_over,
     merge,
     resumed,
-    speaker,
     weigh,
 )
 from reconciler.engine.withdrawals import Withdrawals
@@ -129,8 +129,7 @@ class Wanted:
                 )
             # What nobody can speak for yet would fall to whoever is read last, and count against its budget.
             confirmed = confirmed and not wishes.undecided
-            doomed = [self._book[ref] for ref in answer.removes]
-            await self._decide(wishes, doomed, *([Note("rebuilt", None)] if confirmed else []))
+            await self._decide(wishes, set(answer.removes), *([Note("rebuilt", None)] if confirmed else []))
             self._rebuilt = self._rebuilt and not confirmed
             self._snapshots = self._with([snapshot])
             self._withdraw(snapshot.source, answer.removes, wishes)
@@ -206,8 +205,10 @@ class Wanted:
         async with self._deciding:
             if not entry.withdrawn or self._rebuilt or self.stays_for(entry.ref):
                 return
-            if gone(self._book.line(entry.ref), self.wishes):
-                await self._ledger.decide([(entry, Fate(doomed=True))])
+            line = self._book.line(entry.ref)
+            if gone(line, self.wishes):
+                over = is_over(line[entry.ref], line, self.wishes, doomed=True)
+                await self._ledger.decide([(entry, Fate(doomed=True, source=NOBODY if over else None))])
 
     def why_stays(self, entry: Entry) -> str:
         """Of what nobody wants, and nobody has decided about; empty while it may yet be wanted."""
@@ -235,23 +236,20 @@ class Wanted:
         held = self._book.inventory if inventory is None else inventory
         return merge(snapshots, standing, self._world.kinds, held, self._book.source)
 
-    async def _decide(self, wishes: Wishes, doomed: Sequence[Entry] = (), *others: Write) -> None:
+    async def _decide(self, wishes: Wishes, doomed: Collection[Ref] = (), *others: Write) -> None:
         """Make durable what these wishes mean for the inventory, and what is in doubt about it."""
-        fates = [(entry, Fate(doomed=True)) for entry in doomed]
-        going = {entry.ref for entry in doomed}
-        inventory, mute = self._book.inventory, {NOBODY, *wishes.undecided}
+        fates: list[tuple[Entry, Fate]] = []
+        inventory = self._book.inventory
         back = resumed(inventory, wishes)
         for entry in self._book:
             row = entry.kept
-            if row is None or entry.ref in going:
+            if row is None:
                 continue
-            wanted = entry.ref in wishes.wants
-            if row.doomed and (wanted or row.source in back):
-                fates.append((entry, Fate(doomed=False)))
-            elif not wanted and not row.doomed and not mute & {row.source, speaker(row, inventory)}:
-                fates.append((entry, Fate(doomed=False, source=NOBODY)))
-            elif entry.doubts:
-                fates.append((entry, Fate(row.doomed)))
+            unwanted = entry.ref not in wishes.wants
+            dooms = entry.ref in doomed or (row.doomed and unwanted and row.source not in back)
+            source = NOBODY if unwanted and is_over(row, inventory, wishes, doomed=dooms) else None
+            if dooms is not row.doomed or source is not None or entry.doubts:
+                fates.append((entry, Fate(dooms, source)))
         await self._ledger.decide(fates, *others)
 
     def _adopt(self, wishes: Wishes, ready: Mapping[Ref, Entry] = EMPTY) -> None:

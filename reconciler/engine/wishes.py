@@ -240,6 +240,16 @@ def speaker(kept: Kept, inventory: Mapping[Ref, Kept]) -> str:
     return kept.source
 
 
+def is_over(kept: Kept, inventory: Mapping[Ref, Kept], wishes: Wishes, *, doomed: bool) -> bool:
+    """Has the word ended, of which nothing has come into these wishes?
+
+    Whoever speaks has taken it back. A source that does not count any more takes it along: it may come back
+    with it, but for what is not to go even so.
+    """
+    whose = {kept.source, speaker(kept, inventory)}
+    return not whose & {NOBODY, *wishes.undecided} and (not doomed or whose <= wishes.sources)
+
+
 def _belongs(ref: Ref | None, inventory: Mapping[Ref, Kept], wholes: Collection[Ref]) -> bool:
     """Is it one of these, or a part of one of them?"""
     while ref is not None and ref not in wholes:

@@ -183,8 +183,8 @@ SAFEGUARDS = (
         "what is wanted again is spared",
         Edit(
             "engine/wanted.py",
-            "if row.doomed and (wanted or row.source in back):",
-            "if row.doomed and row.source in back:",
+            "(row.doomed and unwanted and row.source not in back)",
+            "(row.doomed and row.source not in back)",
         ),
         BySeed("is wanted, and still doomed"),
     ),
@@ -192,8 +192,8 @@ SAFEGUARDS = (
         "what a broken source cannot say is spared where the source itself comes back",
         Edit(
             "engine/wanted.py",
-            "if row.doomed and (wanted or row.source in back):",
-            "if row.doomed and wanted:",
+            "(row.doomed and unwanted and row.source not in back)",
+            "(row.doomed and unwanted)",
         ),
         ByTest(
             "tests/engine/test_sources.py::"
@@ -254,7 +254,7 @@ SAFEGUARDS = (
             "        async with self._deciding:\n            await self._recall()\n            wishes",
             "        if True:\n            await self._recall()\n            wishes",
         ),
-        BySeed("is wanted, and still doomed"),
+        ByTest("tests/engine/test_sources.py::test_of_two_submissions_at_once_the_second_knows_of_the_first"),
     ),
     Planted(
         "a whole whose parts cannot be told keeps them",

@@ -116,6 +116,27 @@ async def test_a_source_that_is_taken_back_for_a_while_loses_nothing_that_it_can
 
 
 @virtual
+async def test_a_source_that_is_taken_back_for_a_while_gets_nothing_back_that_it_withdrew_before() -> None:
+    house = House()
+    off = {"a": {"holdfast.dev/reconcile": "disabled"}}
+    held = snapshot({"a": thing(value=1)}, source="two", annotations=off)
+    await with_sources(house, root("one", "two"), of("one"), held)
+    engine = await house.restart()
+    for one in (root("one", "two"), held):
+        await engine.submit(one)
+    assert (await engine.submit(of("two", "2"))).removes == (named("a"),)
+    await house.settled()
+    assert house.reason("a") == "Suspended"  # so its tombstone stands
+    await engine.submit(root("one", revision="2"))
+    await engine.submit(snapshot(source="two", revision="3", problems=BROKEN))
+    await engine.submit(root("one", "two", revision="3"))
+    assert engine.book.inventory[named("a")].doomed
+    await engine.submit(of("one", "2", a=5))
+    await house.settled()
+    assert (house.value("a"), house.reason("a")) == (5, "Converged")
+
+
+@virtual
 async def test_what_has_moved_nowhere_goes_as_soon_as_the_others_were_looked_at() -> None:
     house = House()
     await with_sources(house, root("one", "two", "three"), of("one", a=1), of("two"), of("three"))
@@ -324,6 +345,22 @@ async def test_a_submission_that_could_not_be_stored_has_decided_nothing() -> No
     assert house.value("b") == 2
     assert not (await house.store.load()).inventory[named("b")].doomed
     assert (await house.engine.submit(of("one", "2", a=1))).removes == (named("b"),)
+
+
+@virtual
+async def test_of_two_submissions_at_once_the_second_knows_of_the_first() -> None:
+    house = House()
+    await with_sources(house, root("one", "two"), of("one", a=1, b=2), of("two"))
+
+    async def linger(writes: Sequence[Write]) -> None:
+        house.store.delay = None
+        await asyncio.sleep(1.0)
+
+    house.store.delay = linger
+    engine = house.engine
+    await asyncio.gather(engine.submit(of("one", "2", a=1)), engine.submit(of("two", "2", c=3)))
+    await house.settled()
+    assert [house.value(name) for name in "abc"] == [1, None, 3]
 
 
 @virtual

@@ -78,7 +78,7 @@ class Node:
         clear = sure(self.wants_by(self.accepted.clear()))
         rows, stale = self.witness.rows, self.accepted.stale
         mute = {ref.name for refs in stale.values() for ref in refs if ref.kind == "Source"} | stale.keys()
-        broken = {ref for ref in unmanaged(self.accepted) if ref in rows and rows[ref].source in mute}
+        broken = {ref for ref in unmanaged(self.accepted) if ref in rows and rows[ref].source in {"", *mute}}
         return clear | broken
 
     def wanted_aloud(self) -> frozenset[Ref]:

@@ -163,7 +163,8 @@ class Simulation:
             if ref in wants or ref in needed or row.annotations.get("holdfast.dev/reconcile") == "disabled":
                 continue
             broken = {name for name in reached & accepted.last.keys() if accepted.last[name].problems}
-            if witness.notes.get("rebuilt") or row.source in broken or (broken and not row.source):
+            kept = broken and not row.source and not row.doomed
+            if witness.notes.get("rebuilt") or row.source in broken or kept:
                 continue
             yield f"{ref} is wanted no more, and still in the inventory: {row}"
         for ref, body in self.node.outside.bodies.items():

@@ -62,6 +62,7 @@ class Witness:
         self._passes: dict[Ref, Pass] = {}
         self._busy: dict[Ref, str] = {}
         self._acting: dict[Ref, Step] = {}
+        self._sources: dict[Ref, str] = {}  # of rows, as they were handed over last
         self.submitting: list[Submitting] = []
 
     def note(self, text: str) -> None:
@@ -73,6 +74,7 @@ class Witness:
         self.notes = dict(self._durable)
         self.answered = dict(self.rows)
         self.inventory = set(self.rows)
+        self._sources = {ref: row.source for ref, row in self.rows.items()}
         self.fated.clear()
         self.let_go.clear()
         self._busy.clear()
@@ -89,6 +91,7 @@ class Witness:
             self.believed,
             self.notes,
             self._plans,
+            self._sources,
             self.released,
         ):
             kept.clear()
@@ -230,6 +233,7 @@ class Witness:
             and not any(row.ref in kept and kept[row.ref].doomed for kept in known)
         }
         self.inventory |= {row.ref for row in rows if not row.doomed}
+        self._sources |= {row.ref: row.source for row in rows}
         if dooms:
             self._may_doom(dooms)
         self.fated = (self.fated | dooms.keys()) - {row.ref for row in rows if not row.doomed}
@@ -242,7 +246,7 @@ class Witness:
             if whole is None or (before is not None and before.doomed):
                 break
             row = whole
-        return row.source
+        return row.source or self._sources.get(row.ref, "")  # its word may end with it
 
     def committing(self, writes: Sequence[Write]) -> None:
         for write in writes:
