@@ -19,6 +19,7 @@ from litestar.handlers.base import BaseRouteHandler
 from api.errors import ReadOnly
 from api.identity import SAFE, Door, Peer
 from api.limits import Limiter, Taken, TooMuch
+from api.listen import is_loopback
 from reconciler.access import ADMIN, EVERYTHING, NOTHING, READ, Permission, Permissions
 from reconciler.errors import Invalid, Refused, Unauthorized
 from reconciler.records import dataclass
@@ -67,6 +68,8 @@ class Admission:
             return
         if caller.permissions is NOTHING and opt.get("switches") and "channel" in connection.scope:
             return  # a browser sets no header of a WebSocket: it says by a message who it is
+        if caller.permissions is NOTHING and opt.get("shortened") and is_loopback(_address(connection)):
+            return
         if door is not Door.SOCKET:
             self._over_tcp(connection, caller, opt)
         _need_scope(caller, opt)

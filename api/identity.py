@@ -40,6 +40,8 @@ PROVEN = {"proven": True}
 """The opt of a route that asks for a proof of its own, and so may be called over TCP by whoever has it."""
 SWITCHES = {"switches": True}
 """The opt of a route whose answer is a WebSocket."""
+SHORTENED = {"shortened": True}
+"""The opt of a route that tells less, not nothing, to who on this machine does not say who they are."""
 EVERYWHERE = {"everywhere": True}
 """The opt of a route that every listener has."""
 

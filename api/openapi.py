@@ -172,7 +172,7 @@ def _security(handler: HTTPRouteHandler) -> list[Json]:
     if opt.get("open") or opt.get("proven"):
         return []
     scopes = [scope] if (scope := opt.get("scope", ADMIN)) else []
-    return [{"key": scopes}, {"bearer": scopes}]
+    return [{"key": scopes}, {"bearer": scopes}, *([{}] if opt.get("shortened") else [])]
 
 
 def _say_places(found: Json) -> None:

@@ -286,10 +286,10 @@ class PartHealthView(TypedDict):
 
 
 class FullHealthView(HealthView):
-    """The node's health, part by part."""
+    """The node's health, part by part; who may not know the parts is told the whole."""
 
-    parts: dict[str, PartHealthView]  # engine, store, keeper, node, and `source/NAME` for each source
-    revisions: dict[str, str]  # source -> its revision that is in force
+    parts: NotRequired[dict[str, PartHealthView]]  # engine, store, keeper, node, each `source/NAME`
+    revisions: NotRequired[dict[str, str]]  # source -> its revision that is in force
 
 
 class MachineView(TypedDict):

@@ -18,7 +18,7 @@ import click
 
 from reconciler.cli.everywhere import given
 from reconciler.cli.waiting_time import LOOK_S, seconds
-from reconciler.errors import InUse, Unavailable
+from reconciler.errors import InUse, Invalid, Unavailable
 from reconciler.records import dataclass
 from reconciler.settings import Settings, data_folder
 
@@ -196,7 +196,7 @@ def asked_where() -> Where:
     """As the options say, else the environment."""
     from reconciler.cli.manner import manner
 
-    address = given("api_url") or given("socket") or _variable("API_URL") or _variable("SOCKET")
+    address = _url(given("api_url")) or given("socket") or _url(_variable("API_URL")) or _variable("SOCKET")
     timeout = given("timeout")
     patience = seconds(timeout) if timeout else PATIENCE_S
     how = manner(
@@ -207,6 +207,16 @@ def asked_where() -> Where:
         verbose=given("verbose", default=False),
     )
     return Where(data_folder(given("data")), address, patience, how)
+
+
+def _url(text: str) -> str:
+    """Without a scheme it would be taken for the path of a socket."""
+    if text and "://" not in text:
+        raise Invalid(
+            f"{text} is no node's address: it does not begin with http:// or https://",
+            remedy=f"write `http://{text}`; the path of a socket is named with `--socket`",
+        )
+    return text
 
 
 def _variable(name: str) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.runtime.clock import SystemClock
-from tests.api.nodes import Running, running
+from tests.api.nodes import Running, api_key, running, secret
 
 pytestmark = pytest.mark.req("OBS-01", "DMN-04")
+
+SECRET, OTHER = secret("h"), secret("o")
 
 
 class Ahead(SystemClock):
@@ -154,6 +156,32 @@ async def test_each_part_is_asked_and_says_how_it_does(api: Running, path: str) 
     assert {part["status"] for part in told["parts"].values()} == {"ok"}
     assert told["parts"]["store"]["latency_ms"] > 0
     assert told["revisions"]["root"] == api.node.desk.source("root")["revision"] != ""
+
+
+@pytest.mark.req("X-20", "OBS-03")
+async def test_where_everybody_needs_a_key_who_has_none_is_told_the_short_form() -> None:
+    found = api_key("watch", SECRET, "read") + "---\n" + api_key("other", OTHER, '"dht:read"')
+    async with running(found, api__require_auth=True) as api:
+        await api.ready("apikey/watch", "apikey/other")
+        for client in (api.public, api.internal):
+            short, open_to_all = await client.get("/health/full"), await client.get("/health")
+            assert (short.status_code, short.json().keys()) == (200, open_to_all.json().keys())
+            told = await client.get("/health/full", headers={"X-API-Key": SECRET})
+            assert told.json()["parts"]["engine"]["status"] == "ok"
+            for wrong, status in ((OTHER, 403), (secret("x"), 401)):
+                answer = await client.get("/health/full", headers={"X-API-Key": wrong})
+                assert (answer.status_code, "parts" in answer.json()) == (status, False)
+        assert (await api.public.get("/api/v1/system/health")).status_code == 401
+
+
+@pytest.mark.req("X-20")
+async def test_beyond_this_machine_there_is_no_short_form() -> None:
+    async with running(api__require_auth=True, api__trusted_proxies="127.0.0.0/8") as api:
+        found = [
+            (await api.public.get("/health/full", headers={"X-Forwarded-For": caller})).status_code
+            for caller in ("127.0.0.1", "203.0.113.7")
+        ]
+        assert found == [200, 401]
 
 
 @pytest.mark.req("OBS-03", "OBS-09", "TST-29")

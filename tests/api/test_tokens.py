@@ -13,13 +13,15 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from reconciler.drivers.keystore import Keystore
 from reconciler.runtime.clock import SystemClock
 from reconciler.runtime.refusal import Refusal
 from reconciler.runtime.sessions import MOST
+from reconciler.runtime.signed_token import write
 from tests.api.nodes import Running, api_key, living, running, scratch, secret, settings_in, until
 from tests.api.test_api_keys import KEYS, STATUS, heard_until_the_end, made
 from tests.api.test_websocket import connected, hear, say, until_end
@@ -342,6 +344,31 @@ async def test_a_token_that_does_not_count_is_refused_and_logged_without_itself(
         assert one not in answer.text
         assert f"the token is {why}" in caplog.text
         assert one not in caplog.text
+
+
+@pytest.mark.req("AUTH-16", "AUTH-27")
+@pytest.mark.parametrize(
+    "claim",
+    [{"iss": "urn:holdfast:node:another"}, {"iss": ""}, {"aud": "another-api"}, {"aud": ["holdfast-api"]}],
+)
+async def test_a_token_of_another_issuer_or_for_another_is_refused_though_our_key_has_signed_it(
+    api: Running, caplog: pytest.LogCaptureFixture, claim: dict[str, Any]
+) -> None:
+    pair = await exchanged(api, (await made(api))["secret"])
+    [key] = json.loads(api.node.drivers.keystore.token_keys.read() or b"")
+    private = load_pem_private_key(key["private"].encode(), None)
+    assert isinstance(private, RSAPrivateKey)
+
+    def signed(name: str, change: dict[str, Any]) -> str:
+        header, claims = map(decoded, pair[name].split(".")[:2])
+        return write(header["typ"], claims | change, key["id"], private)
+
+    assert await got(api, signed("access_token", {"jti": "mine"})) == 200, "only the claim is wrong"
+    with caplog.at_level(logging.WARNING):
+        assert await got(api, signed("access_token", claim)) == 401
+    assert f"the token is {Refusal.FOREIGN}" in caplog.text
+    assert (await renewed(api, signed("refresh_token", claim))).status_code == 401
+    assert (await renewed(api, signed("refresh_token", {"jti": "mine"}))).status_code == 200
 
 
 @pytest.mark.req("RTL-12")

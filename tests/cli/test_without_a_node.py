@@ -184,6 +184,8 @@ def test_a_file_that_was_emptied_takes_nothing_back(tmp_path: Path, data: Path) 
         (("get", "--api-url", "http://a..é"), 2),
         (("get", "--api-url", "ftp://127.0.0.1"), 2),
         (("get", "--api-url", "http://"), 2),
+        (("get", "--api-url", "foo"), 2),
+        (("get", "--api-url", "127.0.0.1:8081"), 2),
         (("diff", "-f", "-", "--out", "NOWHERE"), 2),
         (("get", "--api-url", "http://127.0.0.1:1", "\udcff\udcfe"), 2),
     ],
@@ -195,6 +197,19 @@ def test_every_end_has_its_exit_status(data: Path, words: tuple[str, ...], statu
     assert told.returncode == status, told.stderr
     assert told.stderr
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.req("CLI-01")
+@pytest.mark.parametrize("words", [("--api-url", "foo:8081"), ()])
+def test_an_address_without_a_scheme_is_named_and_how_it_is_written(
+    data: Path, words: tuple[str, ...]
+) -> None:
+    environ = {} if words else {"HOLDFAST_API_URL": "foo:8081"}
+    told = run(data, "get", *words, environ=environ)
+    assert told.returncode == 2
+    assert "foo:8081 is no node's address" in told.stderr
+    assert "`http://foo:8081`" in told.stderr
+    assert "holdfast up" not in told.stderr
 
 
 @pytest.mark.req("CLI-01")

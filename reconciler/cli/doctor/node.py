@@ -24,7 +24,9 @@ def node(where: Where) -> Iterator[Finding]:
         yield failed("node", problem.message, problem.remedy or "see its log")
         return
     yield ok("node", f"{health['status']}, up for {health['uptime_s']:.0f} s, version {health['version']}")
-    for name, part in health["parts"].items():
+    if "parts" not in health:
+        yield warning("node", "it names its parts only to who has a key", "give one with `--api-key`")
+    for name, part in health.get("parts", {}).items():
         if part["status"] != "ok":
             told = failed if part["status"] == "failed" else warning
             yield told(name, part["message"], "`holdfast status` says more")
