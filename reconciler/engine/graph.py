@@ -6,7 +6,7 @@ is no edge.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 
 from reconciler.model import Ref
@@ -81,16 +81,21 @@ def _walk(knot: list[Ref], needs: Needs) -> tuple[Ref, ...]:
     return (*line, *sorted(left))
 
 
-def dependents(ref: Ref, needs: Needs) -> tuple[Ref, ...]:
-    """Everything that needs it, directly or through others."""
-    readers: dict[Ref, list[Ref]] = {}
+def readers(needs: Needs) -> Mapping[Ref, Sequence[Ref]]:
+    """Who needs it directly, by what is needed."""
+    found: dict[Ref, list[Ref]] = {}
     for one, wanted in needs.items():
         for need in wanted:
-            readers.setdefault(need, []).append(one)
+            found.setdefault(need, []).append(one)
+    return found
+
+
+def dependents(ref: Ref, needed_by: Mapping[Ref, Sequence[Ref]]) -> tuple[Ref, ...]:
+    """Everything that needs it, directly or through others."""
     found: dict[Ref, None] = {}
     queue = [ref]
     while queue:
-        for reader in readers.get(queue.pop(), ()):
+        for reader in needed_by.get(queue.pop(), ()):
             if reader not in found and reader != ref:
                 found[reader] = None
                 queue.append(reader)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from reconciler.engine.book import Book
 from reconciler.engine.decide import Decision, Gate, Surroundings, decide
 from reconciler.engine.entry import Entry
-from reconciler.engine.graph import dependents
+from reconciler.engine.graph import dependents, readers
 from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Visit, concluded
 from reconciler.engine.told import described
@@ -83,7 +83,7 @@ async def preview(
     world: World, book: Book, submission: Submission, refs: Sequence[Ref], living: bool
 ) -> Preview:
     """`book` holds the wishes as they would be; `refs` are those that the answer is about."""
-    needs = book.needs()
+    needed_by, going = readers(book.needs()), frozenset(submission.removes)
     found: list[Difference] = []
     same: list[_Same] = []
     for ref in refs:
@@ -92,7 +92,7 @@ async def preview(
             same.append(one)
         affects: tuple[Ref, ...] = ()
         if action in {"recreate", "remove"}:
-            affects = tuple(r for r in dependents(ref, needs) if r not in submission.removes)
+            affects = tuple(each for each in dependents(ref, needed_by) if each not in going)
         want = book.resource(ref)
         wish = want.spec if action == "add" else None
         found.append(Difference(ref, action, changes, reason, want.origin.place, affects, wish))
