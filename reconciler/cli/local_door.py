@@ -92,7 +92,7 @@ class LocalDoor:
 
     def looks(self, refs: Sequence[str]) -> Generator[list[StatusView], None, None]:
         """While the engine works, until nothing is left that it can do now."""
-        working: asyncio.Task[None] = self._wait(self._begun(self._node.engine.bring_about()))
+        working: asyncio.Task[None] = self._wait(self._begun(self._bring_about()))
         try:
             while self._wait(_still_works(working)):
                 yield self.statuses(refs)
@@ -224,8 +224,14 @@ class LocalDoor:
     async def _brought_about(self, asked: Coroutine[Any, Any, R]) -> R:
         """Do it, and let the engine work until nothing is left that it can do now."""
         done = await asked
-        await self._node.engine.bring_about()
+        await self._bring_about()
         return done
+
+    async def _bring_about(self) -> None:
+        """The engine goes on trying, and cannot write down why: what the store refused last is the cause."""
+        await self._node.engine.bring_about()
+        if self._node.store.refused is not None:
+            raise self._node.store.refused
 
 
 async def _still_works(working: asyncio.Task[None]) -> bool:

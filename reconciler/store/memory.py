@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any, Self
 
-from reconciler.errors import Unavailable
+from reconciler.errors import Problem, Unavailable
 from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
@@ -49,6 +49,7 @@ class MemoryStore:
         self._closed = False
         self._tail = Tail(self._page, 0)
         self.commits = commits()
+        self.refused: Problem | None = None  # there is nothing to run full
 
     @classmethod
     def holding(cls, tables: Mapping[str, Sequence[columns.Row]]) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from reconciler.errors import Refused
+from reconciler.errors import Problem, Refused
 from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
@@ -30,6 +30,7 @@ class SqliteStore:
         self._found: Saved | None = found.saved
         self._tail = Tail(self._page, found.newest_event)
         self.commits = commits()
+        self.refused: Problem | None = None  # why the last commit failed
         self._group = None if writer is None else GroupCommit(writer, self._tail.publish)
 
     async def load(self) -> Saved:
@@ -42,8 +43,13 @@ class SqliteStore:
         ops = [op for write in writes for op in rows.ops(write)]
         if ops:
             self._found = None
-            with self.commits.timed(), self._tail.committing():
-                await self._group.commit(ops)
+            try:
+                with self.commits.timed(), self._tail.committing():
+                    await self._group.commit(ops)
+            except Problem as problem:
+                self.refused = problem
+                raise
+            self.refused = None
 
     async def prune(self, now: datetime, keep: Retention) -> Mapping[str, int]:
         """Let go of what is older or more than is to be kept; says how many rows of what went."""
