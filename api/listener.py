@@ -17,9 +17,9 @@ from typing import Any
 
 from uvicorn.config import Config
 
-from api.certificate import Certificate
 from api.connections import Connections
 from api.wire import Wire
+from reconciler.runtime.certificate import Certificate
 
 SPARE_FILES = 256  # what the rest of the node may have open meanwhile
 MOST = 8192

@@ -17,7 +17,6 @@ from uvicorn.config import Config
 from api import listen
 from api.answered import Answered, answers
 from api.app import layered
-from api.certificate import Certificate, certificate_of
 from api.connections import Connections, Limits
 from api.identity import Door
 from api.limits import NOTE, Limiter
@@ -28,6 +27,7 @@ from api.wire import config_of
 from reconciler.errors import Problem, Refused
 from reconciler.model import Event
 from reconciler.ports.store import Note
+from reconciler.runtime.certificate import Certificate, certificate_of
 from reconciler.runtime.node import Node
 
 SAVE_S = 5.0

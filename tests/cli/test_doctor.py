@@ -19,6 +19,8 @@ from reconciler.cli.doctor.folder import permissions, room, time
 from reconciler.cli.doctor.machine import UNSYNCHRONISED, clock, containers, open_files, sqlite, watches
 from reconciler.cli.doctor.node import port
 from reconciler.cli.doctor.unit import unit
+from tests.api.certificates import Authority
+from tests.cli.shell import run
 from tests.node.running import HOLDFAST, RunningNode, key, running_node, until
 from tests.node.test_writes_nothing import files
 from tests.saving import save
@@ -122,6 +124,44 @@ def test_settings_that_cannot_be_read_hide_nothing_else() -> None:
         (node.data / "holdfast.toml").write_text("[api]\n")
         (node.data / "holdfast.toml").chmod(0o666)
         assert checked(node)[1]["settings"][0] == "failed"
+
+
+@pytest.mark.req("AUTH-30")
+def test_the_certificate_is_looked_at_as_a_node_would() -> None:
+    with running_node() as node:
+        authority = Authority(node.place)
+        settings = node.data / "holdfast.toml"
+        paths = f'tls_certificate = "{authority.certificate}"\ntls_key = "{authority.key}"\n'
+        settings.write_text(f"[api]\n{paths}")
+
+        def found() -> tuple[str, str]:
+            return checked(node)[1]["certificate"]
+
+        state, told = found()
+        assert state == "failed"
+        assert f"{authority.certificate} cannot be read" in told
+        for days, state in ((30, "ok"), (1, "warning"), (0, "failed")):
+            authority.issue("localhost", days=days)
+            assert found()[0] == state, days
+        authority.issue("localhost")
+        authority.key.chmod(0o644)
+        assert found() == ("failed", f"{authority.key} can be read by every user")
+        other = authority.key.read_bytes()
+        authority.issue("localhost")
+        authority.key.write_bytes(other)
+        state, told = found()
+        assert state == "failed"
+        assert f"{authority.certificate} with {authority.key}" in told
+        settings.write_text(f"[api]\nenabled = false\n{paths}")
+        assert "certificate" not in checked(node)[1], "nobody will be shown it"
+
+
+def test_a_folder_that_cannot_be_looked_at_hides_nothing_else(tmp_path: Path) -> None:
+    told = run(tmp_path / ("n" * 300), "doctor", "-o", "json")
+    assert (told.returncode, told.stderr) == (3, b"")
+    found = {one["check"]: one["state"] for one in json.loads(told.stdout)["checks"]}
+    assert (found["folder"], found["node"], found["store"]) == ("failed",) * 3
+    assert found["sqlite"] == "ok"
 
 
 def test_a_folder_that_is_a_file() -> None:

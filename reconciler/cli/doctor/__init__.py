@@ -42,6 +42,7 @@ def doctor(where: Where, output: str) -> int:
 
 
 def _examined(where: Where) -> Iterator[Finding]:
+    from reconciler.cli.doctor.certificate import certificate
     from reconciler.cli.doctor.folder import folder, settings, store
     from reconciler.cli.doctor.machine import machine
     from reconciler.cli.doctor.node import node, ports
@@ -50,13 +51,22 @@ def _examined(where: Where) -> Iterator[Finding]:
     yield from machine()
     read, told = settings(where.data)
     yield told
-    yield from folder(where.data)
+    if read is not None:
+        yield from _as_far_as_possible("certificate", certificate(read.api))
+    yield from _as_far_as_possible("folder", folder(where.data))
     yield from _as_far_as_possible("node", node(where))
-    living = where.runs
+    living = _lives(where)
     if read is not None and not living:
         yield from ports(read)
     yield from _as_far_as_possible("store", store(where.data / "holdfast.db", living=living))
     yield from units()
+
+
+def _lives(where: Where) -> bool:
+    try:
+        return where.runs
+    except OSError:  # of a folder that may not be entered: its own check says so
+        return False
 
 
 def _as_far_as_possible(check: str, findings: Iterator[Finding]) -> Iterator[Finding]:

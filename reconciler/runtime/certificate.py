@@ -46,9 +46,9 @@ class Certificate:
 
     def refuse_ending(self, now: datetime) -> None:
         """Fail while there is time left to renew it, and after."""
-        if self._ends - now < SOON:
+        if self.ends - now < SOON:
             raise Invalid(
-                f"the certificate {self._chain} ends at {self._ends.isoformat()}",
+                f"the certificate {self._chain} ends at {self.ends.isoformat()}",
                 remedy="renew it: what is put in its place is taken over at once",
             )
 
@@ -63,7 +63,7 @@ class Certificate:
         context.set_alpn_protocols(["http/1.1"])
         try:
             context.load_cert_chain(self._chain, self._key, password="")  # else it would ask at the terminal
-            self._ends = load_pem_x509_certificate(self._chain.read_bytes()).not_valid_after_utc
+            self.ends = load_pem_x509_certificate(self._chain.read_bytes()).not_valid_after_utc
         except (OSError, ValueError) as error:
             raise Invalid(
                 f"{self._chain} with {self._key}: {getattr(error, 'reason', None) or error}",
