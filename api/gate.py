@@ -101,8 +101,10 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            headers = [*map(_whole_allow, message.get("headers", ()))]
+            headers = message.get("headers", ())
             said = {name for name, _ in headers}
+            if b"allow" in said:
+                headers = [*map(_whole_allow, headers)]
             message["headers"] = [*headers, *(own for own in self._own if own[0] not in said)]
             await self._send(message)
             if not self._whole:
@@ -114,7 +116,7 @@ class _Outgoing:
 def _whole_allow(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     """Who answers GET answers HEAD too, which the framework does not know of."""
     name, value = header
-    if name.lower() == b"allow" and b"GET" in value and b"HEAD" not in value:
+    if name == b"allow" and b"GET" in value and b"HEAD" not in value:
         return name, value.replace(b"GET", b"GET, HEAD")
     return header
 

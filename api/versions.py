@@ -129,7 +129,7 @@ def _chosen(scope: HTTPScope, in_path: int | None) -> int:
     headers: Mapping[str, str] = scope["state"]["headers"]
     in_header = _of_header(headers.get("x-api-version"))
     accept = headers.get("accept", "")
-    in_accept = _of_accept(accept)
+    in_accept = _of_accept(accept) if accept else []
     version = in_path or in_header or next((one for one in in_accept if one in SERVED), PRESENT)
     if in_header not in {None, version}:
         raise _disagrees(f"says {in_header}, and the path says {version}", "leave one of them out")
@@ -167,7 +167,7 @@ def _disagrees(message: str, suggestion: str) -> Wrong:
 
 def _renamed(headers: Iterable[tuple[bytes, bytes]], liked: str) -> list[tuple[bytes, bytes]]:
     """JSON under the name that it was asked for by."""
-    if not _IN_ACCEPT.fullmatch(liked):
+    if liked == JSON or not _IN_ACCEPT.fullmatch(liked):
         return [*headers]
     json = (b"content-type", JSON.encode())
     return [(json[0], liked.encode()) if header == json else header for header in headers]
