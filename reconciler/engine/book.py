@@ -201,7 +201,13 @@ class Book:
 
         What it needs in turn, through whatever, is no reason to wait: of a knot somebody must go first.
         """
-        needing = (one for one in self._relations.readers(ref) if ref in self._needs(one))
+        return self._besides_knot(ref, (one for one in self.readers(ref) if ref in self._needs(one)))
+
+    def holders(self, ref: Ref) -> tuple[Ref, ...]:
+        """The same, and what may still be as it was wished when it needed this ref."""
+        return self._besides_knot(ref, (one for one in self.readers(ref) if ref in self._holds(one)))
+
+    def _besides_knot(self, ref: Ref, needing: Iterable[Ref]) -> tuple[Ref, ...]:
         return tuple(sorted({*needing, *self._relations.parts(ref)}.difference(self.knot(ref))))
 
     def knot(self, ref: Ref) -> tuple[Ref, ...]:
@@ -216,11 +222,18 @@ class Book:
             return entry.want.needs
         return entry.kept.needs if entry.kept is not None else EMPTY
 
+    def _holds(self, ref: Ref) -> Mapping[Ref, Need]:
+        """What it needs as it is wished, and what it needed, until that was brought about."""
+        kept = self._entries[ref].kept
+        return self._needs(ref) if kept is None else {**kept.needs, **self._needs(ref)}
+
     def _index(self, ref: Ref) -> None:
         """Keep who-looks-at-whom and who-is-part-of-whom current for one ref."""
         entry = self._entries[ref]
-        looks = frozenset(self._needs(ref))
-        if entry.want is not None:
+        looks = frozenset(self._holds(ref))
+        if entry.want is None:  # a pass over what it was wanted as may be under way, and write its row
+            looks |= self._relations.looks(ref)
+        else:
             try:
                 looks |= self._kinds[ref.kind].looks_at(entry.want)
             except Exception as error:  # noqa: BLE001 - a kind's crash is its ref's trouble, and nobody else's

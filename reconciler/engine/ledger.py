@@ -52,7 +52,13 @@ class Ledger:
         self._tracer = tracer
 
     async def decide(self, fates: Sequence[tuple[Entry, Fate]], *others: Write) -> None:
-        """Set tombstones and lift them, and take down whose word has ended: durable before it counts."""
+        """Set tombstones and lift them, and take down whose word has ended: durable before it counts.
+
+        A tombstone says what was wanted last, though no pass may have come to it.
+        """
+        for entry, fate in fates:
+            if fate.doomed and entry.want is not None:
+                entry.kept = _row(Visit.to(entry, entry.want)) or entry.kept
         before = [
             (entry, Fate(row.doomed, None if fate.source is None else row.source))
             for entry, fate in fates
@@ -146,7 +152,9 @@ def spare(entry: Entry) -> None:
 def concluded(visit: Visit, outcome: Outcome, now: datetime) -> tuple[Kept | None, Status]:
     """The inventory row that is to be written, if any, and the status. Pure."""
     entry = visit.entry
-    row = _row(visit, ours=outcome.decision.gate is not Gate.FOREIGN)
+    decision = outcome.decision
+    brought_about = outcome.error is None and decision.gate is Gate.OPEN
+    row = _row(visit, ours=decision.gate is not Gate.FOREIGN, brought_about=brought_about)
     known = entry.kept if row is None else None
     revision = known.revision if known is not None else visit.want.origin.revision
     return row, judge(outcome, entry.status, visit.generation, revision, now)
@@ -161,17 +169,21 @@ def _marked(entry: Entry, fate: Fate) -> Kept | None:
     return entry.kept
 
 
-def _row(visit: Visit, *, ours: bool = True) -> Kept | None:
-    """The inventory row, when the one that is stored does not say the same; what is foreign gets none."""
+def _row(visit: Visit, *, ours: bool = True, brought_about: bool = False) -> Kept | None:
+    """The inventory row, when the one that is stored does not say the same; what is foreign gets none.
+
+    Only a decision writes a tombstone, or lifts it. Until a wish was brought about, what is there may be as
+    it was wished before, and need what it needed then.
+    """
     want, entry = visit.want, visit.entry
-    if want.spec is None or not ours:
-        return entry.kept if entry.doubts else None
     known, origin = entry.kept, want.origin
-    doomed = known is not None and known.doomed  # only a decision sets a tombstone, or lifts it
+    if want.spec is None or not ours or (known is not None and known.doomed):
+        return known if entry.doubts else None
+    needs = want.needs if known is None or brought_about else {**known.needs, **want.needs}
     if (
         known is not None
         and not entry.doubts
-        and (known.digest, known.source, known.doomed) == (visit.digest, origin.source, doomed)
+        and (known.digest, known.source, known.needs) == (visit.digest, origin.source, needs)
     ):
         return None
     return Kept(
@@ -183,9 +195,8 @@ def _row(visit: Visit, *, ours: bool = True) -> Kept | None:
         origin.revision,
         want.labels,
         want.annotations,
-        want.needs,
+        needs,
         want.parent,
-        doomed,
     )
 
 

@@ -19,6 +19,7 @@ from reconciler.engine.wishes import DISABLED, PRUNE_DISABLED
 from reconciler.engine.world import World
 from reconciler.errors import Failed
 from reconciler.model import Case, DeletionPolicy, Owner, Ref, Resource, Seen, Status, Verdict
+from reconciler.ports.store import Kept
 from reconciler.records import dataclass
 
 WITHDRAWN, RELEASED, REMOVED = "reconcile.withdrawn", "reconcile.released", "reconcile.removed"
@@ -69,7 +70,7 @@ class Passes:
         left = unread or self._book.parts(want.ref)
         if outcome.error is None and want.spec is None and not left and _is_gone(seen):
             return await self._farewell(entry, REMOVED)
-        was, before = entry.seen, entry.judged
+        was, before, row = entry.seen, entry.judged, entry.kept
         await self._ledger.conclude(visit, outcome)
         entry.seen, entry.passed = seen, self._world.clock.monotonic()
         decision = outcome.decision
@@ -79,7 +80,10 @@ class Passes:
             acted=acted,
             unfinished=acted and bool(decision.changes) and decision.gate is Gate.OPEN,
             again_s=None if again is None else again / timedelta(seconds=1),
-            news=self._book.readers(want.ref) if _moved(before, was, entry.status, seen) else (),
+            news=(
+                *(self._book.readers(want.ref) if _moved(before, was, entry.status, seen) else ()),
+                *_freed(row, entry.kept),
+            ),
         )
 
     async def glance(self, entry: Entry, stays: str) -> Passed:
@@ -135,7 +139,7 @@ class Passes:
         case: Case[Any, Any] = Case(want, seen, self._book.look(want), entry.memory)
         around = Surroundings(
             cycle=self._book.knot(want.ref),
-            dependents=self._book.dependents(want.ref) if want.spec is None else (),
+            dependents=self._book.holders(want.ref) if want.spec is None else (),
             living=self._living,
             unread=unread,
         )
@@ -159,6 +163,13 @@ def _is_let_go(want: Resource[Any]) -> bool:
     """Nobody wants it any more, and it stays as it is."""
     policy = want.last.deletion_policy if want.last is not None else DeletionPolicy.DELETE
     return policy is DeletionPolicy.ORPHAN or want.annotations.get(PRUNE_DISABLED) == DISABLED
+
+
+def _freed(before: Kept | None, row: Kept | None) -> tuple[Ref, ...]:
+    """What it needed until now, and does not hold any more: that may have waited to go."""
+    if before is None or row is None or before is row:
+        return ()
+    return tuple(need for need in before.needs if need not in row.needs)
 
 
 def _is_gone(seen: Seen[Any] | None) -> bool:

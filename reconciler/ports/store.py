@@ -27,7 +27,7 @@ class Kept:
     revision: str
     labels: Mapping[str, str] = EMPTY
     annotations: Mapping[str, str] = EMPTY
-    needs: Mapping[Ref, Need] = EMPTY
+    needs: Mapping[Ref, Need] = EMPTY  # also those of before, until the wish was brought about
     parent: Ref | None = None
     doomed: bool = False  # a tombstone: it goes away, and nothing needs to be asked again
 

@@ -186,7 +186,7 @@ SAFEGUARDS = (
             "(row.doomed and unwanted and row.source not in back)",
             "(row.doomed and row.source not in back)",
         ),
-        BySeed("is wanted, and still doomed"),
+        ByTest("tests/engine/test_removal.py::test_what_was_being_removed_and_is_wanted_again_stays"),
     ),
     Planted(
         "what a broken source cannot say is spared where the source itself comes back",
@@ -209,6 +209,23 @@ SAFEGUARDS = (
         "what needs a ref is removed before it",
         Edit("engine/decide.py", "    if around.dependents:", "    if False:"),
         BySeed("still needs it"),
+    ),
+    Planted(
+        "what a ref was made with stays until it is made as it is wanted now",
+        Edit(
+            "engine/passes.py",
+            "self._book.holders(want.ref) if want.spec is None",
+            "self._book.dependents(want.ref) if want.spec is None",
+        ),
+        BySeed("still needs it"),
+    ),
+    Planted(
+        "a tombstone says what was wanted last",
+        Edit("engine/ledger.py", "if fate.doomed and entry.want is not None:", "if False:"),
+        ByTest(
+            "tests/engine/test_removal.py::"
+            "test_what_is_to_be_left_is_left_though_that_was_said_after_the_last_pass_had_begun"
+        ),
     ),
     Planted(
         "after the loss of the store nothing goes until a person confirms",

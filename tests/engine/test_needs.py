@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from reconciler.model import Ref
+from reconciler.model import Ref, Spec
 from tests.engine.virtual import House, converged, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.thing import named
@@ -46,6 +46,36 @@ async def test_a_need_is_met_by_the_wish_that_is_in_force_and_not_by_an_earlier_
     await house.settled()
     acted = [call for call in house.diary.calls if not call.startswith("observe")]
     assert [call.rpartition(" ")[2] for call in acted] == ["b", "a"]
+
+
+@virtual
+async def test_what_was_needed_stays_until_what_needed_it_is_as_it_is_wanted_now() -> None:
+    house = House()
+    await converged(house, a=thing(uses=["b"]), b=thing())
+    later: dict[str, Spec] = {"a": thing(uses=["c"], value=2)}
+    await house.engine.submit(snapshot(later, revision="2"))
+    await house.settled()
+    assert (house.reason("a"), house.reason("b")) == ("DependencyMissing", "StillNeeded")
+    engine = await house.restart()
+    await engine.submit(snapshot(later, revision="2"))
+    await house.settled()
+    assert (house.value("a"), house.value("b")) == (0, 0)
+    await engine.submit(snapshot({**later, "c": thing()}, revision="3"))
+    await asyncio.sleep(1)
+    assert (house.value("a"), house.value("b")) == (2, None)
+    assert engine.book.inventory[named("a")].needs.keys() == {named("c")}
+
+
+@virtual
+async def test_what_never_became_as_it_was_wanted_last_goes_before_what_it_needed_before() -> None:
+    house = House()
+    engine = await converged(house, a=thing(uses=["b"]), b=thing())
+    await engine.submit(snapshot({"a": thing(uses=["c"], value=2), "b": thing()}, revision="2"))
+    await house.settled()
+    await engine.submit(snapshot(revision="3", allow_prune=True))
+    await house.settled()
+    removed = [call for call in house.diary.calls if call.startswith("Remove")]
+    assert removed == ["Remove a", "Remove b"]
 
 
 @virtual

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 import pytest
 
-from reconciler.model import Ref
+from reconciler.model import JsonValue, Ref, Resource, Seen
 from reconciler.ports.kinds import Kinds
 from tests.engine.virtual import House, converged, snapshot, thing, virtual
-from tests.simulation.thing import Plain, Thing, ThingSpec, Uses, named
+from tests.simulation.thing import Plain, Thing, ThingSpec, ThingState, Uses, named
 
 pytestmark = pytest.mark.req("TST-47")
 
@@ -50,9 +53,9 @@ async def test_what_was_being_removed_and_is_wanted_again_stays() -> None:
     assert house.reason("a") == "StillNeeded"
     uid = house.outside.bodies[named("a")].uid
     await engine.submit(snapshot({"a": thing(value=1), "b": thing(uses=["a"])}, revision="3"))
+    assert not (await house.store.load()).inventory[named("a")].doomed  # before any pass
     await house.settled()
     assert house.outside.bodies[named("a")].uid == uid
-    assert not (await house.store.load()).inventory[named("a")].doomed
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,27 @@ async def test_what_is_to_be_left_is_left_and_our_mark_taken_off(
     assert house.value("a") == 0
     assert released == [named("a")]
     assert (await house.store.load()).inventory == {}
+    assert "reconcile.released" in await house.names()
+
+
+@virtual
+async def test_what_is_to_be_left_is_left_though_that_was_said_after_the_last_pass_had_begun() -> None:
+    class Slow(Thing):
+        async def observe(
+            self, want: Resource[ThingSpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
+        ) -> Seen[ThingState]:
+            await asyncio.sleep(10)
+            return await super().observe(want, memory, uses, fresh=fresh)
+
+    house = House(Kinds({"Thing": Slow()}))
+    engine = await converged(house, a=thing(value=1))
+    engine.request(named("a"))
+    await asyncio.sleep(5)
+    left = {"a": {"holdfast.dev/prune": "disabled"}}
+    await engine.submit(snapshot({"a": thing(value=1)}, revision="2", annotations=left))
+    await engine.submit(snapshot(revision="3"))
+    await house.settled()
+    assert house.value("a") == 1
     assert "reconcile.released" in await house.names()
 
 

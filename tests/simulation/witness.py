@@ -62,7 +62,7 @@ class Witness:
         self._passes: dict[Ref, Pass] = {}
         self._busy: dict[Ref, str] = {}
         self._acting: dict[Ref, Step] = {}
-        self._sources: dict[Ref, str] = {}  # of rows, as they were handed over last
+        self._handed: dict[Ref, Kept] = {}  # rows, as they were handed over last
         self.submitting: list[Submitting] = []
 
     def note(self, text: str) -> None:
@@ -74,7 +74,7 @@ class Witness:
         self.notes = dict(self._durable)
         self.answered = dict(self.rows)
         self.inventory = set(self.rows)
-        self._sources = {ref: row.source for ref, row in self.rows.items()}
+        self._handed = dict(self.rows)
         self.fated.clear()
         self.let_go.clear()
         self._busy.clear()
@@ -91,7 +91,7 @@ class Witness:
             self.believed,
             self.notes,
             self._plans,
-            self._sources,
+            self._handed,
             self.released,
         ):
             kept.clear()
@@ -163,16 +163,14 @@ class Witness:
             self.fail(f"{ref} is removed while {sorted(unread)} may want it, and nobody has read them")
         if unasked := self._known.unasked(ref):
             self.fail(f"{ref} is removed, and may have moved to {sorted(unasked)}")
-        wants = self._known.wants()
         for other, row in begun.rows.items():
             now, body = self.rows.get(other), self.bodies.get(other)
             if (
                 other in self.let_go or body is None or not self._ours(other, body)
             ):  # nothing of ours needs it
                 continue
-            if ref not in row.needs or now is None or ref not in now.needs:
-                continue
-            if other in wants and any(ref not in needs_of(want) for want in wants[other]):
+            known = (row, now, self._handed.get(other))  # it may be on its way that it needs it no more
+            if any(one is None or ref not in one.needs for one in known):
                 continue
             if not self._knotted(other, ref):
                 self.fail(f"{ref} is removed while {other} still needs it")
@@ -233,7 +231,7 @@ class Witness:
             and not any(row.ref in kept and kept[row.ref].doomed for kept in known)
         }
         self.inventory |= {row.ref for row in rows if not row.doomed}
-        self._sources |= {row.ref: row.source for row in rows}
+        self._handed |= {row.ref: row for row in rows}
         if dooms:
             self._may_doom(dooms)
         self.fated = (self.fated | dooms.keys()) - {row.ref for row in rows if not row.doomed}
@@ -246,7 +244,8 @@ class Witness:
             if whole is None or (before is not None and before.doomed):
                 break
             row = whole
-        return row.source or self._sources.get(row.ref, "")  # its word may end with it
+        before = self._handed.get(row.ref, row)
+        return row.source or before.source  # its word may end with it
 
     def committing(self, writes: Sequence[Write]) -> None:
         for write in writes:
