@@ -51,8 +51,8 @@ class EncodedViews:
             known = self._made(entry, basis)
             if entry.judged is not None and entry.judged.ready:
                 self._keep(entry.ref, known)
-        age = f"{self._node.clock.monotonic() - entry.passed:.3f}".encode() if entry.passed else OPEN
-        return Encoded(known.before + age + known.after, known.wish_and_status, known.whole)
+        age = b"%.3f" % (self._node.clock.monotonic() - entry.passed) if entry.passed else OPEN
+        return Encoded(b"".join((known.before, age, known.after)), known.wish_and_status, known.whole)
 
     def _basis(self, entry: Entry) -> tuple[object, ...]:
         engine = self._node.engine  # overrides are merged into its wishes
