@@ -14,6 +14,7 @@ from tests.api.nodes import Running, api_key, living, running, scratch, secret, 
 
 STATUS = "/api/v1/status"
 RUNS = "abcdefghijklmnopqrst"
+JSON = {"Content-Type": "application/json"}
 
 
 def rated(name: str, letter: str, rate: str) -> str:
@@ -206,3 +207,25 @@ async def test_limits_can_be_switched_off() -> None:
         answers = [await asked(api, "a") for _ in range(5)]
         assert {one.status_code for one in answers} == {200}
         assert "ratelimit" not in answers[0].headers
+
+
+@pytest.mark.req("CORE-13", "X-21")
+async def test_who_asks_comes_before_how_often_and_both_before_what() -> None:
+    async with running(
+        rated("ci", "a", "{perMinute: 1}"),
+        api__require_auth=True,
+        api__writes=True,
+        limits__enabled=True,
+        limits__address_per_minute=1,
+        limits__burst=1,
+    ) as api:
+        await api.ready("apikey/ci")
+
+        async def sent(key: dict[str, str]) -> int:
+            """Of a body that is no JSON."""
+            return (await api.public.post("/api/v1/diff", content=b"{", headers=key | JSON)).status_code
+
+        assert await sent({"X-API-Key": secret("x")}) == 401
+        mine = {"X-API-Key": secret("a")}
+        assert [await sent(mine) for _ in range(2)] == [400, 429]
+        assert [await sent({}) for _ in range(2)] == [401, 429]
