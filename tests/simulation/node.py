@@ -78,8 +78,9 @@ class Node:
         clear = sure(self.wants_by(self.accepted.clear()))
         rows, stale = self.witness.rows, self.accepted.stale
         mute = {ref.name for refs in stale.values() for ref in refs if ref.kind == "Source"} | stale.keys()
-        broken = {ref for ref in unmanaged(self.accepted) if ref in rows and rows[ref].source in {"", *mute}}
-        return clear | broken
+        of = self.witness.doomed_of  # a tombstone may say that it is nobody's
+        whose = {ref: row.source or (of.get(ref, "") if row.doomed else "") for ref, row in rows.items()}
+        return clear | {ref for ref in unmanaged(self.accepted) if whose.get(ref) in mute}
 
     def wanted_aloud(self) -> frozenset[Ref]:
         return sure(self._wants_aloud())

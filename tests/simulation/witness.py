@@ -54,6 +54,7 @@ class Witness:
         self.released: dict[Ref, int] = {}  # uid of what was left as it is
         self.bodies: dict[Ref, Body] = {}
         self.fated: set[Ref] = set()  # whose tombstone was handed over
+        self.doomed_of: dict[Ref, str] = {}  # whose each was, when its tombstone was set
         self.let_go: set[Ref] = set()  # whose end was handed over
         self.ended: set[str] = set()  # overrides
         self.commits = 0
@@ -92,6 +93,7 @@ class Witness:
             self.notes,
             self._plans,
             self._handed,
+            self.doomed_of,
             self.released,
         ):
             kept.clear()
@@ -232,6 +234,7 @@ class Witness:
         }
         self.inventory |= {row.ref for row in rows if not row.doomed}
         self._handed |= {row.ref: row for row in rows}
+        self.doomed_of |= dooms
         if dooms:
             self._may_doom(dooms)
         self.fated = (self.fated | dooms.keys()) - {row.ref for row in rows if not row.doomed}
