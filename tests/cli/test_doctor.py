@@ -28,11 +28,12 @@ from tests.saving import save
 pytestmark = pytest.mark.req("CLI-08", "OBS-08")
 
 GIB = 1 << 30
+ANY_PORT = {"HOLDFAST_API_LISTEN": "127.0.0.1:0", "HOLDFAST_DAEMON_LEGACY_LISTEN": "127.0.0.1:0"}
 
 
 def checked(node: RunningNode) -> tuple[int, dict[str, tuple[str, str]]]:
     """What it exits with, and of each check its state and its words."""
-    ended = node.command("doctor", "-o", "json")
+    ended = node.command("doctor", "-o", "json", **ANY_PORT)
     assert ended.stderr == ""
     told = json.loads(ended.stdout)
     assert all(bool(one["remedy"]) == (one["state"] != "ok") for one in told["checks"]), told
@@ -56,7 +57,7 @@ def test_before_the_first_node() -> None:
         assert found["store"] == ("ok", "there is none yet")
         assert found["python"][1].endswith(sys.executable)
         assert not node.data.exists(), "to look makes no folder"
-        told = node.command("doctor").stdout
+        told = node.command("doctor", **ANY_PORT).stdout
         assert "ok    sqlite" in told
         assert told.splitlines()[-1].endswith(" 0 failed")
 

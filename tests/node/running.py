@@ -136,10 +136,10 @@ class RunningNode:
         newest = [self.ask(f"/sources/{one['name']}/revisions")[:1] for one in self.ask("/sources")["data"]]
         return all(revision["outcome"] == "ready" for found in newest for revision in found)
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [HOLDFAST, *words],
-            env=os.environ | {"HOLDFAST_DATA": str(self.data)},
+            env=os.environ | {"HOLDFAST_DATA": str(self.data)} | environ,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
