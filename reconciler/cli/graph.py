@@ -25,12 +25,32 @@ def graph(where: Where, output: str) -> None:
 
 
 def tree(needs: Needs) -> Iterator[str]:
-    """Each resource that nothing needs, and below it what it needs."""
-    needed = {need for wanted in needs.values() for need in wanted}
-    roots = [ref for ref in needs if ref not in needed] or list(needs)
-    for root in sorted(roots):
+    """Each resource that nothing needs, or that only a cycle leads to, and below it what it needs."""
+    for root in _roots(needs):
         yield root
         yield from _below(root, needs, "", (root,))
+
+
+def _roots(needs: Needs) -> Iterator[str]:
+    needed = {need for wanted in needs.values() for need in wanted}
+    shown: set[str] = set()
+    for ref in sorted(needs, key=lambda ref: (ref in needed, ref)):
+        if ref in shown:
+            continue
+        below = _all_below(ref, needs)
+        if ref not in needed or ref in below:  # or else a member of its cycle comes later, and shows it
+            shown |= below
+            yield ref
+
+
+def _all_below(ref: str, needs: Needs) -> set[str]:
+    found: set[str] = set()
+    queue = [ref]
+    while queue:
+        new = set(needs.get(queue.pop(), ())) - found
+        found |= new
+        queue += new
+    return found
 
 
 def _below(ref: str, needs: Needs, indent: str, path: tuple[str, ...]) -> Iterator[str]:
