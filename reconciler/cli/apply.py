@@ -1,7 +1,8 @@
 """`holdfast apply`: manifests become the wish, and it follows until they are so.
 
-Rules: what will change is shown first, and asked for where somebody can answer; a saved plan is applied
-only while its changes are still the same; the summary names each failure with its cause.
+Rules: what will change is shown first, and asked for where somebody can answer: what removes many, or more
+than the budget, by their number; a saved plan is applied only while its changes are still the same; the
+summary names each failure with its cause.
 """
 
 from __future__ import annotations
@@ -58,8 +59,10 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
         if options["dry_run"] or preview["conflicts"]:
             door.rehearse(wanted)  # refused whenever the real one would be
         ask = not _agreed_beforehand(preview, options)
-        if options["dry_run"] or (ask and not _agreed(preview["removes"])):
+        if options["dry_run"] or (ask and not _agreed(preview)):
             return exits.OK
+        if ask and _over_budget(preview):
+            wanted = _allowed(wanted)
         if preview["digest"] != wanted.expect and not wanted.expect:
             wanted = _pinned(wanted, preview)
         operation = door.apply(wanted, at_once=not ask)
@@ -104,14 +107,26 @@ def _agreed_beforehand(preview: PreviewView, options: dict[str, object]) -> bool
     return not preview["differences"] or bool(options["yes"] and few)
 
 
-def _agreed(removes: int) -> bool:
+def _over_budget(preview: PreviewView) -> bool:
+    return any(warning.startswith("PruneBudget:") for warning in preview["warnings"])
+
+
+def _allowed(wanted: Bundle) -> Bundle:
+    """Who has typed the number back has allowed it, as `--allow-prune` does beforehand."""
+    from dataclasses import replace
+
+    return replace(wanted, allow_prune=True)
+
+
+def _agreed(preview: PreviewView) -> bool:
+    removes = preview["removes"]
+    many = removes > MANY or _over_budget(preview)
     if not sys.stdin.isatty():
         raise Refused(
             "there is nobody to ask whether this is wanted",
-            remedy="--yes agrees beforehand"
-            + (", with --allow-prune for so many removals" if removes > MANY else ""),
+            remedy="--yes agrees beforehand" + (", with --allow-prune for so many removals" if many else ""),
         )
-    if removes > MANY:
+    if many:
         return bool(
             click.prompt(f"{removes} would be removed. Type their number to agree", err=True) == str(removes)
         )
