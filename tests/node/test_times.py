@@ -78,7 +78,7 @@ def test_without_a_push_a_commit_is_found_within_the_interval() -> None:
         )
         node.start()
         until(lambda: node.answers() and in_force(node, "first"), "the first commit")
-        most, numbers = Measured(INTERVAL_S * 1.2 + WITHIN_S), count()  # the interval has a jitter of a fifth
+        most, numbers = Measured(INTERVAL_S + WITHIN_S), count()
         while most.is_open:
             took = []
             for number in islice(numbers, 10):

@@ -1,8 +1,8 @@
 """How often a remote is asked.
 
-Rules: at the interval, with jitter, so that many nodes do not come at once; after a failure soon again,
-then less and less often; however often somebody calls, there is a gap between two tries. It reads no
-clock: whoever asks says what time it is.
+Rules: at the interval or a little before, so that many nodes do not come at once, and nobody waits longer
+than they asked for; after a failure soon again, then less and less often; however often somebody calls,
+there is a gap between two tries. It reads no clock: whoever asks says what time it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-JITTER: Final = 0.2  # of a pause, either way
+JITTER: Final = 0.2  # of a pause, by which it may be shorter
 RETRY_S: Final = 5.0  # after the first failure; doubled by each further one
 RETRY_MAX_S: Final = 900.0  # or the interval, if that is longer
 GAP_S: Final = 0.1
@@ -43,7 +43,7 @@ class Pace:
         pause = self.interval
         if self.failures:
             pause = min(RETRY_S * 2.0 ** min(self.failures - 1, 30), max(RETRY_MAX_S, pause))
-        return pause * (1 + JITTER * (2 * chance - 1))
+        return pause * (1 - JITTER * chance)
 
     def gap(self, now: float) -> float:
         """Seconds until the next try may be made, although somebody calls."""

@@ -24,15 +24,15 @@ INTERVALS = st.floats(1, 86_400)
 
 
 @given(INTERVALS, CHANCES)
-def test_the_interval_spreads(interval: float, chance: float) -> None:
+def test_the_interval_spreads_and_is_never_exceeded(interval: float, chance: float) -> None:
     pause = Pace(interval).pause(chance)
-    assert interval * (1 - JITTER) - 1e-6 <= pause <= interval * (1 + JITTER) + 1e-6
+    assert interval * (1 - JITTER) - 1e-6 <= pause <= interval
 
 
 @given(INTERVALS, st.integers(1, 10_000))
 def test_each_failure_doubles_the_pause_up_to_a_limit(interval: float, failures: int) -> None:
-    pause = Pace(interval, failures).pause(0.5)
-    longer = Pace(interval, failures + 1).pause(0.5)
+    pause = Pace(interval, failures).pause(0)
+    longer = Pace(interval, failures + 1).pause(0)
     limit = max(RETRY_MAX_S, interval)
     assert RETRY_S <= pause <= limit
     assert longer == pytest.approx(min(2 * pause, limit))
@@ -41,12 +41,12 @@ def test_each_failure_doubles_the_pause_up_to_a_limit(interval: float, failures:
 def test_a_try_has_failed_unless_it_worked() -> None:
     pace = Pace(60)
     pace.begin(100)
-    assert pace.pause(0.5) == RETRY_S
+    assert pace.pause(0) == RETRY_S
     pace.begin(105)
-    assert pace.pause(0.5) == 2 * RETRY_S
+    assert pace.pause(0) == 2 * RETRY_S
     assert pace.gap(105) == GAP_WHILE_FAILING_S
     pace.worked()
-    assert pace.pause(0.5) == 60
+    assert pace.pause(0) == 60
     assert pace.gap(105) == pytest.approx(GAP_S)
     assert pace.gap(200) == 0
 
