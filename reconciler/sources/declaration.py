@@ -16,6 +16,7 @@ from reconciler.errors import Problem
 from reconciler.model import JsonValue, Need, Ref, Spec, merge_patch
 from reconciler.records import dataclass
 from reconciler.ref_text import DEFAULT_NAMESPACE
+from reconciler.sources.annotations import misspelt
 from reconciler.sources.complaints import Complaint, Wrong, complaints
 from reconciler.sources.metadata import Metadata
 from reconciler.sources.overlay import Patch
@@ -48,6 +49,8 @@ def declare(data: JsonValue, known: Vocabulary, patches: Sequence[Patch] = ()) -
         for number in sorted(patched):
             data = _patched(data, patches[number], wrong)
         metadata = _checked(Metadata, data, "metadata", wrong)
+    if metadata is not None:
+        wrong += misspelt(metadata.annotations)
     model: type[Spec] = known.kinds[kind].spec
     spec = _checked(model, data, "spec", wrong)
     if metadata is None or spec is None or wrong:
