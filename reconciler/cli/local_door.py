@@ -195,11 +195,11 @@ class LocalDoor:
 
     @property
     def something_runs(self) -> bool:
-        """Of what a node has left running at its end."""
-        from reconciler.ports.processes import ProcessState
+        """Of what a node has left running at its end, and has not let go of."""
+        from reconciler.ports.processes import RELEASED, ProcessState
 
         found = self._node.drivers.processes.processes().values()
-        return any(process.state is not ProcessState.EXITED for process in found)
+        return any(one.state is not ProcessState.EXITED and RELEASED not in one.care.labels for one in found)
 
     def end_services(self, patience_s: float) -> bool:
         """Whether all have ended in time; those that have not go on ending."""

@@ -95,7 +95,7 @@ def _shut(
             Gate.SUSPENDED, said if want.spec is not None else f"nothing declares it any more; {said}"
         )
     if case.seen.owner is Owner.FOREIGN and not adopts(want):
-        there = "it is there already and was not made by this node; `adopt: true` takes it over"
+        there = "it is there already, and was made elsewhere or let go of; `adopt: true` takes it over"
         return Shut(Gate.FOREIGN, there)
     if want.spec is None and (kept := _kept(around)) is not None:
         return kept

@@ -14,6 +14,8 @@ from reconciler.ports.log_line import LogLine
 from reconciler.ports.usage import Usage
 from reconciler.records import dataclass
 
+RELEASED = "holdfast.dev/released"  # a label of what was let go of: it is nobody's, and goes on
+
 
 @dataclass(frozen=True, slots=True)
 class Care:
@@ -119,5 +121,8 @@ class Processes(Protocol):
         ...
 
     async def shutdown(self) -> None:
-        """End every process, each with its own signal and grace, and who supervises them."""
+        """End every process but what bears `RELEASED`, each with its own signal and grace.
+
+        Whoever supervises them ends too, unless something goes on.
+        """
         ...

@@ -104,6 +104,42 @@ def test_an_interrupt_stops_the_node_and_says_that_services_go_on(node: RunningN
     until(lambda: bool(processes(marker)), "the next node starts it again")
 
 
+@pytest.mark.parametrize("runs", [True, False], ids=["with a node", "without a node"])
+@pytest.mark.req("CLI-08", "DMN-09", "CORE-04")
+def test_what_was_let_go_of_goes_on_after_down(node: RunningNode, *, runs: bool) -> None:
+    marker = uuid4().hex
+    kept = service("kept", marker).replace("{name: kept}", "{name: kept, annotations: {PRUNE: disabled}}")
+    orphan = service("orphan", marker, deletionPolicy="Orphan")
+    left = [orphan, kept.replace("PRUNE", "holdfast.dev/prune")]
+    save(node.place / "left.yaml", "---\n".join(left))
+    save(node.place / "web.yaml", service("web", marker))
+    node.start()
+    whole = {"key/release", "service/kept", "service/orphan", "service/web"}
+    until(lambda: node.converged(whole), "all is up")
+    (node.place / "left.yaml").unlink()
+    until(lambda: node.converged({"key/release", "service/web"}), "they are let go of")
+    if not runs:
+        node.stop()
+    assert node.command("down").returncode == 0
+    assert node.wait() == 0
+    going_on = processes(marker)
+    assert sorted(words[-2] for words in going_on.values()) == ["kept", "orphan"]
+    assert node.command("down").returncode == 7, "nothing of a node's is left to stop"
+
+    save(node.place / "left.yaml", "---\n".join(left))
+    node.start()
+    until(lambda: node.answers() and node.status("service/orphan").get("reason") == "ForeignObject", "judged")
+    said = node.status("service/orphan")["message"]
+    assert "or let go of; `adopt: true` takes it over" in said
+    taken = [service(name, marker, adopt=True) for name in ("kept", "orphan")]
+    save(node.place / "left.yaml", "---\n".join(taken))
+    until(lambda: node.has(whole), "they are taken over")
+    assert going_on.items() <= processes(marker).items(), "as they run"
+    assert node.command("down").returncode == 0
+    assert node.wait() == 0
+    assert not processes(marker), "what was taken over ends with the others"
+
+
 @pytest.mark.req("CLI-08", "DMN-09")
 def test_a_service_that_will_not_end_is_said_where_no_node_runs(node: RunningNode) -> None:
     marker = uuid4().hex

@@ -140,8 +140,8 @@ class Processes:
     async def shutdown(self) -> None:
         longest_s = max((process.care.grace_s for process in self._mirror.values()), default=0.0)
         self._closing = True
-        await self._ask("shutdown", needed=False, patience_s=longest_s + MARGIN_S)
-        if self._link:
+        going_on = await self._ask("shutdown", needed=False, patience_s=longest_s + MARGIN_S)
+        if self._link and not going_on:
             await self._link.ended.wait()
         await self.close()
 

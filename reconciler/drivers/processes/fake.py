@@ -19,7 +19,7 @@ from reconciler.errors import Conflict, Failed, NotFound, Unavailable
 from reconciler.ports.clock import Clock
 from reconciler.ports.health import CommandCheck, Health, HttpCheck, TcpCheck
 from reconciler.ports.log_line import LogLine
-from reconciler.ports.processes import Care, Process, ProcessState, Run
+from reconciler.ports.processes import RELEASED, Care, Process, ProcessState, Run
 from reconciler.ports.usage import Usage
 
 KILL = 9
@@ -154,7 +154,8 @@ class FakeProcesses:
         await self._probes.close()
 
     async def shutdown(self) -> None:
-        ends = ((one.id, one.care.stop_signal, one.care.grace_s) for one in self._table.values())
+        ours = (one for one in self._table.values() if RELEASED not in one.care.labels)
+        ends = ((one.id, one.care.stop_signal, one.care.grace_s) for one in ours)
         await asyncio.gather(*(self.stop(*end) for end in ends))
         await self.close()
 

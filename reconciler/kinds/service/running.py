@@ -15,10 +15,9 @@ from enum import StrEnum
 
 from reconciler.kinds.service.checks import Checked, found
 from reconciler.model import EMPTY, RECREATES, SECRET
-from reconciler.ports.processes import Care
+from reconciler.ports.processes import RELEASED, Care
 
 DEFINITION = "holdfast.dev/definition"
-RELEASED = "holdfast.dev/released"
 
 
 class Phase(StrEnum):

@@ -12,7 +12,7 @@ import pytest
 from reconciler.errors import Conflict, Failed, NotFound
 from reconciler.ports.health import Health, HealthState
 from reconciler.ports.log_line import LogLine
-from reconciler.ports.processes import Care, ProcessState, Run
+from reconciler.ports.processes import RELEASED, Care, ProcessState, Run
 from tests.drivers.processes.rigs import PATIENCE_S, Rig, until
 
 TERM = signal.SIGTERM
@@ -193,6 +193,22 @@ async def test_shutdown_ends_every_process(rig: Rig) -> None:
         "db": (EXITED, signal.SIGINT, True),
         "queue": (EXITED, TERM, True),
     }
+
+
+async def test_what_was_let_go_of_goes_on_after_a_shutdown(rig: Rig) -> None:
+    left = await rig.port.start(rig.run("left"))
+    await rig.port.start(rig.run("web"))
+    await rig.port.tend("left", Care({RELEASED: "true"}))
+    await rig.port.shutdown()
+    await rig.reopen()
+    found = await rig.port.fresh()
+    assert {name: process.state for name, process in found.items()} == {"left": RUNNING, "web": EXITED}
+    assert found["left"].pid == left.pid
+    await rig.print("left", "still heard")
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await anext(rig.port.logs("left", follow=True))).text == "still heard"
+    assert (await rig.port.start(rig.run("web"))).state is RUNNING, "and others may be started again"
+    await rig.port.tend("left", Care())
 
 
 # ------------------------------------------------------------------------------------------------ logs

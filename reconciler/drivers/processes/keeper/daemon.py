@@ -2,7 +2,7 @@
 
 Rules: the program that was called returns when the keeper answers on its socket: 0, or 3 when another
 keeper holds the folder, or 1 with the reason on stderr. SIGTERM ends every process first, as each
-supervisor does. SIGKILL leaves them to the next keeper.
+supervisor does, but what was let go of. SIGKILL leaves them to the next keeper.
 """
 
 from __future__ import annotations

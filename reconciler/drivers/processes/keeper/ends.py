@@ -56,8 +56,9 @@ class Ends:
             self._send(row, number)
 
     def stop_all(self, done: Callable[[], None]) -> None:
-        """End everything, each with its own signal and grace."""
-        left = [row.record for row in self._table.rows.values() if not row.over]
+        """End everything but what was let go of, each with its own signal and grace."""
+        living = [row.record for row in self._table.rows.values() if not row.over]
+        left = [record for record in living if not record.released]
         waiting = {record.id for record in left}
 
         def one_less(id: str) -> None:

@@ -21,6 +21,8 @@ STOPPED = "stopped"  # by SIGSTOP: it is there and does nothing
 ENDING = "ending"  # it, or what it left behind, was told to end and is not gone yet
 EXITED = "exited"
 
+RELEASED = "holdfast.dev/released"  # a label: nobody's any more, and not ended with the others
+
 HOME = re.compile(rb"[0-9a-f]{16}")
 
 
@@ -73,6 +75,10 @@ class Record:
         self.labels = care.labels
         self.stop_signal, self.grace_s = care.stop_signal, care.grace_s
         self.max_bytes, self.keep = care.max_bytes, care.keep
+
+    @property
+    def released(self) -> bool:
+        return RELEASED in self.labels
 
     def facts(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__slots__}

@@ -51,11 +51,19 @@ class Server:
         self._loop.watch(self._listener.fileno(), self._accept)
 
     def shutdown(self, client: Client | None = None, n: object = None) -> None:
-        """End every process, answer who asked for it, and leave."""
+        """End every process, answer who asked for it with what goes on, and leave.
+
+        What was let go of goes on; when a client asks, the keeper stays with it, for somebody has to read
+        what it prints.
+        """
 
         def done() -> None:
+            going_on = [row.record.id for row in self.table.rows.values() if not row.over]
             if client:
-                client.send({"n": n, "ok": None})
+                client.send(_answer(n, going_on))
+                if going_on:
+                    self.starts.closed = False
+                    return
             Path(SOCKET).unlink(missing_ok=True)
             self._loop.stop()
 
