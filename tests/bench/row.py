@@ -29,6 +29,11 @@ class Row:
     goal: str = ""
     holds: bool | None = None  # None: there is no goal, or nothing to compare with
 
+    @property
+    def neighbour(self) -> str:
+        """What it is compared with, without what that took this time."""
+        return self.against.partition(":")[0]
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
