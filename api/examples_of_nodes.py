@@ -22,6 +22,7 @@ SOURCE: views.SourceView = {
     "error": "",
     "held": "",
     "problems": [],
+    "notices": [],
     "signer": "",
     "interval_s": 60.0,
     "branch": "main",

@@ -142,6 +142,7 @@ class SourceView(TypedDict):
     error: str  # why it cannot be read just now
     held: str  # why the newest revision is not in force, in one word
     problems: list[str]  # what is wrong with it, each with its place
+    notices: list[str]  # what was passed over, each with its place and why: no error
     signer: str  # whose signature was verified
     interval_s: float  # seconds from one look to the next
     branch: str  # of the repository; empty: its own choice

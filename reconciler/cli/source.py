@@ -56,7 +56,7 @@ def list_(where: Where, output: str) -> None:
 @click.argument("name", type=SOURCE, default="root")
 @at_node
 def show(where: Where, name: str) -> None:
-    """Show a source: its state, its problems, and the revisions that it can be taken back to."""
+    """Show a source: its state and problems, what it passes over, and the revisions it can go back to."""
     with where.open(reading=True) as door:
         found = next((one for one in door.sources() if one["name"] == name), None)
         revisions = door.revisions(name)
@@ -78,6 +78,8 @@ def show(where: Where, name: str) -> None:
                 click.echo(plain(f"{key}: {found[key]}"))
         for problem in found["problems"]:
             click.echo(plain_lines(f"! {problem}"))
+        for notice in found["notices"]:
+            click.echo(plain(f"notice: {notice}"))
     for line in _lines(revisions):
         click.echo(plain(line))
 

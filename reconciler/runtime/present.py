@@ -192,6 +192,7 @@ def of_source(name: str, state: SourceState) -> SourceView:
         "error": state.error,
         "held": state.held,
         "problems": list(state.problems),
+        "notices": list(state.notices),
         "signer": state.signer,
         "interval_s": config.interval_s,
         "branch": config.branch,

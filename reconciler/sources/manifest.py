@@ -26,6 +26,7 @@ from reconciler.sources.wording import dotted
 
 MOST_PROBLEMS: Final = 1_000  # of one file
 RETRACT: Final = "restore it; to have what it declared removed, remove the file or leave a comment in it"
+BEGUN: Final = 16 << 10  # a larger text that names no kind of ours is nobody's first manifest
 LARGEST: Final = 2 << 20  # characters of one resource; a cluster takes 1.5 MiB
 
 
@@ -62,7 +63,7 @@ def read_known(text: str | bytes, file: str, known: Vocabulary, setting: Setting
     from reconciler.sources.yaml_reader import documents  # who has them read elsewhere needs no YAML
 
     if not (setting.named or setting.ours) and not known.concerns(text):
-        return Reading(notices=(Misplaced(Place(file), "", "passed over: it names no kind of ours"),))
+        return Reading(notices=(_not_ours(text, file),))
     found = understood(documents(text, file, filler(setting.variables)), file, known, setting)
     commented = b"#" in text if isinstance(text, bytes) else "#" in text
     if setting.ours and found == Reading() and not commented:
@@ -165,6 +166,19 @@ class _Collected:
             self._notices.append(
                 Misplaced(Place(self._file, document.line), "", f"passed over: {foreign.message}")
             )
+
+
+def _not_ours(text: str | bytes, file: str) -> Misplaced:
+    """Why it is passed over: what is no YAML may be somebody's first manifest, broken."""
+    from reconciler.sources.yaml_reader import documents
+
+    reason = "it names no kind of ours"
+    for one in documents(text, file) if len(text) <= BEGUN else ():
+        if isinstance(one, Misplaced):
+            return Misplaced(
+                one.place, one.path, f"passed over: {reason}, and is no readable YAML: {one.reason}"
+            )
+    return Misplaced(Place(file), "", f"passed over: {reason}")
 
 
 def _too_large(place: Place, size: int) -> Misplaced:

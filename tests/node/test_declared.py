@@ -87,6 +87,16 @@ def test_of_two_sources_that_disagree_the_first_stays_and_both_are_named() -> No
         until(lambda: node.converged({"key/shared"}), "nobody disagrees any more")
 
 
+def test_a_new_file_that_is_no_yaml_is_told_where_a_person_looks() -> None:
+    with running_node() as node:
+        save(node.place / "a.yaml", key("a"))
+        save(node.place / "new.yaml", "x: ]\n")
+        node.start()
+        until(lambda: node.converged({"key/a"}), "it stands in nobody's way")
+        assert "notice: new.yaml:1:4: " in node.command("source", "show", "root").stdout
+        assert "new.yaml:1:4: " in node.command("describe", "source/root").stdout
+
+
 @pytest.mark.req("CORE-04")
 def test_in_a_folder_what_is_broken_stays_as_it_was_and_the_rest_goes_on() -> None:
     with running_node() as node:

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.model import Need, Ref
 from reconciler.runtime.plugins import find_kinds
-from reconciler.sources.manifest import Reading, Setting, read
+from reconciler.sources.manifest import BEGUN, Reading, Setting, read
 from reconciler.sources.overlay import Patch
 
 pytestmark = pytest.mark.req("CORE-01", "CORE-04")
@@ -68,6 +68,22 @@ def test_other_peoples_documents_are_an_error_only_in_a_file_that_was_named() ->
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
     assert (reading(pod, named=False).problems, len(reading(pod, named=False).notices)) == ((), 1)
     assert "expected holdfast.dev/v1" in told(reading(pod))[0]
+
+
+@pytest.mark.parametrize("text", ["x: [", b"x: ["])
+def test_what_is_no_yaml_is_passed_over_with_its_place(text: str | bytes) -> None:
+    found = read(text, "new.yaml", KINDS, Setting(named=False))
+    (notice,) = found.notices
+    (problem,) = read(text, "new.yaml", KINDS, Setting()).problems
+    assert found.problems == ()
+    assert notice.place == problem.place
+    assert "it names no kind of ours, and is no readable YAML: " in str(notice)
+    assert str(notice).endswith(problem.reason)
+
+
+def test_large_files_of_other_people_are_passed_over_unread() -> None:
+    (notice,) = reading("x: [" + " " * BEGUN, named=False).notices
+    assert str(notice) == "f.yaml:1:1: passed over: it names no kind of ours"
 
 
 def test_variables_are_filled_in_before_a_document_is_checked() -> None:
