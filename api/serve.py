@@ -1,8 +1,9 @@
 """The API as a service of the node: its listeners opened, kept open, and closed in order.
 
 Rules: the socket must open, or the service fails and is started again; a TCP port that is taken is told,
-stands among the node's warnings and is tried again, and the node goes on; at the end nobody new is let
-in, streams are told, requests are finished, and what is not finished within the grace is cut off.
+stands among the node's warnings and is tried again, and the node goes on, and is even well where only the API
+was given an address of its own: such a node stands beside another. At the end nobody new is let in, streams
+are told, requests are finished, and what is not finished within the grace is cut off.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from reconciler.model import Event
 from reconciler.ports.store import Note
 from reconciler.runtime.certificate import Certificate, certificate_of
 from reconciler.runtime.node import Node
+from reconciler.settings import Api, Daemon, Settings
 
 SAVE_S = 5.0
 RENEWED_S = 2.0  # until a renewed certificate is noticed
@@ -90,7 +92,9 @@ class Service:
                     await self._node.store.commit(event)
                 return
             except OSError as error:
-                await self._warn(door, f"{text}: {error.strerror}", "free the address, or set another one")
+                remedy = "free the address, or set another one"
+                beside = door is Door.INTERNAL and _is_beside_another(self._node.settings)
+                await self._warn(door, f"{text}: {error.strerror}", remedy, bearable=beside)
                 await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
             else:
@@ -131,9 +135,9 @@ class Service:
         except Problem as problem:
             log.warning("what callers have used is not written: %s", problem.message)
 
-    async def _warn(self, door: Door, cause: str, remedy: str) -> None:
+    async def _warn(self, door: Door, cause: str, remedy: str, *, bearable: bool = False) -> None:
         what = "the API" if door is Door.PUBLIC else "the internal listener"
-        await self._daemon.warn(door.value, f"{what} does not listen: {cause}", remedy)
+        await self._daemon.warn(door.value, f"{what} does not listen: {cause}", remedy, bearable=bearable)
 
     async def _close(self, listeners: list[Listener], grace: float) -> None:
         for listener in listeners:
@@ -144,3 +148,8 @@ class Service:
             await asyncio.gather(*(listener.finish(grace) for listener in listeners))
         finally:
             gc.unfreeze()
+
+
+def _is_beside_another(settings: Settings) -> bool:
+    """Who has moved the API and left the internal port as it comes makes room for a node that was first."""
+    return settings.api.listen != Api().listen and settings.daemon.legacy_listen == Daemon().legacy_listen

@@ -35,6 +35,7 @@ class Daemon:
         self._node = node
         self._began = node.clock.monotonic()
         self._warnings: dict[str, str] = {}
+        self._bearable: set[str] = set()  # what is warned of, and the node is well all the same
         self._written: float | None = None
         self.listeners: dict[str, str] = {}  # what a service listens on, for who wants to find it
 
@@ -107,7 +108,7 @@ class Daemon:
             for state in self._node.sources.states()
             if (wrong := trouble(state))
         ]
-        return [*filter(None, [self.behind, self.unwritten]), *sources, *self.warnings]
+        return [*filter(None, [self.behind, self.unwritten]), *sources, *self.troubles]
 
     # --------------------------------------------------------------------------------------- at a glance
 
@@ -156,6 +157,12 @@ class Daemon:
         return [*broken, *withheld, *self._warnings.values()]
 
     @property
+    def troubles(self) -> list[str]:
+        """The warnings that the node is not well with."""
+        bearable = {self._warnings[about] for about in self._bearable}
+        return [warning for warning in self.warnings if warning not in bearable]
+
+    @property
     def rebuilt(self) -> RebuiltView | None:
         """The loss of the store, until a person has confirmed that what nothing declares may go."""
         if not self._node.engine.rebuilt:
@@ -169,15 +176,17 @@ class Daemon:
             "remedy": "holdfast reconcile --allow-prune",
         }
 
-    async def warn(self, about: str, cause: str, remedy: str) -> None:
-        """Something does not work, and the node goes on."""
+    async def warn(self, about: str, cause: str, remedy: str, *, bearable: bool = False) -> None:
+        """Something does not work, and the node goes on; what is bearable leaves it well."""
         if self._warnings.get(about) != cause:
             data = {"about": about, "message": cause, "remedy": remedy}
             await self._node.store.commit(Event("node.warning", self._node.clock.now(), None, data))
             self._warnings[about] = cause
+            (self._bearable.add if bearable else self._bearable.discard)(about)
 
     def settle(self, about: str) -> None:
         self._warnings.pop(about, None)
+        self._bearable.discard(about)
 
     # ---------------------------------------------------------------------------------------- its end
 

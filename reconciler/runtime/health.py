@@ -45,7 +45,7 @@ class Health:
         )
         parts = {"engine": self._engine(), "store": self._store(store), "keeper": keeper}
         parts |= dict(self._sources())
-        parts["node"] = _part("; ".join(self._daemon.warnings))
+        parts["node"] = _part("; ".join(self._daemon.troubles))
         whole = self._daemon.health()
         if whole["status"] == "running" and any(part["status"] != WELL for part in parts.values()):
             whole["status"] = UNWELL

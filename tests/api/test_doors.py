@@ -9,6 +9,8 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from api import listen
 from api.errors import STATUS
 from api.identity import Peer, peer_of
 from reconciler.errors import Conflict, Invalid, Refused
+from reconciler.settings import Daemon
 from tests.api.nodes import Running, key, living, running, scratch, settings_in, until
 
 ASKS = """
@@ -200,6 +203,29 @@ async def test_a_port_that_is_taken_is_told_and_tried_again(setting: str) -> Non
             holder.close()
             await until(lambda: door in daemon.listeners)
             assert daemon.warnings == []
+
+
+@contextmanager
+def usual_internal_port_is_taken() -> Iterator[str]:
+    """By us, or by whoever has it already on this machine."""
+    usual = Daemon().legacy_listen
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(socket.create_server(listen.parse(usual)))
+        yield usual
+
+
+@pytest.mark.req("DMN-07")
+async def test_a_node_beside_another_is_well_without_the_usual_internal_port() -> None:
+    with scratch() as folder, usual_internal_port_is_taken() as usual:
+        beside = settings_in(Path(folder), **{"daemon.legacy_listen": usual})
+        async with living(beside) as node:
+            daemon = node.desk.daemon
+            await until(lambda: daemon.warnings)
+            assert f"the internal listener does not listen: {usual}" in daemon.warnings[0]
+            assert daemon.problems == []
+            full = await node.desk.health.full()
+            assert full["parts"]["node"]["status"] == "ok"
 
 
 def test_addresses() -> None:

@@ -38,3 +38,22 @@ def test_an_example_comes_up_and_agrees_with_itself(name: str) -> None:
         told = node.command("diff", "-f", str(node.place))
         assert told.returncode == 0, told.stdout
         assert told.stdout.splitlines()[-1].startswith("Plan: 0 to add, 0 to change, 0 to remove, ")
+
+
+@pytest.mark.req("DMN-12", "CLI-08")
+def test_a_second_node_beside_the_first_runs_the_quickstart_as_well() -> None:
+    with running_node() as first, running_node() as second:
+        shutil.copytree(EXAMPLES / "quickstart", first.place, dirs_exist_ok=True)
+        manifest = first.place / "web.yaml"
+        manifest.write_text(on_free_ports(manifest.read_text()))
+        second.place = first.place
+        for node in (first, second):
+            node.start()
+            until(node.answers, "the node answers")
+            ready = node.command("wait", "source/root", "--for", "Ready", "--timeout", "60s")
+            assert ready.returncode == 0, ready.stderr
+            ready = node.command("wait", "servicegroup", "--all", "--for", "Ready", "--timeout", "60s")
+            assert ready.returncode == 0, ready.stderr
+        for node in (first, second):
+            server = node.status("service/web.server")
+            assert (server["ready"], server["reason"]) == (True, "Running")
