@@ -16,6 +16,7 @@ from reconciler.errors import Invalid, Misplaced, Place, Rejected
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Tree
 from reconciler.ports.kinds import Kinds
 from reconciler.records import dataclass
+from reconciler.runtime.cycles import cyclic
 from reconciler.sources import document
 from reconciler.sources.inbox import Batch, Document
 from reconciler.sources.manifest import Reading, Setting, read, twice, understood
@@ -91,7 +92,10 @@ def understood_for_inbox(found: Iterable[document.Document | Misplaced], path: s
 
 def checked(bundle: Bundle, kinds: Kinds) -> Mapping[Ref, Resource[Any]]:
     """What the texts declare, or all that is wrong with them. For who has no node."""
-    return unpack(bundle, kinds, None).resources
+    found = unpack(bundle, kinds, None).resources
+    if problems := tuple(cyclic(found, kinds)):
+        raise Rejected(problems)
+    return found
 
 
 def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:

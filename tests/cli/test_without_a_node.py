@@ -65,6 +65,32 @@ def test_a_misspelt_field_is_told_with_its_place(tmp_path: Path, data: Path) -> 
     assert not data.exists()
 
 
+def needing(name: str, need: str) -> str:
+    return (
+        f"{HEAD}Key\nmetadata: {{name: {name}}}\n"
+        f"spec: {{role: creator, generate: true, dependsOn: [{need}]}}\n"
+    )
+
+
+def test_a_cycle_is_told_with_all_its_members_and_their_places(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "a.yaml").write_text(needing("a", "key/b"))
+    (tmp_path / "b.yaml").write_text(f"{needing('alone', 'key/b')}---\n{needing('b', 'key/a')}")
+    told = run(data, "validate", "-f", str(tmp_path))
+    first, second = f"{tmp_path}/a.yaml:1:1", f"{tmp_path}/b.yaml:6:1"
+    assert told.returncode == 2
+    assert f"{first}: needs itself: key/a ({first}) -> key/b ({second}) -> key/a\n" in told.stdout
+    assert "remedy: take one of these needs away" in told.stdout
+    assert told.stderr.endswith("1 error\n")
+
+
+def test_the_services_of_a_group_can_be_a_cycle(data: Path) -> None:
+    services = "{a: {command: [x], needs: {b: started}}, b: {command: [x], needs: {a: started}}}"
+    group = f"{HEAD}ServiceGroup\nmetadata: {{name: shop}}\nspec: {{services: {services}}}\n"
+    told = run(data, "validate", "-f", "-", typed=group)
+    assert told.returncode == 2
+    assert "service/shop.a (-:1:1) -> service/shop.b (-:1:1) -> service/shop.a" in told.stdout
+
+
 @pytest.mark.req("CLI-08", "CORE-05")
 def test_a_manifest_without_errors_is_said_to_be_so(data: Path) -> None:
     told = run(data, "validate", "-f", "-", typed=KEY)
