@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.cli.waiting_time import LOOK_S, seconds
-from reconciler.errors import Invalid
+from reconciler.errors import Invalid, Unavailable
 from reconciler.ports.store import EventFilter
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.looking import Looked, look
@@ -198,7 +198,10 @@ class LocalDoor:
         """Of what a node has left running at its end, and has not let go of."""
         from reconciler.ports.processes import RELEASED, ProcessState
 
-        found = self._node.drivers.processes.processes().values()
+        try:
+            found = self._node.drivers.processes.processes().values()
+        except Unavailable:
+            return True  # it cannot be told from outside, so it is for a keeper to find
         return any(one.state is not ProcessState.EXITED and RELEASED not in one.care.labels for one in found)
 
     def end_services(self, patience_s: float) -> bool:

@@ -62,10 +62,15 @@ class Drivers:
     async def open(self) -> None:
         await self.processes.open()
 
-    async def look(self) -> None:
+    async def open_what_is_there(self) -> None:
         """As `open`, where there may be something to find."""
         if self._processes.is_dir():
             await self.processes.open()
+
+    async def look(self) -> None:
+        """What is there, without a trace: who looks so acts on nothing."""
+        if self._processes.is_dir():
+            await self.processes.look()
 
     async def close(self, *, end_services: bool) -> None:
         if "sources" in vars(self):

@@ -67,7 +67,7 @@ class Node(Parts):
             self.kinds.load()
             await self.drivers.open()
         else:
-            await self.drivers.look()
+            await self.drivers.open_what_is_there()
         await self.engine.start()
         self.notes = dict(self.engine.notes)
         await self._sweep()

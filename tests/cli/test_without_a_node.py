@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from reconciler.drivers.processes.launch import KEEPER
 from tests.cli.terminal import on_a_terminal
-from tests.node.running import until
+from tests.node.running import hurt, processes, running_node, service, until
+from tests.process_table import started_on
 
 HOLDFAST = str(Path(sys.executable).with_name("holdfast"))
 HEAD = "apiVersion: holdfast.dev/v1\nkind: "
@@ -53,6 +59,15 @@ def contents(folder: Path) -> dict[str, tuple[str, int]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def dumped(data: Path, place: Path) -> list[str]:
+    """All that the store holds, told by a copy: to open it may leave a trace."""
+    place.mkdir()
+    for file in data.glob("holdfast.db*"):
+        shutil.copy(file, place)
+    with closing(sqlite3.connect(place / "holdfast.db")) as connection:
+        return [*connection.iterdump()]
 
 
 @pytest.mark.req("CLI-01", "CLI-02")
@@ -110,6 +125,39 @@ def test_diff_and_dry_run_write_nothing(tmp_path: Path, data: Path) -> None:
     assert run(data, "apply", "-f", str(manifest), "--dry-run").returncode == 0
     assert run(data, "get").returncode == 0
     assert contents(data) == before
+
+
+@pytest.mark.req("CORE-05", "CLI-01", "TST-47")
+def test_who_only_looks_starts_no_keeper_for_what_a_node_has_left(tmp_path: Path) -> None:
+    """Neither the store, nor another file, nor the process table is other than before."""
+    with running_node() as node:
+        marker = str(node.data)
+        (node.place / "web.yaml").write_text(service("web", marker))
+        node.start()
+        until(lambda: node.has({"service/web"}), "the service runs")
+        manifest = tmp_path / "web.yaml"
+        manifest.write_text(service("web", marker, env={"TURN": "2"}))
+        looks = (
+            ("diff", "-f", str(manifest)),
+            ("apply", "-f", str(manifest), "--dry-run"),
+            ("get",),
+            ("status",),
+            ("describe", "service/web"),
+            ("top",),
+        )
+        node.kill()
+        (keeper,) = (pid for pid, words in started_on(node.data).items() if str(KEEPER) in words)
+        hurt(keeper, signal.SIGKILL)
+        until(lambda: keeper not in started_on(node.data), "the keeper is gone")
+        before = contents(node.data), started_on(node.data)
+        stored = dumped(node.data, tmp_path / "before")
+        assert processes(marker)
+        told = {words[0]: run(node.data, *words) for words in looks}
+        assert (contents(node.data), started_on(node.data)) == before
+        assert dumped(node.data, tmp_path / "after") == stored
+        assert "env.TURN: null -> 2" in told["diff"].stdout
+        assert run(node.data, "down").returncode == 0
+        assert not processes(marker)
 
 
 @pytest.mark.req("CORE-01", "CORE-02", "CLI-08")

@@ -2,8 +2,9 @@
 
 Rules: the keeper holds the truth, the driver a mirror of it, which nothing but the keeper's news
 changes, so that reading costs nothing. The keeper is started when it is first needed, and again
-whenever it is gone while it has something to keep. All that is asked of it may be asked twice, so a
-question that it did not live to answer is put to the next one.
+whenever it is gone while it has something to keep; who only looks starts nothing, no check either, and
+goes by the records where there is no keeper. All that is asked of it may be asked twice, so a question
+that it did not live to answer is put to the next one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from reconciler.drivers.processes.care import care_of, fields_of
 from reconciler.drivers.processes.health import Probes
 from reconciler.drivers.processes.keeper.record import file_name
 from reconciler.drivers.processes.launch import ISOLATED, find, find_or_launch, has_something_to_keep
+from reconciler.drivers.processes.left import left
 from reconciler.drivers.processes.link import Link, Lost
 from reconciler.drivers.processes.logs import read_log
 from reconciler.drivers.processes.usage import Family, Look
@@ -56,12 +58,18 @@ class Processes:
         self._trouble: Problem | None = None
         self._minding: asyncio.Task[None] | None = None
         self._closing = False
+        self._only_looks = False
 
     async def open(self) -> None:
         """Find what runs already. While its keeper cannot be had, `processes` says why."""
         self._closing = False
         with suppress(Problem):
             await self._ask("list", needed=False)
+
+    async def look(self) -> None:
+        """In place of `open`, for who acts on nothing."""
+        self._only_looks = True
+        await self.open()
 
     # ------------------------------------------------------------------------------------- the port
 
@@ -160,7 +168,7 @@ class Processes:
             if self._link and not self._link.ended.is_set():
                 return self._link
             try:
-                link = await self._connect(needed=needed or has_something_to_keep(self._folder))
+                link = await self._connect(needed=needed)
             except Problem as problem:
                 self._trouble = problem
                 self._mind()
@@ -171,12 +179,15 @@ class Processes:
             return link
 
     async def _connect(self, *, needed: bool) -> Link | None:
-        if needed:
-            link: Link | None = await find_or_launch(self._folder, self._hear, self._python)
+        link: Link | None
+        if self._only_looks:
+            link = await find(self._folder, self._hear, replaces=False)
+        elif needed or has_something_to_keep(self._folder):
+            link = await find_or_launch(self._folder, self._hear, self._python)
         else:
             link = await find(self._folder, self._hear)
         if link is None:
-            self._hear({"all": []})
+            self._hear({"all": left(self._folder) if self._only_looks else []})
             return None
         try:
             await link.ask("subscribe")
@@ -188,7 +199,7 @@ class Processes:
         return link
 
     def _mind(self) -> None:
-        if self._minding is None or self._minding.done():
+        if not self._only_looks and (self._minding is None or self._minding.done()):
             self._minding = asyncio.create_task(self._keep_reaching(), context=Context())
 
     async def _keep_reaching(self) -> None:
@@ -231,7 +242,8 @@ class Processes:
             )
         else:
             del self._mirror[id], self._families[id]
-        self._probes.see(id, process)
+        if not self._only_looks:
+            self._probes.see(id, process)
         self._tell(id)
 
     def _tell(self, id: str | None) -> None:

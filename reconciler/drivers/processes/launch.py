@@ -40,16 +40,20 @@ def has_something_to_keep(folder: Path) -> bool:
     return home.exists() and any(token.startswith(f"{home.read_text()}:") for token in Census().by_token)
 
 
-async def find(folder: Path, news: News) -> Link | None:
-    """A link to the keeper that is there; None when there is none of our version."""
+async def find(folder: Path, news: News, *, replaces: bool = True) -> Link | None:
+    """A link to the keeper that is there; None when there is none of our version.
+
+    `replaces`: one of another version has to go.
+    """
     link = await Link.to(folder, news)
     if link is None:
         return None
     try:
         if (await link.ask("version"))["protocol"] == PROTOCOL:
             return link
-        os.kill(link.keeper_pid, signal.SIGKILL)
-        await link.ended.wait()
+        if replaces:
+            os.kill(link.keeper_pid, signal.SIGKILL)
+            await link.ended.wait()
     except Lost:
         pass
     await link.close()
