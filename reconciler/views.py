@@ -86,7 +86,7 @@ class DifferenceView(TypedDict):
     """What `diff` says of one resource."""
 
     ref: str  # which resource
-    action: str  # add | change | recreate | remove | none
+    action: str  # add | change | recreate | remove | none, or foreign: not touched, and not counted
     changes: list[ChangeView]  # field by field
     reason: str  # why nothing can be done about it now, or why it is recreated
     place: str  # `file:line:column` of its manifest

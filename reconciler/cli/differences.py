@@ -13,7 +13,13 @@ from reconciler.cli.plain import plain
 if TYPE_CHECKING:
     from reconciler.views import DifferenceView, PreviewView
 
-MARKS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red"), "recreate": ("-/+", "red")}
+MARKS = {
+    "add": ("+", "green"),
+    "change": ("~", "yellow"),
+    "remove": ("-", "red"),
+    "recreate": ("-/+", "red"),
+    "foreign": ("!", "yellow"),  # somebody else's: it is told apart and not touched
+}
 LONGEST = 120
 
 
@@ -43,7 +49,8 @@ def summary(preview: PreviewView) -> str:
 
 def _difference(one: DifferenceView) -> Iterator[str]:
     mark, colour = MARKS[one["action"]]
-    yield click.style(f"{mark} {one['ref']}", fg=colour, bold=True)
+    foreign = ": somebody else's, not touched" if one["action"] == "foreign" else ""
+    yield click.style(f"{mark} {one['ref']}{foreign}", fg=colour, bold=True)
     for change in one["changes"]:
         if change["path"]:
             forces = "  (forces the recreate)" if change["recreates"] else ""

@@ -30,7 +30,7 @@ from reconciler.records import dataclass
 @dataclass(frozen=True, slots=True)
 class Difference:
     ref: Ref
-    action: str  # add | change | recreate | remove | none
+    action: str  # add | change | recreate | remove | foreign | none
     changes: tuple[Change, ...] = ()
     reason: str = ""  # why nothing can be done about it now
     place: Place | None = None
@@ -123,6 +123,8 @@ async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> _Found
     except Problem as problem:
         known = present or entry.kept is not None
         return _Found("change" if known else "add", (), problem.message)
+    if decision.gate is Gate.FOREIGN and want.spec is not None:
+        return _Found("foreign", decision.changes, decision.message)
     if not decision.changes:
         entry.seen = seen
         same = _Same(kind, case, decision, entry)

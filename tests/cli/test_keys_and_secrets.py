@@ -166,6 +166,29 @@ def test_a_key_made_elsewhere_is_put_in_and_waits_for_its_manifest(holdfast: Run
     assert holdfast("key", "show", "release").returncode == 5, "nobody trusts it until it is declared"
 
 
+@pytest.mark.req("CLI-02")
+@pytest.mark.needs("ssh-keygen")
+def test_a_diff_of_what_is_somebody_elses_counts_nothing_and_names_the_remedy(
+    holdfast: Run, tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "id"], check=True)
+    holdfast("key", "import", "imp", str(tmp_path / "id"))
+    manifest = tmp_path / "key.yaml"
+    written = (
+        "apiVersion: holdfast.dev/v1\nkind: Key\nmetadata: {name: imp}\nspec: {role: ssh, generate: true}\n"
+    )
+    manifest.write_text(written)
+    told = holdfast("diff", "-f", str(manifest))
+    first, *_, reason, _, last = told.stdout.splitlines()
+    assert first == "! key/imp: somebody else's, not touched"
+    assert "`adopt: true` takes it over" in reason
+    assert last == "Plan: 0 to add, 0 to change, 0 to remove, 0 unchanged."
+    assert told.returncode == 1, "it is not as it is wanted"
+    manifest.write_text(written.replace("true}", "true, adopt: true}"))
+    last = holdfast("diff", "-f", str(manifest)).stdout.splitlines()[-1]
+    assert last == "Plan: 0 to add, 1 to change, 0 to remove, 0 unchanged."
+
+
 @pytest.mark.req("AUTH-29")
 async def test_the_identity_is_carried_to_a_new_machine_and_rotated_there(
     keystore: Keystore, data: Path, tmp_path: Path
