@@ -43,6 +43,10 @@ class Closing:
         self._others.add(other)
         return other
 
+    @property
+    def told(self) -> bool:
+        return self._told.is_set()
+
     async def wait(self) -> None:
         await self._told.wait()
 
@@ -50,7 +54,7 @@ class Closing:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._told.wait()
-        return self._told.is_set()
+        return self.told
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,11 @@ class Stream:
             await asyncio.gather(*work, return_exceptions=True)
         for task in done:
             task.result()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.body", "body": self._last_words(), "more_body": False})
+
+    def _last_words(self) -> bytes:
+        """Said when nobody else says anything any more, so that they are the last."""
+        return self._form.goodbye % {b"reason": self._closing.reason.encode()} if self._closing.told else b""
 
     async def _tell(self, send: Send) -> None:
         async for piece in self._pieces:
@@ -114,7 +122,6 @@ class Stream:
         while not await self._closing.within(self._form.heartbeat_s):
             if self._form.heartbeat:
                 await _body(send, self._form.heartbeat)
-        await _body(send, self._form.goodbye % {b"reason": self._closing.reason.encode()})
 
 
 async def _body(send: Send, piece: bytes) -> None:
