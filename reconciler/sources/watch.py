@@ -110,6 +110,7 @@ class Watch:
             # It warns when a folder appears while it looks for folders, and where warnings are errors that
             # would end its one thread, and all hearing with it.
             warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+            logging.getLogger("watchdog.observers.inotify").addFilter(_no_farewell)
             observer = Observer()
             observer.daemon = True
             observer.start()  # the kernel may have no more watches to give: then there is nothing to end
@@ -122,6 +123,11 @@ class Watch:
             self._observer.join()
             self._observer = None
             self._watched.clear()
+
+
+def _no_farewell(record: logging.LogRecord) -> bool:
+    """A thread of its own that is told to end, and finds so, takes that for an error now and then."""
+    return "called when the thread is inactive" not in record.msg
 
 
 def _name(path: str | bytes) -> str:
