@@ -39,6 +39,7 @@ class Client:
         self._log_in = login
         self.login = login()
         self._session: aiohttp.ClientSession | None = None
+        self._renewing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,6 +72,7 @@ class Client:
             "timeoutSeconds": str(WATCH_S),
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=SILENCE_S)
+        login = self.login
         try:
             async with self._open().get(self.login.server + path, params=query, timeout=timeout) as answer:
                 await _checked(answer, path)
@@ -80,7 +82,7 @@ class Client:
                         raise _problem(int(event["object"].get("code", 500)), event["object"], path)
                     yield event
         except Unauthorized:
-            await self._renew()
+            await self._renew(login)
             raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _away(self.login.server, error) from error
@@ -96,6 +98,7 @@ class Client:
     ) -> Json:
         data = None if body is None else json.dumps(body).encode()
         for last in (False, True):
+            login = self.login
             try:
                 async with self._open().request(
                     method,
@@ -111,7 +114,7 @@ class Client:
                         return found
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise _away(self.login.server, error) from error
-            await self._renew()
+            await self._renew(login)
         raise AssertionError("the second try answers or raises")
 
     def _open(self) -> aiohttp.ClientSession:
@@ -124,9 +127,12 @@ class Client:
             )
         return self._session
 
-    async def _renew(self) -> None:
-        self.login = self._log_in()
-        await self._end()
+    async def _renew(self, refused: Login) -> None:
+        """Once for all who were refused by the same; a program may be asked for it, which takes its time."""
+        async with self._renewing:
+            if self.login is refused:
+                self.login = await asyncio.to_thread(self._log_in)
+                await self._end()
 
     async def _end(self) -> None:
         session, self._session = self._session, None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import kopf
 from yaml import MarkedYAMLError
 
-from reconciler.errors import Invalid, Missing
+from reconciler.errors import Invalid, Missing, Problem
+from reconciler.sources.cluster.login_program import with_program
 
 REMEDY = "run it in a pod with a service account, or name a kubeconfig by KUBECONFIG"
 
@@ -31,7 +32,7 @@ class Login:
 
 def login() -> Login:
     """Read the credentials anew: a service account's token changes while the pod lives."""
-    ways = [kopf.login_with_service_account, kopf.login_with_kubeconfig]
+    ways: list[Callable[..., kopf.ConnectionInfo | None]] = [kopf.login_with_service_account, _by_kubeconfig]
     if os.environ.get("KUBECONFIG"):
         ways.reverse()
     settings = kopf.OperatorSettings()
@@ -40,11 +41,16 @@ def login() -> Login:
         if info is None or not info.server:
             raise Missing("there is no cluster to be an operator of", remedy=REMEDY)
         tls = info.as_ssl_context() if info.server.startswith("https://") else None
-    except Missing:
+    except Problem:
         raise
     except Exception as error:  # noqa: BLE001 - a kubeconfig is a file that people write: anything may be wrong with it
         raise Invalid(f"the kubeconfig cannot be used: {_told(error)}", remedy=REMEDY) from None
     return Login(info.server.rstrip("/"), info.default_namespace or "default", info.as_http_headers(), tls)
+
+
+def _by_kubeconfig(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
+    info = kopf.login_with_kubeconfig(settings=settings)
+    return info if info is None else with_program(info)
 
 
 def _told(error: Exception) -> str:
