@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import kopf
 from yaml import MarkedYAMLError
 
 from reconciler.errors import Invalid, Missing, Problem
-from reconciler.sources.cluster.login_program import with_program
+from reconciler.sources.cluster.login_program import printed_credentials
 
 REMEDY = "run it in a pod with a service account, or name a kubeconfig by KUBECONFIG"
 
@@ -50,7 +50,15 @@ def login() -> Login:
 
 def _by_kubeconfig(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
     info = kopf.login_with_kubeconfig(settings=settings)
-    return info if info is None else with_program(info)
+    if info is None:
+        return None
+    printed = printed_credentials()
+    return replace(
+        info,
+        token=printed.get("token", info.token),
+        certificate_data=printed.get("clientCertificateData", info.certificate_data),
+        private_key_data=printed.get("clientKeyData", info.private_key_data),
+    )
 
 
 def _told(error: Exception) -> str:

@@ -10,48 +10,46 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import yaml
 
 from reconciler.errors import Invalid, Missing, Unavailable
 
-if TYPE_CHECKING:
-    from kopf import ConnectionInfo
-
 PATIENCE_S: Final = 60.0
 API: Final = "client.authentication.k8s.io/"
+TOLD: Final = (
+    "server",
+    "tls-server-name",
+    "insecure-skip-tls-verify",
+    "certificate-authority-data",
+    "proxy-url",
+)
 CREDENTIALS: Final = ("token", "clientCertificateData", "clientKeyData")
 
 Json = Mapping[str, Any]
 
 
-def with_program(info: ConnectionInfo) -> ConnectionInfo:
-    """The same, with what the program of the kubeconfig's user prints, if one is named."""
-    folder, user = next(_current_users(), (Path(), {}))
-    if user.get("exec") is None:
-        return info
-    printed = _printed(folder, user["exec"], info)
-    return replace(
-        info,
-        token=printed.get("token", info.token),
-        certificate_data=printed.get("clientCertificateData", info.certificate_data),
-        private_key_data=printed.get("clientKeyData", info.private_key_data),
-    )
+def printed_credentials() -> Mapping[str, str]:
+    """What the program prints that the current context's user names; empty where there is none."""
+    read = [(path.parent, yaml.safe_load(path.read_text(encoding="utf-8")) or {}) for path in _files()]
+    current = next((config["current-context"] for _, config in read if config.get("current-context")), "")
+    _, context = _entry(read, "context", current)
+    folder, user = _entry(read, "user", context.get("user", ""))
+    if not user.get("exec"):
+        return {}
+    return _printed(folder, user["exec"], _server(*_entry(read, "cluster", context.get("cluster", ""))))
 
 
-def _current_users() -> Iterator[tuple[Path, Json]]:
-    """The user of the current context, and where its paths begin; the first to name something wins."""
-    read = [(path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}) for path in _files()]
-    current = next((config["current-context"] for _, config in read if config.get("current-context")), None)
-    contexts = [one for _, config in read for one in config.get("contexts", ()) if one["name"] == current]
-    for path, config in read if contexts else ():
-        for one in config.get("users", ()):
-            if one["name"] == contexts[0]["context"].get("user"):
-                yield path.parent, one.get("user") or {}
+def _entry(read: Sequence[tuple[Path, Json]], word: str, name: str) -> tuple[Path, Json]:
+    """And where its paths begin; the first file to name it wins."""
+    for folder, config in read:
+        for one in config.get(f"{word}s") or ():
+            if one["name"] == name:
+                return folder, one.get(word) or {}
+    return Path(), {}
 
 
 def _files() -> list[Path]:
@@ -59,7 +57,7 @@ def _files() -> list[Path]:
     return [Path(path.strip()).expanduser() for path in named.split(os.pathsep) if path.strip()]
 
 
-def _printed(folder: Path, program: Json, info: ConnectionInfo) -> Mapping[str, str]:
+def _printed(folder: Path, program: Json, server: Json) -> Mapping[str, str]:
     name, api = str(program.get("command", "")), str(program.get("apiVersion", ""))
     if not (name and api.startswith(API)):
         raise Invalid(f"its `exec` wants a command, and an apiVersion that begins with {API}")
@@ -67,7 +65,7 @@ def _printed(folder: Path, program: Json, info: ConnectionInfo) -> Mapping[str, 
         raise Invalid(f"{name} wants a terminal to log in", remedy="name a user who can log in without one")
     spec: dict[str, Any] = {"interactive": False}
     if program.get("provideClusterInfo"):
-        spec["cluster"] = _cluster(info)
+        spec["cluster"] = server
     asked = json.dumps({"apiVersion": api, "kind": "ExecCredential", "spec": spec})
     given = {one["name"]: one["value"] for one in program.get("env") or ()}
     command = [str(folder / name) if os.sep in name else name, *map(str, program.get("args") or ())]
@@ -94,17 +92,12 @@ def _printed(folder: Path, program: Json, info: ConnectionInfo) -> Mapping[str, 
     return _understood(name, done.stdout)
 
 
-def _cluster(info: ConnectionInfo) -> dict[str, Any]:
-    """What the program may want to know of the server that it logs in to."""
-    told: dict[str, Any] = {"server": info.server}
-    if info.insecure:
-        told["insecure-skip-tls-verify"] = True
-    if info.ca_data:
-        told["certificate-authority-data"] = info.ca_data
-    elif info.ca_path:
-        told["certificate-authority-data"] = base64.b64encode(
-            Path(os.fsdecode(info.ca_path)).read_bytes()
-        ).decode()
+def _server(folder: Path, cluster: Json) -> Json:
+    """What a program may want to know of the server that it logs in to."""
+    told = {name: cluster[name] for name in TOLD if name in cluster}
+    if "certificate-authority" in cluster:
+        authority = (folder / cluster["certificate-authority"]).read_bytes()
+        told["certificate-authority-data"] = base64.b64encode(authority).decode()
     return told
 
 
