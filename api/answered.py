@@ -13,25 +13,18 @@ from time import perf_counter
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from reconciler.figures import Timing
 from reconciler.runtime.tracing import Tracing
 
 NO_ROUTE = "none"
 CUT_OFF = "cut off"  # the client went, or the node stopped, before there was an answer
 METHODS = frozenset({*(str(one.value) for one in HttpMethod), "OPTIONS"})
 
+Track = Callable[[float, str, str, str], None]
+"""Who counts requests: how many seconds one took, its method, its route, the status."""
 Note = Callable[[HTTPScope, str, int], None]
 """Somebody who wants to know what was answered, by which route, and with which status."""
 
 log = logging.getLogger(__name__)
-
-
-def answers() -> Timing:
-    return Timing(
-        "holdfast_http_request_duration_seconds",
-        "Requests until their answer begins.",
-        ("method", "route", "status"),
-    )
 
 
 class Routed:
@@ -48,9 +41,9 @@ class Routed:
 
 
 class Answered:
-    def __init__(self, inner: ASGIApp, answers: Timing, tracing: Tracing, note: Note) -> None:
+    def __init__(self, inner: ASGIApp, track_request: Track, tracing: Tracing, note: Note) -> None:
         self._inner = inner
-        self._answers = answers
+        self._track_request = track_request
         self._tracing = tracing
         self._note = note
 
@@ -72,7 +65,7 @@ class Answered:
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = str(scope["state"].get("route") or NO_ROUTE)
             took = took or perf_counter() - began
-            self._answers.add(took, method, route, status)
+            self._track_request(took, method, route, status)
             _write_down(scope, route, status, took)
             tags = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
             self._tracing.answered(f"{method} {route}", took, tags, failed="5" <= status < "6")

@@ -49,6 +49,7 @@ PARTS: Final = {
     "metrics": "What services use",
     "operations": "Operations",
     "overrides": "Overrides",
+    "performance": "What requests take",
     "prometheus": "Figures",
     "resources": "Resources",
     "sources": "Sources",

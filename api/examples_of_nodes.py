@@ -66,8 +66,25 @@ STATS: views.StatsView = {
     "memory_bytes": 71_303_168,
     "cpu_s": 212.4,
     "resources": 12,
+    "availability": 0.999871,
+    "availability_target": 0.999,
     "oldest_event": 1,
     "newest_event": 1042,
+}
+TIMING: views.TimingView = {
+    "count": 49,
+    "mean_ms": 1.204,
+    "p50_ms": 1.01,
+    "p95_ms": 2.31,
+    "p99_ms": 4.75,
+}
+ROUTE_TIMING: views.RouteTimingView = {
+    "method": "GET",
+    "route": "/api/v1/resources",
+    "errors": 0,
+    "refused": 0,
+    "unchanged": 1,
+    **TIMING,
 }
 DAEMON: views.DaemonView = {
     "status": "running",
@@ -137,6 +154,24 @@ EXAMPLES: Mapping[str, Any] = {
         "message": "",
     },
     "HookView": {"source": "root", "fetch": "now"},
+    "PerformanceView": {
+        "uptime_s": 86400.0,
+        "requests": [ROUTE_TIMING],
+        "queries": [{"query": "page of events", "failed": 0, **TIMING}],
+    },
+    "OptimizationsView": {
+        "uptime_s": 86400.0,
+        "suggestions": [
+            {
+                "rule": "low-cache-hit-rate",
+                "subject": "GET /api/v1/resources",
+                "figure": 0.0204,
+                "bound": 0.2,
+                "message": "480 of 490 answers were told in full",
+                "remedy": "let callers send the `ETag` that they have as `If-None-Match`",
+            }
+        ],
+    },
     "MeView": {
         "actor": "apikey/ci-pipeline",
         "permissions": API_KEY["permissions"],

@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from uvicorn.config import Config
 
 from api import listen
-from api.answered import Answered, answers
+from api.answered import Answered
 from api.app import layered
 from api.connections import Connections, Limits
 from api.identity import Door
@@ -47,13 +47,14 @@ class Service:
         self._node = node
         self._daemon = node.desk.daemon
         self._closing = Closing()
-        self._answers = answers()
 
     async def run(self) -> None:
         settings = self._node.settings
         limiter = Limiter(settings.limits, self._node.notes.get(NOTE))
         app = layered(self._node.desk, settings, self._closing, limiter)
-        config = config_of(Answered(app, self._answers, self._node.tracing, Refusals(self._node).note))
+        performance = self._node.performance
+        refusals = Refusals(self._node)
+        config = config_of(Answered(app, performance.track_request, self._node.tracing, refusals.note))
         grace = settings.daemon.shutdown_grace_s
         wanted = {Door.INTERNAL: settings.daemon.legacy_listen}
         if settings.api.enabled:
@@ -61,7 +62,7 @@ class Service:
         async with AsyncExitStack() as stack:
             socket = listen.unix(settings.socket)
             stack.callback(listen.remove, settings.socket)
-            for instrument in (self._answers, limiter.refused):
+            for instrument in (performance.requests, limiter.refused):
                 self._node.figures.append(instrument)
                 stack.callback(self._node.figures.remove, instrument)
             stack.push_async_callback(self._save, limiter)

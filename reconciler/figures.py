@@ -8,7 +8,7 @@ make up; should one grow all the same, what is beyond `MOST` series counts as `o
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from time import perf_counter
@@ -67,6 +67,10 @@ class Timing:
             series = self._series.setdefault(values, [0.0] * (len(BOUNDS_S) + 2))
         series[bisect_left(BOUNDS_S, seconds)] += 1
         series[-1] += seconds
+
+    def series(self) -> Mapping[Labels, Sequence[float]]:
+        """By its labels how many fell into each bucket, and behind these the sum of all."""
+        return self._series
 
     @contextmanager
     def timed(self, *values: str) -> Iterator[None]:

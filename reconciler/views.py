@@ -318,8 +318,63 @@ class StatsView(TypedDict):
     memory_bytes: int  # resident
     cpu_s: float  # seconds of a processor that it has used
     resources: int  # how many it takes care of
+    availability: float  # share of the last 30 days, or since its first start, that it was there
+    availability_target: float  # what it should be at least
     oldest_event: int  # the id of the first event that is kept
     newest_event: int  # the id of the last event
+
+
+class TimingView(TypedDict):
+    """How long something took, each time since the node was started; quantiles are estimates."""
+
+    count: int  # how often
+    mean_ms: float  # on average
+    p50_ms: float  # half of them took no longer
+    p95_ms: float  # nineteen of twenty took no longer
+    p99_ms: float  # ninety-nine of a hundred took no longer
+
+
+class RouteTimingView(TimingView):
+    """Requests to one route, until their answer begins."""
+
+    method: str  # of the requests
+    route: str  # the template of the path; none: what fits no route
+    errors: int  # how many the node has failed (5xx)
+    refused: int  # how many it has refused (4xx)
+    unchanged: int  # how many were told that they have the answer already (304)
+
+
+class QueryTimingView(TimingView):
+    """One query of the store, as its callers wait for it."""
+
+    query: str  # what is read; `commit`: what is written
+    failed: int  # how many
+
+
+class PerformanceView(TypedDict):
+    """What requests and queries took."""
+
+    uptime_s: float  # seconds that the figures are of
+    requests: list[RouteTimingView]  # by route
+    queries: list[QueryTimingView]  # by query
+
+
+class OptimizationView(TypedDict):
+    """Where time could be spared."""
+
+    rule: str  # slow-route | low-cache-hit-rate | slow-query
+    subject: str  # the route or the query
+    figure: float  # what was measured: milliseconds, or a share
+    bound: float  # what it should not be beyond
+    message: str  # the same for people
+    remedy: str  # what to do about it
+
+
+class OptimizationsView(TypedDict):
+    """All that the rules find in the figures."""
+
+    uptime_s: float  # seconds that the figures are of
+    suggestions: list[OptimizationView]  # rule by rule, the farthest beyond its bound first
 
 
 class SystemView(TypedDict):

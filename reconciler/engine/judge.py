@@ -12,6 +12,7 @@ from datetime import datetime
 from reconciler.engine.decide import Decision, Gate
 from reconciler.errors import Problem
 from reconciler.model import Condition, Need, Status, Verdict
+from reconciler.ports.kind import Telling
 from reconciler.records import dataclass
 
 STALLS_AFTER = 8  # tries in a row; 5 ms doubling puts them within a second and a half
@@ -28,6 +29,7 @@ class Outcome:
     verdict: Verdict = Verdict()
     error: Exception | None = None
     failures: int = 0
+    told: tuple[Telling, ...] = ()  # what has happened, in the kind's own words
 
 
 def judge(outcome: Outcome, last: Status | None, generation: int, revision: str, now: datetime) -> Status:

@@ -20,6 +20,7 @@ from reconciler.engine.wishes import written
 from reconciler.engine.world import Tracer
 from reconciler.model import EMPTY, Event, JsonValue, Resource, Status
 from reconciler.ports.clock import Clock
+from reconciler.ports.kind import Telling
 from reconciler.ports.store import Drop, Judged, Kept, Planned, Remembered, Store, Write
 from reconciler.records import dataclass
 
@@ -98,25 +99,27 @@ class Ledger:
         entry, now = visit.entry, self._clock.now()
         row, status = concluded(visit, outcome, now)
         same, doubts = status == entry.status, entry.doubts
-        if same and row is None and not doubts:
+        if same and row is None and not doubts and not outcome.told:
             return
-        news = map(self._owed, _news(entry, status, now))
-        writes: list[Write] = [] if same else [Judged(entry.ref, status), *news]
+        writes: list[Write] = [self._owed(one) for one in _own(entry, outcome.told, now)]
+        if not same:
+            writes += [Judged(entry.ref, status), *map(self._owed, _news(entry, status, now))]
         if doubts:
-            writes = [*(writes or [Judged(entry.ref, status)]), Remembered(entry.ref, entry.memory)]
+            writes += [*([Judged(entry.ref, status)] if same else []), Remembered(entry.ref, entry.memory)]
         await self._commit(entry, row, writes)
         entry.status = status
         if entry.doubts == doubts:  # none was added while this was written
             entry.doubts = 0
 
-    async def forget(self, entry: Entry, event: str) -> None:
-        """The end of all that is known of a ref."""
+    async def forget(self, entry: Entry, event: str, told: Sequence[Telling] = ()) -> None:
+        """The end of all that is known of a ref; `told`: what has happened before it."""
         row, entry.kept = entry.kept, None
         if row is None and entry.status is None:
             return
         try:
-            farewell = Event(event, self._clock.now(), entry.ref, {} if row is None else _was(row))
-            await self._store.commit(Drop(entry.ref), self._owed(farewell))
+            now = self._clock.now()
+            farewell = Event(event, now, entry.ref, {} if row is None else _was(row))
+            await self._store.commit(Drop(entry.ref), *map(self._owed, (*_own(entry, told, now), farewell)))
         except Exception:
             entry.kept = row
             entry.doubts += 1
@@ -204,6 +207,10 @@ def _was(row: Kept) -> dict[str, JsonValue]:
     """What nobody can look up any more, for those who may hear of such things alone."""
     told: dict[str, JsonValue] = {"labels": dict(row.labels)} if row.labels else {}
     return told | ({"parent": str(row.parent)} if row.parent is not None else {})
+
+
+def _own(entry: Entry, told: Sequence[Telling], now: datetime) -> Iterator[Event]:
+    return (Event(name, now, entry.ref, data) for name, data in told)
 
 
 def _news(entry: Entry, status: Status, now: datetime) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from reconciler.engine.wishes import DISABLED, PRUNE_DISABLED
 from reconciler.engine.world import World
 from reconciler.errors import Failed
 from reconciler.model import Case, DeletionPolicy, Owner, Ref, Resource, Seen, Status, Verdict
+from reconciler.ports.kind import Telling
 from reconciler.ports.store import Kept
 from reconciler.records import dataclass
 
@@ -69,7 +70,7 @@ class Passes:
         # A whole may have no reality of its own: then its parts are what is left of it.
         left = unread or self._book.parts(want.ref)
         if outcome.error is None and want.spec is None and not left and _is_gone(seen):
-            return await self._farewell(entry, REMOVED)
+            return await self._farewell(entry, REMOVED, outcome.told)
         was, before, row = entry.seen, entry.judged, entry.kept
         await self._ledger.conclude(visit, outcome)
         entry.seen, entry.passed = seen, self._world.clock.monotonic()
@@ -112,31 +113,38 @@ class Passes:
         kind, uses = self._kind(want), self._uses(want)
         seen, acted = entry.seen, False
         decision = Decision()
+        told: tuple[Telling, ...] = ()
         try:
             if entry.fault is not None:
                 raise entry.fault
             seen = await kind.observe(want, entry.memory, uses, fresh=False)
             if want.spec is None and _is_gone(seen):  # a mirror's word is not enough to forget it
                 seen = await kind.observe(want, entry.memory, uses, fresh=True)
-            decision, verdict = self._decide(visit, seen, unread)
+            case = self._case(visit, seen)
+            told = tuple(kind.tells(case, entry.seen, entry.status))
+            decision, verdict = self._decide(case, unread)
             if decision.plan.steps:
                 await self._ledger.plan(visit, decision)
                 acted = True
                 for step in decision.plan.steps:
                     await kind.act(want.ref, step, uses)
-                before = decision.changes
+                before, was = decision.changes, seen
                 seen = await kind.observe(want, entry.memory, uses, fresh=True)
-                decision, verdict = self._decide(visit, seen, unread)
+                case = self._case(visit, seen)
+                told += tuple(kind.tells(case, was, entry.status))
+                decision, verdict = self._decide(case, unread)
                 if decision.changes and decision.changes == before:
                     raise Failed(f"{want.ref}: acting did not change what is there")
         except Exception as error:  # noqa: BLE001 - one ref's crash must not end the others'
-            return Outcome(decision, Verdict(ready=False), error, failures + 1), seen, acted
-        return Outcome(decision, verdict), seen, acted
+            return Outcome(decision, Verdict(ready=False), error, failures + 1, told), seen, acted
+        return Outcome(decision, verdict, told=told), seen, acted
 
-    def _decide(self, visit: Visit, seen: Seen[Any], unread: Sequence[str]) -> tuple[Decision, Verdict]:
-        entry, want = visit.entry, visit.want
+    def _case(self, visit: Visit, seen: Seen[Any]) -> Case[Any, Any]:
+        return Case(visit.want, seen, self._book.look(visit.want), visit.entry.memory)
+
+    def _decide(self, case: Case[Any, Any], unread: Sequence[str]) -> tuple[Decision, Verdict]:
+        want = case.want
         kind = self._kind(want)
-        case: Case[Any, Any] = Case(want, seen, self._book.look(want), entry.memory)
         around = Surroundings(
             cycle=self._book.knot(want.ref),
             dependents=self._book.holders(want.ref) if want.spec is None else (),
@@ -147,12 +155,12 @@ class Passes:
         converged = want.spec is not None and not decision.changes and not decision.unsettled
         return decision, kind.verdict(case) if converged else Verdict(ready=False)
 
-    async def _farewell(self, entry: Entry, event: str) -> Passed:
+    async def _farewell(self, entry: Entry, event: str, told: Sequence[Telling] = ()) -> Passed:
         row = entry.kept
         around = dict.fromkeys(self._book.readers(entry.ref))
         if row is not None:
             around |= dict.fromkeys([*row.needs, *([row.parent] if row.parent is not None else [])])
-        await self._ledger.forget(entry, event)
+        await self._ledger.forget(entry, event, told)
         if entry.want is not None:  # it is wanted again: begin as if it had never been
             return Passed(again_s=0.0, news=tuple(around))
         self._book.drop(entry.ref)

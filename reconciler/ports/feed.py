@@ -29,6 +29,11 @@ class Fetched:
 class Feed(Protocol):
     """One technology that a source's revisions come from."""
 
+    @property
+    def deaf(self) -> str:
+        """Why it is not told of changes, and looks by itself instead; empty: that is as it should be."""
+        ...
+
     async def changed(self) -> None:
         """Return when there may be something new: a watch, a poll, a push. May return too often."""
         ...

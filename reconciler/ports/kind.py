@@ -7,7 +7,7 @@ methods, and what they leave out has a meaning of its own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -24,6 +24,7 @@ from reconciler.model import (
     Resource,
     S,
     Seen,
+    Status,
     T,
     Verdict,
 )
@@ -34,6 +35,9 @@ U = TypeVar("U")
 
 Wake = Callable[[Ref | None], None]
 """Tells the engine to look at a ref again; None: at all of this kind, since its driver has recovered."""
+
+Telling = tuple[str, Mapping[str, JsonValue]]
+"""An event by its name, and what it tells."""
 
 
 class Kind(ABC, Generic[S, T, A, U]):
@@ -101,6 +105,13 @@ class Kind(ABC, Generic[S, T, A, U]):
     def verdict(self, case: Case[S, T]) -> Verdict:
         """Converged: is it ready? Pure."""
         return Verdict()
+
+    def tells(self, case: Case[S, T], was: Seen[T] | None, before: Status | None) -> Iterable[Telling]:
+        """What has happened to it since it was seen before, in this kind's own words. Pure.
+
+        `was` is None when nobody has looked since the node began; `before` is the last word on it, if any.
+        """
+        return ()
 
     def log(
         self, ref: Ref, uses: U, *, tail: int | None, follow: bool, since: datetime | None

@@ -70,6 +70,7 @@ class SourceState:
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()  # what was passed over, and why: no error
     signer: str = ""
+    deaf: str = ""  # why nobody tells of its changes, so that it is looked at instead
     withheld: tuple[Ref, ...] = ()  # what it declares no more and stays: the store was lost, nobody confirmed
 
 

@@ -15,6 +15,7 @@ from reconciler import __version__
 from reconciler.model import Event
 from reconciler.runtime import present
 from reconciler.runtime.asker import Asker, Rehearsed
+from reconciler.runtime.availability import TARGET, ended, share_up
 from reconciler.runtime.parts import Parts
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ class Daemon:
     def last_heartbeat_age_s(self) -> float | None:
         written = self._written
         return round(self._node.clock.monotonic() - written, 3) if written is not None else None
+
+    @property
+    def availability(self) -> float:
+        """Which share of the last 30 days, or since its first start, the node was there."""
+        node = self._node
+        return round(share_up(ended(node.notes), node.started_at, node.clock.now()), 6)
 
     def has_written(self) -> None:
         """The store takes writes."""
@@ -141,6 +148,8 @@ class Daemon:
             "memory_bytes": _resident(),
             "cpu_s": round(spent.ru_utime + spent.ru_stime, 3),
             "resources": len(self._node.engine.book),
+            "availability": self.availability,
+            "availability_target": TARGET,
             "oldest_event": oldest,
             "newest_event": newest,
         }

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Problem
-from reconciler.model import Event
+from reconciler.model import Event, source_ref
 from reconciler.runtime.daemon import Daemon, trouble
 from reconciler.runtime.parts import Parts
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 5.0
 SLOW_MS = 1000.0  # a part that takes longer to answer is not well
+MORE_WATCHES = (
+    "raise the kernel's limits: sysctl fs.inotify.max_user_instances and fs.inotify.max_user_watches"
+)
 WELL, UNWELL, DEAD = "ok", "degraded", "failed"
 
 
@@ -29,15 +32,22 @@ class Health:
         self._node = node
         self._daemon = daemon
         self._told = "running"
+        self._deaf: dict[str, str] = {}
 
     async def notice(self) -> None:
-        """Write down that the node does better, or worse, than it did."""
-        state = self._daemon.state
-        if state == self._told:
-            return
-        told = {"from": self._told, "state": state, "problems": list(self._daemon.problems)}
-        await self._node.store.commit(Event("health.changed", self._node.clock.now(), None, told))
-        self._told = state
+        """Write down that the node does better, or worse, than it did, and what it is told of no more."""
+        now, state, events = self._node.clock.now(), self._daemon.state, []
+        deaf = {one.config.name: one.deaf for one in self._node.sources.states() if one.deaf}
+        for name, why in deaf.items():
+            if name not in self._deaf:
+                about = {"source": name, "message": why, "remedy": MORE_WATCHES}
+                events.append(Event("guardrail.config_watcher", now, source_ref(name), about))
+        if state != self._told:
+            told = {"from": self._told, "state": state, "problems": list(self._daemon.problems)}
+            events.append(Event("health.changed", now, None, told))
+        if events:
+            await self._node.store.commit(*events)
+        self._told, self._deaf = state, deaf
 
     async def full(self) -> FullHealthView:
         store, keeper = await asyncio.gather(
@@ -64,7 +74,7 @@ class Health:
 
     def _sources(self) -> Iterator[tuple[str, PartHealthView]]:
         for state in self._node.sources.states():
-            yield f"source/{state.config.name}", _part(trouble(state))
+            yield f"source/{state.config.name}", _part(trouble(state) or state.deaf)
 
     def _revisions(self) -> dict[str, str]:
         return {state.config.name: state.revision for state in self._node.sources.states()}

@@ -89,10 +89,11 @@ class Hooks:
             self._looked[source] = loop.time()
             self._daemon.settle(f"hook {source}")
             await self._push(source, by)
-            return {"source": source, "fetch": "now"}
-        if source not in self._soon:
+        elif source not in self._soon:
             self._soon[source] = loop.call_later(wait, self._poke, source)
-        return {"source": source, "fetch": "soon"}
+        view: HookView = {"source": source, "fetch": "now" if wait <= 0 else "soon"}
+        await self._node.store.commit(by.event("webhook.received", self._node.clock.now(), {**view}))
+        return view
 
     def _poke(self, source: str) -> None:
         del self._soon[source]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Final, Protocol
@@ -20,11 +20,12 @@ from reconciler.model import SOURCE_KIND, Event, JsonValue, source_name
 from reconciler.ports.clock import Clock
 from reconciler.ports.store import Note
 from reconciler.runtime import node_id, present
+from reconciler.runtime.availability import HEARTBEAT, ended, noted
 from reconciler.runtime.clock import SystemClock
 from reconciler.runtime.lock import Lock
 from reconciler.runtime.own_sources import ROOT, declare_own_sources
 from reconciler.runtime.parts import Parts
-from reconciler.runtime.plugins import services
+from reconciler.runtime.plugins import from_elsewhere, services
 from reconciler.settings import Settings
 from reconciler.sources.homes import sweep
 from reconciler.store.memory import MemoryStore
@@ -97,6 +98,8 @@ class Node(Parts):
 
     async def run(self) -> None:
         """Converge and serve until `stopping` is set."""
+        plugins = from_elsewhere()
+        await self._tell("plugin.loaded", plugins)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self.engine.run(), name="engine"),
@@ -109,6 +112,14 @@ class Node(Parts):
             await self.stopping.wait()
             for task in tasks:
                 task.cancel()
+        await self._tell("plugin.unloaded", plugins)
+
+    async def _tell(self, event: str, plugins: Sequence[EntryPoint]) -> None:
+        """Of each of them, by whom it was brought along."""
+        now = self.clock.now()
+        about = [{"plugin": one.name, "group": one.group, "distribution": _named(one)} for one in plugins]
+        with suppress(Problem):  # a store that takes no writes is told of elsewhere
+            await self.store.commit(*(Event(event, now, None, data) for data in about))
 
     async def _serve(self, entry: EntryPoint) -> None:
         """A service plug-in, started again when it crashes."""
@@ -126,9 +137,11 @@ class Node(Parts):
 
     async def _beat(self) -> None:
         """A store that takes no writes is told by the age of the last one; the node goes on without."""
+        begins = [noted(ended(self.notes), self.started_at)]
         while True:
             try:
-                await self.store.commit(Note("heartbeat", present.stamp(self.clock.now())))
+                await self.store.commit(Note(HEARTBEAT, present.stamp(self.clock.now())), *begins)
+                begins = []
                 self.desk.daemon.has_written()
                 await self.desk.health.notice()
             except Problem as problem:
@@ -154,6 +167,10 @@ class Node(Parts):
 
     async def close(self) -> None:
         await self.drivers.close(end_services=self.ends_services)
+
+
+def _named(plugin: EntryPoint) -> str:
+    return f"{plugin.dist.name} {plugin.dist.version}" if plugin.dist is not None else ""
 
 
 @asynccontextmanager

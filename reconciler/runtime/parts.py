@@ -26,6 +26,7 @@ from reconciler.sources.reader import Reader
 
 if TYPE_CHECKING:
     from reconciler.runtime.keyring import Keyring
+    from reconciler.runtime.performance import Performance
     from reconciler.runtime.spans import Spans
     from reconciler.runtime.tracing import Tracing
     from reconciler.sources.supervisor import Supervisor
@@ -76,6 +77,12 @@ class Parts:
         from reconciler.runtime.tracing import Tracing
 
         return Tracing(self.spans)
+
+    @cached_property
+    def performance(self) -> Performance:
+        from reconciler.runtime.performance import Performance
+
+        return Performance(self.store.reads, self.store.commits)
 
     @property
     def sources(self) -> Supervisor:

@@ -25,6 +25,8 @@ from reconciler.ports.kind import Kind
 from reconciler.ports.kinds import Kinds
 
 NAMES = "names.json"
+KINDS = "holdfast.kinds"
+OURS = "holdfast"  # the distribution
 
 
 def find_kinds() -> Kinds:
@@ -33,7 +35,7 @@ def find_kinds() -> Kinds:
         for folder, names in own_names(_generated()).items()
         for name in names
     }
-    foreign = {entry.name: partial(_foreign, entry) for entry in _entries("holdfast.kinds", *sys.path)}
+    foreign = {entry.name: partial(_foreign, entry) for entry in _entries(KINDS, *sys.path)}
     return Kinds(later={**ours, **foreign}, ours=ours.keys() - foreign.keys())
 
 
@@ -72,6 +74,20 @@ def _foreign(entry: EntryPoint) -> Kind[Any, Any, Any, Any]:
 def services() -> list[EntryPoint]:
     """What the runtime starts beside the engine: the API, later the operator."""
     return _entries("holdfast.services", *sys.path)
+
+
+def from_elsewhere() -> list[EntryPoint]:
+    """The plug-ins of other distributions, as far as they can be loaded."""
+    found = (*_entries(KINDS, *sys.path), *services())
+    return [entry for entry in found if entry.dist is not None and entry.dist.name != OURS and _loads(entry)]
+
+
+def _loads(entry: EntryPoint) -> bool:
+    try:
+        entry.load()
+    except Exception:  # noqa: BLE001 - whatever it is, whoever needs it says so
+        return False
+    return True
 
 
 @cache

@@ -35,6 +35,7 @@ async def readings(node: Parts, daemon: Daemon, meter: Meter) -> list[Instrument
         *_sources(node),
         *_store(node),
         node.store.commits,
+        node.store.reads,
         *_events(node, oldest, newest),
         *_services(meter),
         *node.figures,
@@ -51,6 +52,8 @@ def _node(daemon: Daemon) -> Iterator[Reading]:
     states = [({"state": one}, float(one == state)) for one in STATES]
     yield Reading("holdfast_state", "1 for the state that the node is in.", states)
     yield _one("uptime_seconds", "Since the node was started.", daemon.uptime_s)
+    up = "Share of the last 30 days, or since its first start, that the node was there."
+    yield _one("availability_ratio", up, daemon.availability)
     yield _one("problems", "What keeps the node from being well, in number.", len(daemon.problems))
     for name, meaning, age in (
         ("last_pass_age_seconds", "Since the engine made its last pass.", daemon.last_pass_age_s),
@@ -105,6 +108,8 @@ def _sources(node: Parts) -> Iterator[Reading]:
     yield Reading("holdfast_source_held", "1: its newest revision is not in force.", held)
     wrong = [({"source": one.config.name}, len(one.problems)) for one in states]
     yield Reading("holdfast_source_manifest_errors", "Errors in its manifests.", wrong)
+    deaf = [({"source": one.config.name}, float(bool(one.deaf))) for one in states]
+    yield Reading("holdfast_source_unwatched", "1: nobody tells of its changes, so it is looked at.", deaf)
     ages = [
         ({"source": one.config.name}, max(0.0, (now - one.fetched_at).total_seconds()))
         for one in states

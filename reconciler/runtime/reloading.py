@@ -64,6 +64,8 @@ async def reload(node: Node, read: Callable[[], Settings]) -> Reloaded | Problem
     except Problem as problem:
         cause = f"the settings stay as they were: {problem.message}"
         await node.desk.daemon.warn(ABOUT, cause, problem.remedy)
+        about = {"about": ABOUT, "message": cause, "remedy": problem.remedy}
+        await node.store.commit(Event("guardrail.config_watcher", node.clock.now(), None, about))
         return problem
     node.desk.daemon.settle(ABOUT)
     node.settings = told.settings

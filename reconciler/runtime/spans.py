@@ -10,17 +10,20 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping
+from contextlib import closing
 from enum import IntEnum
 from itertools import islice
 from time import time_ns
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reconciler import __version__
 from reconciler.records import dataclass
 from reconciler.within import Within
 
+if TYPE_CHECKING:
+    from reconciler.runtime.collector import Collector
+
 PAUSE_S = 2.0
-PATIENCE_S = 10.0
 MOST = 4096
 AT_ONCE = 512
 FAILED = 2  # OTLP's number
@@ -73,14 +76,20 @@ class Spans:
 
     async def run(self, node_id: str, warnings: Warnings) -> None:
         """Send what there is, again and again."""
+        from reconciler.runtime.collector import Collector  # most nodes never need it, and commands less
+
+        with closing(Collector(self._endpoint)) as collector:
+            await self._send(collector, node_id, warnings)
+
+    async def _send(self, collector: Collector, node_id: str, warnings: Warnings) -> None:
         while True:
             await asyncio.sleep(PAUSE_S)
             while some := list(islice(self._ended, AT_ONCE)):
                 for _ in some:
                     self._ended.popleft()
                 try:
-                    await asyncio.to_thread(_send, self._endpoint, document(some, node_id))
-                except (OSError, ValueError) as error:
+                    await asyncio.to_thread(collector.send, document(some, node_id))
+                except OSError as error:
                     told = f"traces do not reach {self._endpoint}: {error}"
                     await warnings.warn("tracing", told, "see the setting `tracing.otlp_endpoint`")
                     break
@@ -113,14 +122,3 @@ def _span(span: Span, began_ns: int, ended_ns: int) -> dict[str, object]:
 
 def _attributes(values: Mapping[str, str]) -> list[dict[str, object]]:
     return [{"key": key, "value": {"stringValue": value}} for key, value in values.items()]
-
-
-def _send(endpoint: str, body: bytes) -> None:
-    if not endpoint.startswith(("http://", "https://")):
-        raise ValueError("it is no http address")
-    import urllib.request  # most nodes never need it, and commands less
-
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(endpoint, body, headers, method="POST")  # noqa: S310 - checked above
-    with urllib.request.urlopen(request, timeout=PATIENCE_S):  # noqa: S310
-        pass

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
         LogLineView,
         NodeView,
         OperationView,
+        OptimizationsView,
         OverrideView,
+        PerformanceView,
         PlannedView,
         ResourceView,
         RevisionView,
@@ -214,6 +216,14 @@ class Window:
         from reconciler.runtime.readings import readings
 
         return page(await readings(self._node, self.daemon, self.meter))
+
+    def performance(self) -> PerformanceView:
+        return self._node.performance.get_metrics(self.daemon.uptime_s)
+
+    def optimizations(self) -> OptimizationsView:
+        uptime_s = self.daemon.uptime_s
+        suggestions = self._node.performance.suggest_optimizations(uptime_s)
+        return {"uptime_s": uptime_s, "suggestions": suggestions}
 
     async def usage(self) -> Callable[[Ref], ServiceUsageView]:
         """Measure what services use just now; what is returned tells of each."""

@@ -58,6 +58,10 @@ class DirectoryFeed:
 
         self._watch = Watch(heard)
 
+    @property
+    def deaf(self) -> str:
+        return self._watch.deaf
+
     async def changed(self) -> None:
         # Looked at first, since it may have changed before anybody listened.
         moved = await asyncio.to_thread(self._moved)

@@ -38,6 +38,7 @@ class Follower:
         self._uptake = Uptake(config, means, self._tell)
         self._awake = asyncio.Event()
         self._changed: asyncio.Task[None] | None = None
+        self._unheard = ""  # why listening has come to an end
         self._ended = False
         self._allowed = False  # what the next round finds may remove much
         self._asked_within = WITHIN.get()  # for whose request the next round is
@@ -69,6 +70,11 @@ class Follower:
         self._asked.append(answer)
         self.poke()
         return await answer
+
+    @property
+    def deaf(self) -> str:
+        """Why it is not told of changes, and looks by itself instead."""
+        return self._unheard or self._feed.deaf
 
     def end(self) -> None:
         """Come to an end after this round, whatever becomes of a cancellation on its way through a feed."""
@@ -191,10 +197,13 @@ class Follower:
             self._changed = asyncio.create_task(self._hear(self._feed))
 
     async def _hear(self, feed: Feed) -> None:
+        name = self.state.config.name
         try:
             await feed.changed()
-        except Exception:
-            log.exception("source %s cannot be listened to, and is looked at instead", self.state.config.name)
+            self._unheard = ""
+        except Exception as error:
+            self._unheard = f"{name} cannot be listened to, so it is looked at instead: {error!r}"
+            log.exception("source %s", self._unheard)
             await asyncio.sleep(LONGEST_S)
         self._awake.set()
 

@@ -71,11 +71,12 @@ class Supervisor:
         followed = self._followed.get(name)
         if followed is None:
             return None
-        state, intake = followed[0].state, self._means.intake
+        follower, intake = followed[0], self._means.intake
+        state, deaf = follower.state, follower.deaf
         withheld, clashes = intake.withheld(name), intake.clashes(name)
-        if not withheld and not clashes:
+        if not withheld and not clashes and not deaf:
             return state
-        return replace(state, withheld=withheld, problems=(*state.problems, *clashes))
+        return replace(state, withheld=withheld, problems=(*state.problems, *clashes), deaf=deaf)
 
     def states(self) -> list[SourceState]:
         """Of every source, in the order of their names."""

@@ -61,12 +61,12 @@ class Watch:
         self._heard = heard
         self._observer: BaseObserver | None = None
         self._watched: dict[Folder, ObservedWatch] = {}
-        self._deaf = False
+        self._deaf = ""
         self.last = 0.0  # when it heard something last, on the monotonic clock
 
     @property
-    def deaf(self) -> bool:
-        """The kernel watches less than it was asked for."""
+    def deaf(self) -> str:
+        """Why the kernel watches less than it was asked for; empty: it does not."""
         return self._deaf
 
     def follow(self, wanted: frozenset[Folder]) -> None:
@@ -75,14 +75,15 @@ class Watch:
             with suppress(KeyError, OSError):  # its folder is gone, and the watch with it
                 self._started().unschedule(self._watched[folder])
             del self._watched[folder]
+        refused = ""
         for folder in wanted - self._watched.keys():
             try:
                 self._watched[folder] = self._schedule(folder)
-                self._deaf = False
             except OSError as error:
-                if not self._deaf:
-                    log.warning("%s cannot be watched, so it is looked at instead: %s", folder.path, error)
-                self._deaf = True
+                refused = f"{folder.path} cannot be watched, so it is looked at instead: {error}"
+        if refused and not self._deaf:
+            log.warning("%s", refused)
+        self._deaf = refused
 
     def _schedule(self, folder: Folder) -> ObservedWatch:
         from watchdog import events

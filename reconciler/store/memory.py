@@ -19,7 +19,7 @@ from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import columns, rows
-from reconciler.store.figures import commits
+from reconciler.store.figures import commits, reads
 from reconciler.store.remedies import no_files
 from reconciler.store.retention import oldest, surplus
 from reconciler.store.tail import ALL, Following, Page, Tail, matcher
@@ -49,6 +49,7 @@ class MemoryStore:
         self._closed = False
         self._tail = Tail(self._page, 0)
         self.commits = commits()
+        self.reads = reads()
         self.refused: Problem | None = None  # there is nothing to run full
 
     @classmethod

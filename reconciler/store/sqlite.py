@@ -6,18 +6,23 @@ thread, so that no caller waits for a transaction. Without a writer it is open f
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 from reconciler.errors import Problem, Refused
 from reconciler.model import Event, JsonValue, Ref
 from reconciler.ports.store import EventFilter, Operation, Planned, Revision, Sampled, Saved, Write
 from reconciler.settings import Retention
 from reconciler.store import columns, pruning, queries, reading, rows
-from reconciler.store.figures import commits
+from reconciler.store.figures import commits, reads
 from reconciler.store.group import GroupCommit
 from reconciler.store.lane import Lane
 from reconciler.store.tail import ALL, Following, Page, Tail
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class SqliteStore:
@@ -30,6 +35,7 @@ class SqliteStore:
         self._found: Saved | None = found.saved
         self._tail = Tail(self._page, found.newest_event)
         self.commits = commits()
+        self.reads = reads()
         self.refused: Problem | None = None  # why the last commit failed
         self._group = None if writer is None else GroupCommit(writer, self._tail.publish)
 
@@ -70,10 +76,10 @@ class SqliteStore:
         return found
 
     async def _page(self, after: int, limit: int, only: EventFilter) -> Page:
-        return await self._reader.run(reading.page, after, limit, only)
+        return await self._read("page of events", reading.page, after, limit, only)
 
     async def event_ids(self) -> tuple[int, int]:
-        ((oldest, newest),) = await self._all(queries.EVENT_IDS)
+        ((oldest, newest),) = await self._all("ids of events", queries.EVENT_IDS)
         return oldest, newest
 
     def as_of(self) -> int:
@@ -86,30 +92,40 @@ class SqliteStore:
         return self._tail.follow(after, only)
 
     async def plans(self, ref: Ref, limit: int) -> Sequence[Planned]:
-        return [rows.planned(row) for row in await self._all(queries.PLANS, *ref, limit)]
+        return [rows.planned(row) for row in await self._all("plans", queries.PLANS, *ref, limit)]
 
     async def revisions(self, source: str, limit: int) -> Sequence[Revision]:
-        return [rows.revision(row) for row in await self._all(queries.REVISIONS, source, limit)]
+        return [rows.revision(row) for row in await self._all("revisions", queries.REVISIONS, source, limit)]
 
     async def revision_files(self, source: str, revision: str) -> Mapping[str, bytes]:
-        return await self._reader.run(reading.files, source, revision)
+        return await self._read("files of a revision", reading.files, source, revision)
 
     async def operations(self, limit: int) -> Sequence[Operation]:
-        return [rows.operation(row) for row in await self._all(queries.OPERATIONS, limit)]
+        return [rows.operation(row) for row in await self._all("operations", queries.OPERATIONS, limit)]
 
     async def operation(self, id: str) -> Operation | None:
-        found = await self._all(queries.OPERATION, id)
+        found = await self._all("operation", queries.OPERATION, id)
         return rows.operation(found[0]) if found else None
 
     async def note(self, key: str) -> JsonValue:
-        found = await self._all(queries.NOTE, key)
+        found = await self._all("note", queries.NOTE, key)
         return rows.note(found[0])[1] if found else None
 
     async def samples(self, ref: Ref, since: datetime, until: datetime, limit: int) -> Sequence[Sampled]:
-        return await self._reader.run(reading.samples, ref, since, until, limit)
+        return await self._read("samples", reading.samples, ref, since, until, limit)
 
-    async def _all(self, query: str, *args: JsonValue) -> list[columns.Row]:
-        return await self._reader.run(reading.all_of, query, args)
+    async def _all(self, name: str, query: str, *args: JsonValue) -> list[columns.Row]:
+        return await self._read(name, reading.all_of, query, args)
+
+    async def _read(
+        self,
+        name: str,
+        work: Callable[Concatenate[sqlite3.Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        with self.reads.timed(name):
+            return await self._reader.run(work, *args, **kwargs)
 
     async def dump(self) -> Mapping[str, Sequence[columns.Row]]:
         """All that is kept, for tests that compare."""

@@ -36,7 +36,7 @@ def conforms(name: str, payload: object) -> None:
     assert not faults, (name, payload, faults)
 
 
-@pytest.mark.req("EVT-14")
+@pytest.mark.req("EVT-14", "DOC-04")
 def test_it_is_whole() -> None:
     text = json.dumps(DOCUMENT)
     for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', text)):

@@ -22,7 +22,7 @@ ENVELOPES = ({"status", "data", "timestamp"}, {"status", "data", "error", "metad
 KEYS = "/api/v1/auth/keys"
 
 
-@pytest.mark.req("X-09")
+@pytest.mark.req("X-09", "CORE-18")
 def test_one_thing_is_told_bare_and_a_list_with_its_pages() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     for name, schema in schemas.items():
@@ -39,6 +39,22 @@ def test_one_thing_is_told_bare_and_a_list_with_its_pages() -> None:
     assert {path for path, schema in told.items() if schema.get("type") == "array"} == WHOLE
     assert told["/api/v1/resources"] == {"$ref": "#/components/schemas/PageOfResourceView"}
     assert told["/api/v1/status"] == {"$ref": "#/components/schemas/NodeView"}
+
+
+@pytest.mark.req("CORE-12", "OBS-22")
+async def test_each_part_of_a_request_and_of_an_answer_has_its_place(api: Running) -> None:
+    headers = {"X-Request-ID": "mine-1"}
+    done = await api.socket.post("/api/v1/reconcile", json={"refs": ["key/release"]}, headers=headers)
+    assert (done.status_code, done.json()["refs"]) == (202, ["key/release"])
+    assert done.headers["x-request-id"] == "mine-1"
+    (line,) = (await api.socket.get("/api/v1/audit", params={"action": "operation.reconcile"})).json()["data"]
+    assert (line["request_id"], line["resource"]) == ("mine-1", ["key/release"])
+    assert line["actor"] == done.json()["actor"] != ""
+    failed = await api.socket.get("/api/v1/resources/key/default/nobody", headers=headers)
+    problem = failed.json()
+    assert (failed.status_code, problem["status"], problem["code"]) == (404, 404, "NOT_FOUND")
+    assert (problem["request_id"], problem["instance"]) == ("mine-1", "/api/v1/resources/key/default/nobody")
+    assert {"x-request-id", "x-api-version"} <= failed.headers.keys()
 
 
 @pytest.mark.req("X-13")

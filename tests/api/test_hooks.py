@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from reconciler.drivers.keystore.values import encrypted
-from reconciler.model import Ref
+from reconciler.model import Event, Ref
 from tests.api.nodes import Running, key, running, until
 from tests.saving import save
 from tests.sources.git.repository import Repository
@@ -72,6 +72,10 @@ class Told:
     async def operations(self) -> int:
         return len(await self.api.node.store.operations(1000))
 
+    async def received(self) -> list[Event]:
+        log = await self.api.node.store.events(0, 1000)
+        return [event for event in log if event.name == "webhook.received"]
+
     async def declare(self, name: str) -> None:
         save(Path(self.api.source, f"{name}.yaml"), key(name))
 
@@ -92,12 +96,15 @@ async def told() -> AsyncIterator[Told]:
         yield found
 
 
+@pytest.mark.req("EVT-06")
 @pytest.mark.parametrize("forge", FORGES)
 async def test_each_forge_proves_itself_in_its_own_way(told: Told, forge: str) -> None:
     answer = await told.hook(FORGES[forge])
     assert (answer.status_code, answer.json()) == (202, {"source": "root", "fetch": "now"})
     (operation,) = await told.api.node.store.operations(10)
     assert (operation.kind, operation.actor) == ("push", "hook")
+    (event,) = await told.received()
+    assert (event.actor, event.data["source"], event.data["fetch"]) == ("hook", "root", "now")
 
 
 async def test_a_stranger_is_refused_and_learns_nothing(told: Told) -> None:
@@ -110,6 +117,7 @@ async def test_a_stranger_is_refused_and_learns_nothing(told: Told) -> None:
     assert {answer.headers["content-type"] for answer in refused} == {"application/problem+json"}
     assert not [answer for answer in refused if SECRET in answer.text]
     assert await told.operations() == 0
+    assert await told.received() == []
 
 
 async def test_it_fetches_at_once(told: Told) -> None:
@@ -182,6 +190,7 @@ async def test_a_large_hook_is_taken_and_a_larger_one_is_not(told: Told) -> None
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
+@pytest.mark.req("X-35")
 @pytest.mark.needs("git")
 async def test_the_secret_may_be_a_resource(tmp_path: Path) -> None:
     """A real repository that names a `Secret` of the node: what is pushed there is fetched at once."""

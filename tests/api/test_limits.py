@@ -50,7 +50,7 @@ async def test_of_200_at_once_exactly_as_many_get_in_as_the_bucket_holds() -> No
             assert (found.count(200), found.count(429)) == (100, 100)
 
 
-@pytest.mark.req("RTL-07", "RTL-08", "ERR-05", "X-17")
+@pytest.mark.req("RTL-07", "RTL-08", "ERR-05", "ERR-18", "X-17")
 async def test_every_answer_says_how_its_caller_stands() -> None:
     async with running(rated("few", "a", "{perMinute: 60, burst: 2}"), limits__enabled=True) as api:
         await api.ready("apikey/few")

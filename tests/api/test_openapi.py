@@ -78,6 +78,8 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("metrics_services", {}, {}),
     ("metrics_services", {}, {"params": {"limit": "1", "name": "web"}}),
     ("metrics_service", {"name": "web"}, {"params": {"since": "2026-01-01T00:00:00Z"}}),
+    ("performance_metrics", {}, {}),
+    ("performance_optimizations", {}, {}),
     ("prometheus_metrics", {}, {}),
     ("overrides_every", {}, {}),
     ("resources_one", BOB, {}),

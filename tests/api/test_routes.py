@@ -48,7 +48,7 @@ async def test_status_at_a_glance_and_of_one(api: Running) -> None:
     assert missing.status_code == 404
 
 
-@pytest.mark.req("ERR-13", "ERR-14", "ERR-15")
+@pytest.mark.req("ERR-13", "ERR-14", "ERR-15", "X-12")
 async def test_resources_come_page_by_page(api: Running) -> None:
     first = (await api.public.get("/api/v1/resources", params={"kind": "key", "per_page": 2})).json()
     assert [one["metadata"]["name"] for one in first["data"]] == ["alice", "bob"]

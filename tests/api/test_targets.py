@@ -68,7 +68,7 @@ def test_the_api_takes_little_memory_while_nobody_asks() -> None:
     assert row.value <= 30
 
 
-@pytest.mark.req("TST-08")
+@pytest.mark.req("TST-08", "EVT-15")
 def test_a_thousand_hear_of_an_event_at_once() -> None:
     late = Measured(LATE_MS)
     while late.is_open:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -21,6 +26,7 @@ from api.versions import Deprecated, Versions
 from tests.api.nodes import Running, asking, listening
 from tests.api.test_errors import is_problem
 
+GUIDE = Path("docs/how-to/use-the-api.md")
 V1 = "application/vnd.holdfast.v1+json"
 V9 = "application/vnd.holdfast.v9+json"
 
@@ -123,6 +129,20 @@ def test_what_is_deprecated_stays_for_half_a_year() -> None:
 
 async def test_what_is_in_use_is_not_said_to_be_deprecated(api: Running) -> None:
     assert "deprecation" not in (await api.public.get("/api/v1/kinds")).headers
+
+
+@pytest.mark.req("VER-07")
+@pytest.mark.needs("curl")
+async def test_the_guide_s_way_to_another_version_can_be_gone(api: Running) -> None:
+    commands = re.findall(r"^ +\$ (curl .+)$", GUIDE.read_text(), re.MULTILINE)
+    environ = {**os.environ, "HOLDFAST": str(api.public.base_url).rstrip("/")}
+
+    async def said(command: str) -> str:
+        process = await asyncio.create_subprocess_exec("sh", "-c", command, stdout=PIPE, env=environ)
+        return (await process.communicate())[0].decode()
+
+    assert [await said(commands[0]), len(commands)] == ["", 2], "all is in use"
+    assert "/header/X-API-Version" in await said(commands[1])
 
 
 @given(st.text(), st.lists(st.sampled_from(["a/b", "a/c", "x/y", "gzip"]), min_size=1))

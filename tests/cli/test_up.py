@@ -210,7 +210,7 @@ def test_a_hangup_signal_reads_the_settings_anew(node: RunningNode) -> None:
         assert "needs_restart" in line_with(process.stdout, "config.changed")
 
 
-@pytest.mark.req("DMN-10")
+@pytest.mark.req("DMN-10", "EVT-08")
 def test_settings_that_cannot_be_read_change_nothing(node: RunningNode) -> None:
     settings = node.data / "holdfast.toml"
     with told(node) as process:
@@ -219,6 +219,8 @@ def test_settings_that_cannot_be_read_change_nothing(node: RunningNode) -> None:
         process.send_signal(signal.SIGHUP)
         assert "there is no setting 'reconcile.intervall_s'" in line_with(process.stderr, "stay as they were")
         assert any("stay as they were" in one for one in node.ask("/status")["problems"])
+        (event,) = node.ask("/events/history", {"type": "guardrail.config_watcher"})["data"]
+        assert (event["data"]["about"], event["data"]["remedy"] != "") == ("settings", True)
         settings.write_text("[reconcile]\ninterval_s = 5\n")
         process.send_signal(signal.SIGHUP)
         assert "30.0 -> 5.0" in line_with(process.stderr, "settings read anew")

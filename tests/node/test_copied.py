@@ -8,7 +8,7 @@ from reconciler.runtime.node_id import MACHINE, MACHINE_ID
 from tests.node.running import running_node, until
 
 
-@pytest.mark.req("CORE-27")
+@pytest.mark.req("CORE-27", "X-36")
 def test_a_copied_data_folder_is_told_until_it_is_somebodys() -> None:
     machines_differ = MACHINE_ID.exists() and bool(MACHINE_ID.read_bytes().strip())
     with running_node() as node:

@@ -5,12 +5,13 @@ Rules: it is in force from the moment that its wish is, and out of force likewis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from reconciler.declared import Declared, Facts
 from reconciler.kinds.apikey.spec import ApiKeySpec, Limited
-from reconciler.model import Case, Verdict
+from reconciler.model import Case, Seen, Status, Verdict
+from reconciler.ports.kind import Telling
 
 
 class ApiKey(Declared[ApiKeySpec]):
@@ -22,6 +23,12 @@ class ApiKey(Declared[ApiKeySpec]):
         "permissions": lambda case: ", ".join(map(_shown, case.want.wish.permissions)),
         "expires": lambda case: _day(case.want.wish.expires_at),
     }
+
+    def tells(
+        self, case: Case[ApiKeySpec, Facts], was: Seen[Facts] | None, before: Status | None
+    ) -> Iterator[Telling]:
+        if was is not None and (was.actual is None) is not (case.seen.actual is None):
+            yield "key.created" if was.actual is None else "key.revoked", {}
 
     def verdict(self, case: Case[ApiKeySpec, Facts]) -> Verdict:
         wish = case.want.wish

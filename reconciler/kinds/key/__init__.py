@@ -7,7 +7,7 @@ token is done once; an earlier one, which a rollback brings back, rotates nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, assert_never
 
@@ -23,13 +23,16 @@ from reconciler.model import (
     Ref,
     Resource,
     Seen,
+    Status,
     Step,
     Verdict,
 )
 from reconciler.ports.clock import Clock
 from reconciler.ports.keys import Keys, KnownKey, Standing
-from reconciler.ports.kind import Kind
+from reconciler.ports.kind import Kind, Telling
 from reconciler.public_key import PublicKey
+
+MAINTAINER = "maintainer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,23 @@ class Key(Kind[KeySpec, KeyState, KeyStep, Uses]):
     async def release(self, ref: Ref, uses: Uses) -> None:
         await uses.keys.release(ref)
 
+    def tells(
+        self, case: Case[KeySpec, KeyState], was: Seen[KeyState] | None, before: Status | None
+    ) -> Iterator[Telling]:
+        if was is None:
+            return
+        now, old = case.seen.actual, was.actual
+        same = _fingerprint(case.seen) == _fingerprint(was)
+        if old is not None and (now is None or not same):
+            yield "key.revoked", {"role": old.role, "fingerprint": _fingerprint(was)}
+        if now is None:
+            return
+        told = {"role": now.role, "fingerprint": _fingerprint(case.seen)}
+        if old is None or not same:
+            yield "key.created", told
+        if now.role == MAINTAINER and (old is None or not same or old.role != MAINTAINER):
+            yield "maintainer.registered", told
+
     def verdict(self, case: Case[KeySpec, KeyState]) -> Verdict:
         if case.seen.facts.get("readable", True):
             return Verdict()
@@ -188,6 +208,10 @@ def _facts(known: KnownKey) -> Mapping[str, JsonValue]:
         "retired": [old.public.fingerprint for old in known.retired],
         **_rotations(known),
     }
+
+
+def _fingerprint(seen: Seen[KeyState]) -> JsonValue:
+    return seen.facts.get("fingerprint", "")
 
 
 def _rotations(known: KnownKey) -> Mapping[str, JsonValue]:

@@ -5,13 +5,14 @@ It has no reality of its own, so it is there by being wished; its parts do all t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.kinds.service.service import Service
 from reconciler.kinds.service.spec import ServiceFields, ServiceGroupSpec, ServiceSpec
+from reconciler.kinds.service.telling import ALL_READY, STOPPED, of_group
 from reconciler.model import (
     Case,
     Change,
@@ -21,10 +22,11 @@ from reconciler.model import (
     Ref,
     Resource,
     Seen,
+    Status,
     Step,
     Verdict,
 )
-from reconciler.ports.kind import Kind
+from reconciler.ports.kind import Kind, Telling
 
 NAMED = 3  # of the services that are not ready, in a message
 
@@ -96,8 +98,10 @@ class ServiceGroup(Kind[ServiceGroupSpec, Gathered, Step, Uses]):
     def verdict(self, case: Case[ServiceGroupSpec, Gathered]) -> Verdict:
         parts = {ref: case.look[ref].status for ref in sorted(self.looks_at(case.want)) if ref in case.look}
         behind = {ref: status for ref, status in parts.items() if status is None or not status.ready}
+        if parts and all(_is_stopped(status) for status in parts.values()):
+            return Verdict(reason=STOPPED, message="its services are stopped, as it is wished")
         if not behind:
-            return Verdict(reason="AllReady", message=f"{len(parts)} of {len(parts)} services are ready")
+            return Verdict(reason=ALL_READY, message=f"{len(parts)} of {len(parts)} services are ready")
         named = ", ".join(ref.name for ref in list(behind)[:NAMED])
         stalled = any(status is not None and status.stalled for status in behind.values())
         ready = len(parts) - len(behind)
@@ -107,6 +111,16 @@ class ServiceGroup(Kind[ServiceGroupSpec, Gathered, Step, Uses]):
             message=f"{ready} of {len(parts)} services are ready; not yet: {named}",
             stalled=stalled,
         )
+
+    def tells(
+        self, case: Case[ServiceGroupSpec, Gathered], was: Seen[Gathered] | None, before: Status | None
+    ) -> Iterator[Telling]:
+        return of_group(case, self.verdict(case).reason if case.want.spec is not None else "", before)
+
+
+def _is_stopped(status: Status | None) -> bool:
+    ready = status.condition("Ready") if status is not None else None
+    return ready is not None and ready.status and ready.reason == STOPPED
 
 
 def _part_ref(group: Ref, name: str) -> Ref:

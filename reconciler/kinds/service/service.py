@@ -7,7 +7,7 @@ restarts it, and the plan names the field.
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from reconciler.kinds.service.launching import digests, run, started, stopped
 from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for, is_released, released
 from reconciler.kinds.service.spec import FromSecret, ServiceSpec, State
 from reconciler.kinds.service.steps import Forget, Resume, Start, Stop, Tend
+from reconciler.kinds.service.telling import of_service
 from reconciler.model import (
     EMPTY,
     Case,
@@ -30,12 +31,13 @@ from reconciler.model import (
     Ref,
     Resource,
     Seen,
+    Status,
     Step,
     Verdict,
 )
 from reconciler.ports.clock import Clock
 from reconciler.ports.health import HealthState
-from reconciler.ports.kind import Kind, Wake
+from reconciler.ports.kind import Kind, Telling, Wake
 from reconciler.ports.log_line import LogLine
 from reconciler.ports.processes import Process, Processes, ProcessState
 from reconciler.ports.secrets import Secrets
@@ -197,6 +199,11 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
             message=str(case.seen.facts.get("health_message", "")) or "its first check is yet to pass",
             reached=frozenset({Need.STARTED}),
         )
+
+    def tells(
+        self, case: Case[ServiceSpec, Running], was: Seen[Running] | None, before: Status | None
+    ) -> Iterator[Telling]:
+        return of_service(case, was, before)
 
     def watch(self, uses: Uses, wake: Wake) -> None:
         uses.processes.subscribe(lambda id_: wake(_ref(id_) if id_ else None))

@@ -30,6 +30,8 @@ Recall = Callable[[str], Awaitable[Mapping[str, bytes]]]
 
 
 class ClusterFeed:
+    deaf = ""  # a watch that breaks off is an error, and begun anew
+
     def __init__(self, mirror: Mirror, kinds: Kinds, recall: Recall, clock: Clock, scratch: Path) -> None:
         self._mirror = mirror
         self._kinds = kinds

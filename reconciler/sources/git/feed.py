@@ -44,6 +44,8 @@ PATIENCE: Final = Patience()
 class GitFeed:
     """The revisions of one repository."""
 
+    deaf = ""  # to ask now and then is its way
+
     def __init__(
         self, config: SourceConfig, data: Path, access: Access, clock: Clock, patience: Patience = PATIENCE
     ) -> None:

@@ -119,7 +119,7 @@ def _become(run: Run, token: str, ends: Sequence[int], pipes: tuple[int, int]) -
         doing = f"enter '{run.cwd}'"
         os.chdir(run.cwd)
         doing = f"run '{run.argv[0]}'"
-        os.execvpe(run.argv[0], run.argv, {**run.env, TOKEN: token})  # noqa: S606
+        os.execvpe(run.argv[0], run.argv, {**run.env, TOKEN: token})  # noqa: S606 - no shell is what is wanted
     except BaseException as failure:  # noqa: BLE001 - a child that raises would go on as a second keeper
         reason = failure.strerror if isinstance(failure, OSError) else str(failure)
         kept_out = run.user and isinstance(failure, PermissionError)
