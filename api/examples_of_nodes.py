@@ -86,6 +86,15 @@ ROUTE_TIMING: views.RouteTimingView = {
     "unchanged": 1,
     **TIMING,
 }
+QUERY_TIMING: views.QueryTimingView = {"query": "page of events", "failed": 0, **TIMING}
+OPTIMIZATION: views.OptimizationView = {
+    "rule": "low-cache-hit-rate",
+    "subject": "GET /api/v1/resources",
+    "figure": 0.0204,
+    "bound": 0.2,
+    "message": "480 of 490 answers were told in full",
+    "remedy": "let callers send the `ETag` that they have as `If-None-Match`",
+}
 DAEMON: views.DaemonView = {
     "status": "running",
     "version": "0.1.0",
@@ -157,20 +166,14 @@ EXAMPLES: Mapping[str, Any] = {
     "PerformanceView": {
         "uptime_s": 86400.0,
         "requests": [ROUTE_TIMING],
-        "queries": [{"query": "page of events", "failed": 0, **TIMING}],
+        "queries": [QUERY_TIMING],
     },
+    "RouteTimingView": ROUTE_TIMING,
+    "QueryTimingView": QUERY_TIMING,
+    "OptimizationView": OPTIMIZATION,
     "OptimizationsView": {
         "uptime_s": 86400.0,
-        "suggestions": [
-            {
-                "rule": "low-cache-hit-rate",
-                "subject": "GET /api/v1/resources",
-                "figure": 0.0204,
-                "bound": 0.2,
-                "message": "480 of 490 answers were told in full",
-                "remedy": "let callers send the `ETag` that they have as `If-None-Match`",
-            }
-        ],
+        "suggestions": [OPTIMIZATION],
     },
     "MeView": {
         "actor": "apikey/ci-pipeline",

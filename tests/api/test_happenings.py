@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed
-from tests.api.nodes import Running, api_key, key, running, secret, until
+from tests.api.nodes import PATIENCE_S, Running, api_key, key, running, secret, until
 from tests.saving import save
 
 PAGE = Path("docs/reference/events.md")
@@ -40,15 +41,15 @@ spec:
 
 async def told(api: Running, *prefixes: str) -> list[tuple[str, str]]:
     """All of these so far, each with what it is about."""
-    asked = {"type": [f"{prefix}.*" for prefix in prefixes], "limit": 100}
-    answer = (await api.socket.get("/api/v1/events/history", params=asked)).json()
+    names = ",".join(f"{prefix}.*" for prefix in prefixes)
+    answer = (await api.socket.get("/api/v1/events/history", params={"type": names, "limit": 100})).json()
     return [(one["event"], one["subject"]["id"]) for one in answer["data"]]
 
 
 async def until_told(api: Running, number: int, *prefixes: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    while len(found) < number:
-        found = await told(api, *prefixes)
+    async with asyncio.timeout(PATIENCE_S):
+        while len(found := await told(api, *prefixes)) < number:
+            pass
     return found
 
 
@@ -60,11 +61,13 @@ async def test_the_life_of_a_group_and_its_service() -> None:
         beginning = [("service.started", web), ("group.started", group)]
         assert await until_told(api, 2, "service", "group") == beginning
         os.kill(api.node.desk.resource(api.node.desk.ref(web))["facts"]["pid"], signal.SIGKILL)
-        found = await until_told(api, 5, "service", "group")
+        found = await until_told(api, 4, "service", "group")
         assert [one for one in found[2:] if one[1] == web] == [
             ("service.stopped", web),
             ("service.started", web),
         ]
+        (killed,) = [one for one in await api.node.store.events(0, 1000) if one.name == "service.stopped"]
+        assert killed.data == {"exit_code": None, "signal": signal.SIGKILL}
         await api.ready("servicegroup/shop")
         save(api.source / "all.yaml", key("release"))
         await until(lambda: not [one for one in api.node.engine.book if one.ref.kind.startswith("Service")])
