@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_named import preview_as_named, problems_as_named
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import PLACE, Verb
 from reconciler.cli.waiting_time import seconds
@@ -50,9 +51,12 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
 
     wanted = _saved(plan) if plan else _named(files, options)
     began, patience_s = time.monotonic(), seconds(str(options["timeout"]))
-    with where.open(reading=bool(options["dry_run"]), patience_s=patience_s) as door:
+    with (
+        where.open(reading=bool(options["dry_run"]), patience_s=patience_s) as door,
+        problems_as_named(wanted.names),
+    ):
         patience_s -= time.monotonic() - began
-        preview = door.diff(wanted)
+        preview = preview_as_named(door.diff(wanted), wanted.names)
         show(preview)
         if options["allow_prune"] and not preview["removes"]:
             click.echo("nothing would be removed: --allow-prune has nothing to allow", err=True)

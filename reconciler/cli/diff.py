@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_named import preview_as_named, problems_as_named
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.selecting import from_files
@@ -36,7 +37,8 @@ def diff(
         raise Missing(f"--out: {Path(out).parent} does not exist", remedy="make the folder first")
     with where.comparing() as door:
         wanted = bundle(files, set=set, prune=prune, allow_prune=allow_prune)
-        preview = door.diff(wanted)
+        with problems_as_named(wanted.names):
+            preview = preview_as_named(door.diff(wanted), wanted.names)
     if out is not None:
         saved = {"holdfast": "plan", "preview": preview, "bundle": wanted.to_json()}
         Path(out).write_text(json.dumps(saved, indent=1), encoding="utf-8")

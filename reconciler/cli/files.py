@@ -1,8 +1,9 @@
 """`-f`: files, folders and standard input become one bundle, with the files that the manifests refer to.
 
 Rules: a folder is read whole, hidden files and folders aside; paths in a bundle are relative to what was
-named, so that it means the same on the other side; what a manifest refers to goes along. What cannot be
-read whole is an error, never less: with `--prune` a file that is passed over would be a wish taken back.
+named, so that it means the same on the other side, and where several were named, each has its own folder
+there; what a manifest refers to goes along. What cannot be read whole is an error, never less: with
+`--prune` a file that is passed over would be a wish taken back.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
+from reconciler.cli.as_named import problems_as_named
 from reconciler.errors import Invalid, Missing, Rejected, TooLarge
 from reconciler.sources.reading_beside import reading_beside
 from reconciler.sources.substitute import filler
@@ -31,24 +33,32 @@ NO_TEXT = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of bytes
 LARGEST = 48 * 1024 * 1024  # of one file, and of all that go along; as base64 it is below the API's limit
 
 
+class _Manifest(NamedTuple):
+    named: str  # where it stands, as a person has named it
+    root: Path  # what it may refer to lies below, on this machine
+    path: str  # below the root
+    text: str
+
+
 def bundle(named: Sequence[str], *, set: str, prune: bool, allow_prune: bool) -> Bundle:
     """All that the names stand for."""
-    manifests = dict(_manifests(named))
-    texts = {shown: text for shown, (text, _) in manifests.items()}
+    manifests = _placed([*_manifests(named)])
+    texts = {path: one.text for path, one in manifests.items()}
+    names = {path: one.named for path, one in manifests.items()}
     readings, kinds = _readings(texts)
-    unsendable = [shown for shown, text in texts.items() if NO_TEXT.search(text)]
+    unsendable = [path for path, text in texts.items() if NO_TEXT.search(text)]
     if unsendable:
-        raise Rejected([problem for shown in unsendable for problem in readings[shown].problems])
-    folders = {shown: base or Path() for shown, (_, base) in manifests.items()}
-    files = _referred(readings, folders, kinds)
+        with problems_as_named(names):
+            raise Rejected([problem for path in unsendable for problem in readings[path].problems])
+    files = _referred(readings, manifests, kinds)
     from reconciler.runtime.bundle import Bundle
 
-    return Bundle(texts, files, set, prune, allow_prune, readings=readings)
+    return Bundle(texts, files, set, prune, allow_prune, readings=readings, names=names)
 
 
 def resources(named: Sequence[str]) -> Mapping[Ref, Resource[Any]]:
     """What the manifests alone declare, or all that is wrong with them."""
-    texts = dict(_as_named(named))
+    texts = {one.named: one.text for one in _manifests(named)}
     readings, kinds = _readings(texts)
     from reconciler.runtime.bundle import Bundle, checked
 
@@ -65,18 +75,10 @@ def _readings(texts: Mapping[str, str]) -> tuple[Mapping[str, Reading], Kinds]:
         return {shown: understood_for_inbox(documents, shown, kinds) for shown, documents in found}, kinds
 
 
-def _as_named(named: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Where each manifest stands as a person has named it, and its text."""
-    for shown, (text, base) in _manifests(named):
-        inside = base is not None and shown != "-" and base != Path.cwd()
-        yield str(base / shown) if inside and base is not None else shown, text
-
-
-def _manifests(named: Sequence[str]) -> Iterator[tuple[str, tuple[str, Path | None]]]:
-    """Path in the bundle -> text, and the folder it is relative to on this machine."""
-    for name in named:
+def _manifests(named: Sequence[str]) -> Iterator[_Manifest]:
+    for name in dict.fromkeys(named):
         if name == "-":
-            yield "-", (_decoded(_whole(sys.stdin.buffer, name)), Path.cwd())
+            yield _Manifest("-", Path(), "-", _decoded(_whole(sys.stdin.buffer, name)))
             continue
         path = Path(name)
         if path.is_dir():
@@ -84,16 +86,37 @@ def _manifests(named: Sequence[str]) -> Iterator[tuple[str, tuple[str, Path | No
             if not found:
                 raise Invalid(f"{name} holds no manifest", remedy="they end with .yaml or .yml")
             for file in found:
-                yield str(file.relative_to(path)), (_text(file), path)
+                yield _Manifest(str(file), path, str(file.relative_to(path)), _text(file))
         elif path.exists():
-            yield path.name if path.is_absolute() else str(path), (_text(path), _base(path))
+            above = path.is_absolute() or ".." in path.parts
+            root = path.parent if above else Path()
+            yield _Manifest(name, root, str(path.relative_to(root)), _text(path))
         else:
             leads = f" is a link to {path.readlink()}, which" if path.is_symlink() else ""
             raise Missing(f"{name}{leads} does not exist", remedy="`-f` takes files, folders, and `-`")
 
 
-def _base(path: Path) -> Path:
-    return path.parent if path.is_absolute() else Path()
+def _placed(manifests: Sequence[_Manifest]) -> Mapping[str, _Manifest]:
+    """Path in the bundle -> the manifest there."""
+    if len({one.root for one in manifests}) == 1:
+        return {one.path: one for one in manifests}
+    found: dict[str, _Manifest] = {}
+    for one in manifests:
+        path = _in_bundle(one, one.path)
+        first = found.setdefault(path, one)
+        if first is not one and not (first.root / first.path).samefile(one.root / one.path):
+            raise Invalid(
+                f"{first.named} and {one.named} have one name in what is applied together: {path}",
+                remedy="name a folder that holds both, or apply them one after the other, each with a --set",
+            )
+    return found
+
+
+def _in_bundle(manifest: _Manifest, path: str) -> str:
+    """Where a file below its root stands beside those of other roots: as from here, if it is below."""
+    root, here = manifest.root.resolve(), Path.cwd()
+    home = str(root.relative_to(here)) if root.is_relative_to(here) else root.name
+    return posixpath.normpath(posixpath.join(home, path))
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -142,16 +165,22 @@ def _too_large(what: str) -> TooLarge:
     )
 
 
-def _referred(readings: Mapping[str, Reading], folders: Mapping[str, Path], kinds: Kinds) -> dict[str, bytes]:
+def _referred(
+    readings: Mapping[str, Reading], manifests: Mapping[str, _Manifest], kinds: Kinds
+) -> dict[str, bytes]:
     """The files beside the manifests that they refer to, at the same relative places."""
     found: dict[str, bytes] = {}
     for shown, reading in readings.items():
+        one = manifests[shown]
         for resource in reading.resources:
             for path in kinds[resource.ref.kind].files(resource.wish):
-                here = posixpath.normpath(posixpath.join(posixpath.dirname(shown), path))
-                if here.startswith(".."):
-                    raise Invalid(f"{shown}: '{path}' leads out of what was named", remedy="name its folder")
-                _collect(found, folders[shown] / here, here)
+                here = posixpath.normpath(posixpath.join(posixpath.dirname(one.path), path))
+                if here == ".." or here.startswith("../"):
+                    raise Invalid(
+                        f"{one.named}: '{path}' leads out of what was named", remedy="name its folder"
+                    )
+                there = posixpath.normpath(posixpath.join(posixpath.dirname(shown), path))
+                _collect(found, one.root / here, there)
     return found
 
 

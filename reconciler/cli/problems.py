@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.cli import exits
 from reconciler.cli.plain import plain, plain_lines
-from reconciler.errors import Problem
+from reconciler.errors import Problem, Rejected
 
 TITLES = {
     exits.INVALID: "Bad Request",
@@ -24,9 +24,17 @@ TITLES = {
 }
 
 
+def misplaced(rejected: Rejected) -> list[dict[str, str]]:
+    """What is wrong with manifests, as a node tells it."""
+    return [
+        {"place": str(one.place), "field": one.path, "message": one.reason, "suggestion": one.remedy}
+        for one in rejected.problems
+    ]
+
+
 def told(problem: Problem, *, as_json: bool) -> Iterator[str]:
     answered: dict[str, Any] = getattr(problem, "document", {})
-    params = answered.get("invalid_params", [])
+    params = misplaced(problem) if isinstance(problem, Rejected) else answered.get("invalid_params", [])
     if as_json:
         title = answered.get("title") or TITLES.get(exits.status_of(problem), "Failed")
         document = {"title": title, "detail": problem.message, "code": problem.code}

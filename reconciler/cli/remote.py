@@ -237,9 +237,28 @@ def _problem(answer: HTTPResponse) -> Problem:
         document = {}
     kind = BY_CODE.get(str(document.get("code", ""))) or _by_status(answer.status)
     detail = str(document.get("detail") or f"{answer.status} {answer.reason}")
+    if misplaced := _misplaced(document):
+        return errors.Rejected(misplaced)
     problem = kind(detail, remedy=str(document.get("remedy", "")))
     problem.document = document  # type: ignore[attr-defined]
     return problem
+
+
+def _misplaced(document: Mapping[str, Any]) -> list[errors.Misplaced]:
+    """What is wrong with manifests that were sent; nothing, if this is no node of ours."""
+    try:
+        params = [one for one in document["invalid_params"] if "place" in one]
+        return [
+            errors.Misplaced(_place(one["place"]), one["field"], one["message"], remedy=one["suggestion"])
+            for one in params
+        ]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _place(text: str) -> errors.Place:
+    file, line, column = text.rsplit(":", 2)
+    return errors.Place(file, int(line), int(column))
 
 
 def _by_status(status: int) -> type[Problem]:

@@ -29,6 +29,8 @@ _SETTING: Final = Setting(source=INBOX)
 
 EMPTIED: Final = "restore it, or name it no more: with `--prune` what it declared would be removed"
 
+NAME: Final = "name files with `apiVersion: holdfast.dev/v1`"
+
 EXPECTED: Mapping[type, str] = {str: "text", bool: "true or false"}
 
 T = TypeVar("T", str, bool)
@@ -43,6 +45,7 @@ class Bundle:
     allow_prune: bool = False
     expect: str = ""  # the digest of the preview that was agreed to
     readings: Mapping[str, Reading] = field(default=EMPTY, compare=False, repr=False)  # by who has read it
+    names: Mapping[str, str] = field(default=EMPTY, compare=False, repr=False)  # as a person named the paths
 
     def to_json(self) -> dict[str, JsonValue]:
         return {
@@ -118,9 +121,10 @@ def unpack(bundle: Bundle, kinds: Kinds, tree: Tree | None) -> Unpacked:
     if problems:
         raise Rejected(problems)
     if not resources:
-        where = ", ".join([*bundle.manifests][:3]) or "it"
-        remedy = "name files with `apiVersion: holdfast.dev/v1`"
-        raise Invalid(f"there is no manifest in {where}", remedy=remedy)
+        empty = [
+            Misplaced(Place(path), "", "there is no manifest in it", remedy=NAME) for path in bundle.manifests
+        ]
+        raise Rejected(empty) if empty else Invalid("there is no manifest in it", remedy=NAME)
     return Unpacked(resources, documents)
 
 

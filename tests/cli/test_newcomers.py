@@ -20,7 +20,7 @@ MISTAKES = {
     "a document for people": (("up", "README.md"), "README.md is no manifest"),
     "a device": (("up", "/dev/null"), "/dev/null is neither a folder nor a file"),
     "half an address": (("up", "git@nowhere"), "git@nowhere does not exist"),
-    "an empty file": (("validate", "-f", "empty.yaml"), "there is no manifest in empty.yaml"),
+    "an empty file": (("validate", "-f", "empty.yaml"), "empty.yaml:1:1: there is no manifest in it"),
     "an empty folder": (("apply", "-f", "empty", "--yes"), "empty holds no manifest"),
     "a link to nowhere": (
         ("validate", "-f", "link.yaml"),
@@ -55,8 +55,9 @@ def test_a_mistake_is_told(folder: Path, mistake: str) -> None:
     words, cause = MISTAKES[mistake]
     told = run(folder, *words)
     assert told.returncode == 2
-    assert cause in told.stderr
-    assert "remedy: " in told.stderr or "Did you mean" in told.stderr
+    said = told.stdout + told.stderr
+    assert cause in said
+    assert "remedy: " in said or "Did you mean" in said
     assert not (folder / "data").exists(), "and nothing was begun"
 
 
