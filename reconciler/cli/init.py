@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli.everywhere import Verb
 from reconciler.errors import Conflict
+from reconciler.writing import writing
 
 FIRST = """\
 # One service, and how to tell that it works. `holdfast explain service` lists every field.
@@ -28,6 +29,11 @@ def init(folder: str) -> None:
     if path.exists():
         raise Conflict(f"{path} is there already", remedy="nothing was written; choose another folder")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(FIRST, encoding="utf-8")
+    try:
+        with writing(path):
+            path.write_text(FIRST, encoding="utf-8")
+    except OSError:
+        path.unlink(missing_ok=True)  # half of one would be in the way of the next try
+        raise
     click.echo(f"wrote {path}")
     click.echo(f"next: holdfast up {folder}", err=True)

@@ -12,6 +12,7 @@ from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import PLACE, Verbs
 from reconciler.cli.node_identity import identity
 from reconciler.cli.status import status
+from reconciler.writing import writing
 
 UNIT = """\
 [Unit]
@@ -56,7 +57,8 @@ def install(where: Where, place: str | None, user: bool, only_print: bool) -> No
         return
     folder = Path("~/.config/systemd/user").expanduser() if user else Path("/etc/systemd/system")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "holdfast.service").write_text(unit, encoding="utf-8")
+    with writing(folder / "holdfast.service"):
+        (folder / "holdfast.service").write_text(unit, encoding="utf-8")
     scope = " --user" if user else ""
     click.echo(f"wrote {folder / 'holdfast.service'}", err=True)
     click.echo(f"next: systemctl{scope} daemon-reload && systemctl{scope} enable --now holdfast", err=True)

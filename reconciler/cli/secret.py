@@ -14,6 +14,7 @@ import click
 
 from reconciler.cli.everywhere import Verbs
 from reconciler.cli.keystore import content, keystore, namespace, readable
+from reconciler.writing import writing
 
 BLOCK = re.compile(
     r"^(?P<indent>[ \t]*)-----BEGIN AGE ENCRYPTED FILE-----\r?$.*?"
@@ -105,7 +106,10 @@ def _write(file: Path, text: str) -> None:
     from tempfile import NamedTemporaryFile
 
     target = file.resolve()
-    with NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as new:
+    with (
+        writing(target),
+        NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as new,
+    ):
         try:
             new.write(text.encode("utf-8"))
             new.flush()

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -58,7 +59,7 @@ VERBS = {
     "version": "Print the version.",
 }
 
-ASKS_FOR_JSON = re.compile(r"(^| )(-o ?|--output[= ])json( |$)").search
+ASKS_FOR_JSON = re.compile(r"(^| )(-o ?|--output[= ])json( |$)")
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 if os.environ.get("NO_COLOR"):
     SETTINGS["color"] = False
@@ -111,8 +112,7 @@ def holdfast() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    if sys.stdin is None:  # closed by who started us: there is nothing to read, and nobody to ask
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
+    _replace_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a locale without a character shows another, and goes on
@@ -125,6 +125,17 @@ def run(arguments: Sequence[str]) -> int:
         return status
     finally:
         _end_output()
+
+
+def _replace_what_is_closed() -> None:
+    """By who started us: there is nothing to read, and nobody to ask or to tell.
+
+    Not by nothing: whatever we start would take the next file that is opened, the store perhaps, for it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is its own
+            setattr(sys, name, open(nowhere, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
 
 
 def _verb(arguments: Sequence[str]) -> str:
@@ -145,8 +156,7 @@ def _end_output() -> None:
     """Where nothing can be written any more, Python is not to find that out anew when it ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            if stream is not None:
-                stream.flush()
+            stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -154,13 +164,11 @@ def _end_output() -> None:
 def _run(arguments: Sequence[str]) -> int:
     try:
         answer: Any = holdfast.main(list(arguments), prog_name="holdfast", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # what cannot be written is to be known now, not after the exit status
+        sys.stdout.flush()  # what cannot be written is to be known now, not after the exit status
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
-        return exits.INVALID
+        return _misused(error, arguments)
     except click.Abort:
         return 130
     except Problem as problem:
@@ -180,18 +188,47 @@ def _run(arguments: Sequence[str]) -> int:
 def _show(problem: Problem, arguments: Sequence[str]) -> None:
     from reconciler.cli.problems import told
 
-    for line in told(problem, as_json=ASKS_FOR_JSON(" ".join(arguments)) is not None):
-        click.echo(line, err=True)
+    for line in told(problem, as_json=_asks_for_json(arguments)):
+        _tell(line)
+
+
+def _tell(text: str) -> None:
+    """Where standard error cannot be written either, the exit status still tells how it ended."""
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    return ASKS_FOR_JSON.search(" ".join(arguments)) is not None
+
+
+def _misused(error: click.ClickException, arguments: Sequence[str]) -> int:
+    """The command line itself is wrong."""
+    if _asks_for_json(arguments):
+        _show(Invalid(error.format_message()), arguments)
+    else:
+        with suppress(OSError):
+            error.show()
+    return exits.INVALID
 
 
 def _refused_by_the_machine(error: OSError, arguments: Sequence[str]) -> int:
     if error.errno == errno.EIO and not sys.stderr.isatty():
         return exits.FAILED  # the terminal is gone: there is nobody to tell
+    if error.filename is None and _while_printing(error):
+        error.filename = "standard output"
     found = problem_of(error)
     if found is None:
         return _crashed(error, arguments)
     _show(found, arguments)
     return exits.status_of(found)
+
+
+def _while_printing(error: OSError) -> bool:
+    """Who only prints has no file to name."""
+    from traceback import walk_tb
+
+    return any(frame.f_code is click.echo.__code__ for frame, _ in walk_tb(error.__traceback__))
 
 
 def _no_text(error: UnicodeEncodeError, arguments: Sequence[str]) -> int:
@@ -208,17 +245,11 @@ def _is_text(word: str) -> bool:
 
 
 def _crashed(crash: Exception, arguments: Sequence[str]) -> int:
-    import tempfile
-    import traceback
+    from reconciler.cli.crash_report import report
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="holdfast-crash-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as report:
-        report.write(f"holdfast {_verb(arguments)}\nPython {sys.version}\n\n")
-        traceback.print_exception(crash, file=report)
-    click.echo(
-        f"error: holdfast itself has crashed ({type(crash).__name__})\n"
-        f"  remedy: nothing of yours was lost; please attach {report.name} to a bug report",
-        err=True,
+    text, place = report(crash, _verb(arguments))
+    _tell(
+        f"{'' if place else text}error: holdfast itself has crashed ({type(crash).__name__})\n"
+        f"  remedy: nothing of yours was lost; please attach {place or 'the above'} to a bug report"
     )
     return exits.CRASH

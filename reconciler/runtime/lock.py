@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from reconciler.errors import InUse
+from reconciler.writing import writing
 
 
 class Lock:
@@ -31,8 +32,9 @@ class Lock:
                 holder=holder,
                 remedy="talk to that node, stop it with `holdfast down`, or use another --data folder",
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        with writing(self._path):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
         self._descriptor = descriptor
 
     def release(self) -> None:

@@ -24,6 +24,7 @@ from typing import Final
 from reconciler.errors import Corrupt
 from reconciler.sources.occupied import vacant
 from reconciler.sources.programs import mode
+from reconciler.writing import writing
 
 CURRENT: Final = "current"
 
@@ -184,7 +185,7 @@ def _write_all(files: Mapping[Path, bytes]) -> None:
 
 def write(path: Path, content: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, mode(content)), "wb") as file:
+    with writing(path), os.fdopen(os.open(path, flags, mode(content)), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

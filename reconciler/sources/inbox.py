@@ -147,7 +147,10 @@ class Inbox:
             with self._folder.locked():
                 yield
         except OSError as error:
-            raise Failed(f"the inbox {self._folder.root} cannot be written: {error.strerror}") from error
+            raise Failed(
+                f"the inbox {self._folder.root} cannot be written: {error.strerror or error}",
+                remedy="see that the disk has room and that the node's user owns the folder",
+            ) from error
 
 
 def ref_of(path: str) -> Ref | None:

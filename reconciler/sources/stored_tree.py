@@ -23,6 +23,7 @@ from reconciler.sources.listing import below, clean, combined
 from reconciler.sources.live_tree import LiveTree
 from reconciler.sources.occupied import vacant
 from reconciler.sources.programs import mode
+from reconciler.writing import writing
 
 OMITTED: Final = ".holdfast-omitted"  # names what is missing: a revision never looks smaller than it was
 KEPT_BYTES: Final = 64 << 20  # of one revision; the smallest files first, as manifests are
@@ -72,7 +73,8 @@ class StoredTree:
         for name, content in self._files.items():
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+            with writing(file):
+                file.write_bytes(content)
             file.chmod(mode(content))
         return folder
 

@@ -39,8 +39,18 @@ def test_who_has_read_enough_ends_nothing_badly(data: Path) -> None:
 def test_what_cannot_be_written_is_no_success(data: Path, words: tuple[str, ...]) -> None:
     told = run(data, *words, through=">/dev/full")
     assert told.returncode == 3
-    assert b"No space left on device" in told.stderr
+    assert b"standard output: No space left on device" in told.stderr
     assert b"remedy: make room" in told.stderr
+
+
+@pytest.mark.req("CLI-01")
+@pytest.mark.parametrize(
+    ("words", "status"), [(("get",), 3), (("explain", "key.none"), 2), (("get", "--none"), 2)]
+)
+def test_where_nothing_can_be_told_the_exit_status_is_right(
+    data: Path, words: tuple[str, ...], status: int
+) -> None:
+    assert run(data, *words, through=">/dev/full 2>&1").returncode == status
 
 
 @pytest.mark.req("CLI-01")

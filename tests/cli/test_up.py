@@ -237,6 +237,26 @@ def test_who_reads_its_lines_may_go(node: RunningNode) -> None:
         until(lambda: node.converged({"key/release", "key/later"}), "the node goes on")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+    assert not (node.data / "holdfast.sock").exists()
+
+
+@pytest.mark.req("CLI-08", "DMN-09")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_who_starts_it_may_have_closed_its_streams(node: RunningNode, closed: str) -> None:
+    """What it opens itself would take their numbers, and the services' keeper would hold it open for ever."""
+    marker = uuid4().hex
+    save(node.place / "web.yaml", service("web", marker))
+    started = ["sh", "-c", f'exec "$@" {closed}', "sh", HOLDFAST, *words(node)]
+    with subprocess.Popen(started, env=os.environ | ENVIRON) as process:
+        try:
+            until(lambda: node.answers() and node.converged({"key/release", "service/web"}), "it is up")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    assert not (node.data / "holdfast.sock").exists()
+    assert processes(marker), "the service goes on"
+    assert node.command("down").returncode == 0
 
 
 @pytest.mark.req("DMN-10")
