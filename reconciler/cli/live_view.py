@@ -65,7 +65,10 @@ class LiveView:
         if public:
             yield Text.assemble("API     ", (f"http://{public}", "cyan"))
         yield Text(f"data    {self._node.settings.data}")
-        yield from (Text(plain(f"! {problem}"), style="yellow") for problem in daemon.problems)
+        problems = daemon.problems
+        yield from (Text(plain(f"! {problem}"), style="yellow") for problem in problems)
+        borne = (warning for warning in daemon.warnings if warning not in problems)
+        yield from (Text(plain(f"warning: {warning}"), style="dim") for warning in borne)
 
     def _sources(self) -> Iterator[Text]:
         for source in self._node.desk.sources()[:SOURCES]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.plain import plain, plain_lines
@@ -14,7 +13,7 @@ from reconciler.cli.tables import aligned
 
 
 @click.command(cls=Verb)
-@output_as("table", "json")
+@output_as("table", "json", json="NodeView")
 @at_node
 def status(where: Where, output: str) -> int:
     """The node at a glance: how much of what is wished is so, and where its wishes come from.
@@ -24,7 +23,7 @@ def status(where: Where, output: str) -> int:
     with where.open(reading=True, recorded=True) as door:
         node, living = door.node(), door.living
     if output == "json":
-        click.echo(json.dumps(node, indent=2, sort_keys=True))
+        print_json(node)
         return exits.OK if living else exits.UNAVAILABLE
     age = node["last_pass_age_s"]
     if living:
@@ -40,6 +39,9 @@ def status(where: Where, output: str) -> int:
         click.echo(plain(told + (f" ({trouble})" if trouble else "")))
     for problem in node["problems"]:
         click.echo(plain_lines(f"! {problem}"))
+    for warning in node["warnings"]:
+        if warning not in node["problems"]:  # which the node is well with
+            click.echo(plain_lines(f"warning: {warning}"))
     for ref in node["rebuilt"]["withheld"] if node["rebuilt"] is not None else ():
         click.echo(f"! stays until confirmed: {ref}")
     return exits.OK if living else exits.UNAVAILABLE

@@ -13,7 +13,7 @@ from tests.cli.shell import Answering, answering, run
 KEY = "planted-key-7f3a"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 ENDS = "400:2 401:4 403:4 404:5 408:9 409:6 412:6 413:2 422:2 429:8 500:3 502:7 503:7 504:9"
-NODE: dict[str, object] = {"kinds": {}, "sources": [], "problems": [], "rebuilt": None}
+NODE: dict[str, object] = {"kinds": {}, "sources": [], "problems": [], "rebuilt": None, "warnings": []}
 NODE |= {"last_pass_age_s": 1.0, "node_id": "0123456789", "status": "running", "uptime_s": 5.0}
 
 
@@ -164,3 +164,17 @@ def test_a_namespace_is_that_of_what_is_named(tmp_path: Path) -> None:
     for words in (("-n", "other", "describe", "key/x"), ("describe", "key/x", "-n", "other")):
         assert b"key/other/x does not exist" in run(tmp_path, *words).stderr
     assert b"key/third/x does not exist" in run(tmp_path, "-n", "other", "get", "key/third/x").stderr
+
+
+@pytest.mark.req("CLI-03")
+def test_a_warning_that_the_node_is_well_with_is_told_beside_its_problems(
+    node: Answering, url: str, tmp_path: Path
+) -> None:
+    node.body = {
+        **NODE,
+        "problems": ["the disk is full"],
+        "warnings": ["the disk is full", "a port is taken"],
+    }
+    told = run(tmp_path, "--api-url", url, "status")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[-2:] == [b"! the disk is full", b"warning: a port is taken"]
