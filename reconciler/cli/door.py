@@ -178,7 +178,9 @@ class Where:
         from reconciler.cli.local_door import local_door
 
         if recorded:
-            click.echo(f"no node runs on {self.data}: this is what the last one has recorded", err=True)
+            before = (self.data / "holdfast.db").exists()
+            told = "runs on {}: this is what the last one has recorded" if before else "has run on {} yet"
+            click.echo(f"no node {told.format(self.data)}", err=True)
         return stack.enter_context(local_door(self.data, reading=reading))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from reconciler.cli.as_named import problems_as_named
-from reconciler.errors import Invalid, Missing, Rejected, TooLarge
+from reconciler.errors import Invalid, Misplaced, Missing, Place, Rejected, TooLarge
 from reconciler.sources.reading_beside import reading_beside
 from reconciler.sources.substitute import filler
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".yaml", ".yml")
 NO_VARIABLES: Final[Mapping[str, str]] = {}
 NO_TEXT = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of bytes that are no UTF-8
+BESIDE = "put it there, or write the path of what the node's machine has as an absolute one"
 LARGEST = 48 * 1024 * 1024  # of one file, and of all that go along; as base64 it is below the API's limit
 
 
@@ -170,17 +171,22 @@ def _referred(
 ) -> dict[str, bytes]:
     """The files beside the manifests that they refer to, at the same relative places."""
     found: dict[str, bytes] = {}
+    missing: list[Misplaced] = []
     for shown, reading in readings.items():
         one = manifests[shown]
         for resource in reading.resources:
             for path in kinds[resource.ref.kind].files(resource.wish):
                 here = posixpath.normpath(posixpath.join(posixpath.dirname(one.path), path))
                 if here == ".." or here.startswith("../"):
-                    raise Invalid(
-                        f"{one.named}: '{path}' leads out of what was named", remedy="name its folder"
-                    )
+                    reason = f"{one.named}: '{path}' leads out of what was named"
+                    raise Invalid(reason, remedy="name its folder")
+                if not (one.root / here).exists():
+                    place = Place(one.named, resource.origin.line)
+                    missing.append(Misplaced(place, "", f"'{path}' does not exist beside it", remedy=BESIDE))
                 there = posixpath.normpath(posixpath.join(posixpath.dirname(shown), path))
                 _collect(found, one.root / here, there)
+    if missing and not any(reading.problems for reading in readings.values()):  # which are told all together
+        raise Rejected(missing)
     return found
 
 
@@ -189,7 +195,7 @@ def _collect(found: dict[str, bytes], real: Path, shown: str) -> None:
     files = [Path(root, name) for root, _, names in walked for name in names] or [real]
     left = LARGEST - sum(map(len, found.values()))
     for file in files:
-        if file.is_file():  # what is not there is missed by who reads the manifest, with its place
+        if file.is_file():
             content = _content(file)
             left -= len(content)
             if left < 0:

@@ -138,7 +138,8 @@ class ApiKeys:
             spec = ApiKeySpec.model_validate(fields)
         except ValidationError as error:
             first = error.errors()[0]
-            raise Invalid(f"{'.'.join(map(str, first['loc'][:2]))}: {first['msg']}") from error
+            reason = first["msg"].removeprefix("Value error, ")
+            raise Invalid(f"{'.'.join(map(str, first['loc'][:2]))}: {reason}") from error
         name = self._node.inbox.find(ref) or SET
         await self._apply(Bundle({"api-key.yaml": manifest(ref, fields)}, set=name), by)
         return spec

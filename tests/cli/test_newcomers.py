@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import HOLDFAST
-from tests.node.running import key
+from tests.node.running import key, service
 
 pytestmark = pytest.mark.req("CLI-01")
 
@@ -21,6 +21,10 @@ MISTAKES = {
     "a device": (("up", "/dev/null"), "/dev/null is neither a folder nor a file"),
     "half an address": (("up", "git@nowhere"), "git@nowhere does not exist"),
     "an empty file": (("validate", "-f", "empty.yaml"), "empty.yaml:1:1: there is no manifest in it"),
+    "a program that is not beside its manifest": (
+        ("apply", "-f", "beside", "--yes"),
+        "beside/web.yaml:2:1: 'bin/serve' does not exist beside it",
+    ),
     "an empty folder": (("apply", "-f", "empty", "--yes"), "empty holds no manifest"),
     "a link to nowhere": (
         ("validate", "-f", "link.yaml"),
@@ -47,6 +51,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "empty.yaml").touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "link.yaml").symlink_to("gone.yaml")
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "web.yaml").write_text("# a comment\n" + service("web", "", command=["bin/serve"]))
     return tmp_path
 
 
@@ -59,6 +65,22 @@ def test_a_mistake_is_told(folder: Path, mistake: str) -> None:
     assert cause in said
     assert "remedy: " in said or "Did you mean" in said
     assert not (folder / "data").exists(), "and nothing was begun"
+
+
+def test_an_unknown_permission_is_told_with_those_that_there_are(folder: Path) -> None:
+    told = run(folder, "api-key", "create", "--name", "ci", "--permissions", "reed")
+    assert told.returncode == 2
+    assert "permissions.0: there is no permission 'reed': did you mean 'read'?" in told.stderr
+
+
+def test_who_has_no_node_yet_is_told_so(folder: Path) -> None:
+    assert run(folder, "get").stderr == f"no node has run on {folder / 'data'} yet\n"
+
+
+def test_which_kinds_there_are(folder: Path) -> None:
+    told = run(folder, "explain").stdout.splitlines()
+    assert told[0].split() == ["KIND", "WHAT", "IT", "IS"]
+    assert "Service       One supervised process" in told
 
 
 @pytest.mark.needs("setpriv")
