@@ -5,11 +5,11 @@ Rules: a secret is printed once, on standard output, by the verb that made it, a
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import PLACE, Verbs, given, output_as
 from reconciler.cli.naming import API_KEY
@@ -37,7 +37,7 @@ def api_key() -> None:
     help="Levels (read, write, admin), roles or scopes such as services:write, with commas between.",
 )
 @click.option("--expires", metavar="DURATION", help="It is refused after so long, such as `30d`.")
-@output_as("text", "json")
+@output_as("text", "json", json="NewApiKeyView")
 @at_node
 def create(where: Where, name: str, permissions: str, expires: str | None, output: str) -> None:
     """Make a key, and print its secret, once."""
@@ -48,14 +48,14 @@ def create(where: Where, name: str, permissions: str, expires: str | None, outpu
 
 
 @api_key.command(name="list")
-@output_as("table", "json")
+@output_as("table", "json", json="a list of ApiKeyView")
 @at_node
 def list_(where: Where, output: str) -> None:
     """List the keys, without their secrets."""
     with where.open(reading=True) as door:
         found = door.keys()
     if output == "json":
-        click.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     rows = [["ID", "NAME", "BEGINS", "PERMISSIONS", "STATE", "LAST USED"]]
     rows += [
@@ -75,14 +75,14 @@ def list_(where: Where, output: str) -> None:
 
 @api_key.command()
 @click.argument("key", type=API_KEY)
-@output_as("text", "json")
+@output_as("text", "json", json="ApiKeyView")
 @at_node
 def show(where: Where, key: str, output: str) -> None:
     """Show a key, by its id or its name."""
     with where.open(reading=True) as door:
         found = door.key(key)
     if output == "json":
-        click.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     told = {**found, "permissions": _permissions(found), "state": _state(found)}
     for name, value in told.items():
@@ -103,7 +103,7 @@ def revoke(where: Where, key: str) -> None:
 @api_key.command()
 @click.argument("key", type=API_KEY)
 @click.option("--grace", metavar="DURATION", default="0s", help="How long the old secret goes on.")
-@output_as("text", "json")
+@output_as("text", "json", json="NewApiKeyView")
 @at_node
 def rotate(where: Where, key: str, grace: str, output: str) -> None:
     """Give a key a new secret, and print that, once."""
@@ -148,7 +148,10 @@ def _state(key: ApiKeyView) -> str:
 
 
 def _show(made: NewApiKeyView, output: str) -> None:
-    click.echo(json.dumps(made, indent=2) if output == "json" else made["secret"])
+    if output == "json":
+        print_json(made)
+    else:
+        click.echo(made["secret"])
     click.echo(f"{made['ref']} ({made['id']}); {KEPT_NOWHERE}", err=True)
 
 

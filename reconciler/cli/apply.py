@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.as_named import preview_as_named, problems_as_named
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import PLACE, Verb
+from reconciler.cli.everywhere import PLACE, Verb, output_as
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Invalid, Refused
 
 if TYPE_CHECKING:
+    from reconciler.cli.results import ApplyResult
     from reconciler.runtime.bundle import Bundle
     from reconciler.views import PreviewView
 
@@ -41,14 +43,13 @@ MANY = 10  # removals from which their number is to be typed back
 @click.option("--wait", is_flag=True, help="Follow until all is ready.")
 @click.option("--timeout", default="5m", show_default=True, help="How long to wait, in all.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@output_as("text", "json", json="ApplyResult")
 @at_node
-def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: object) -> int:
+def apply(where: Where, plan: str | None, files: tuple[str, ...], output: str, **options: object) -> int:
     """Make manifests the wish; a running node brings it about, else this command does what it can.
 
     PLAN is a file that `holdfast diff --out` has saved.
     """
-    from reconciler.cli.differences import show
-
     wanted = _saved(plan) if plan else _named(files, options)
     began, patience_s = time.monotonic(), seconds(str(options["timeout"]))
     with (
@@ -57,24 +58,37 @@ def apply(where: Where, plan: str | None, files: tuple[str, ...], **options: obj
     ):
         patience_s -= time.monotonic() - began
         preview = preview_as_named(door.diff(wanted), wanted.names)
-        show(preview)
+        asks = not (options["dry_run"] or _agreed_beforehand(preview, options))
+        _show(preview, output, asks=asks)
         if options["allow_prune"] and not preview["removes"]:
             click.echo("nothing would be removed: --allow-prune has nothing to allow", err=True)
         if options["dry_run"] or preview["conflicts"]:
             door.rehearse(wanted)  # refused whenever the real one would be
-        ask = not _agreed_beforehand(preview, options)
-        if options["dry_run"] or (ask and not _agreed(preview)):
-            return exits.OK
-        if ask and _over_budget(preview):
-            wanted = _allowed(wanted)
-        if preview["digest"] != wanted.expect and not wanted.expect:
-            wanted = _pinned(wanted, preview)
-        operation = door.apply(wanted, at_once=not ask)
-        if not options["wait"] and door.living:
-            return exits.OK
-        from reconciler.cli.following import follow
+        result: ApplyResult = {"preview": preview, "operation": None, "statuses": []}
+        status = exits.OK
+        if not options["dry_run"] and (not asks or _agreed(preview)):
+            operation = door.apply(_as_agreed(wanted, preview, asked=asks), at_once=not asks)
+            result["operation"] = operation
+            if options["wait"] or not door.living:
+                from reconciler.cli.following import follow
 
-        return follow(door, operation["refs"], patience_s)
+                followed = follow(door, operation["refs"], patience_s)
+                result["statuses"], status = [*followed.statuses], followed.exit
+            elif preview["differences"]:
+                click.echo("applied: the node brings it about, and --wait follows it", err=True)
+    if output == "json":
+        print_json(result)
+    return status
+
+
+def _show(preview: PreviewView, output: str, *, asks: bool) -> None:
+    """Whoever is asked has to know what about; standard output is for the JSON alone."""
+    from reconciler.cli.differences import show
+
+    if output != "json":
+        show(preview)
+    elif asks and sys.stdin.isatty():
+        show(preview, err=True)
 
 
 def _named(files: tuple[str, ...], options: dict[str, object]) -> Bundle:
@@ -99,11 +113,12 @@ def _saved(plan: str) -> Bundle:
         ) from error
 
 
-def _pinned(wanted: Bundle, preview: PreviewView) -> Bundle:
-    """What was shown is what is applied, or nothing."""
+def _as_agreed(wanted: Bundle, preview: PreviewView, *, asked: bool) -> Bundle:
+    """What was shown is what is applied, or nothing; who typed their number back has allowed the removals."""
     from dataclasses import replace
 
-    return replace(wanted, expect=preview["digest"])
+    allow = wanted.allow_prune or (asked and _over_budget(preview))
+    return replace(wanted, expect=wanted.expect or preview["digest"], allow_prune=allow)
 
 
 def _agreed_beforehand(preview: PreviewView, options: dict[str, object]) -> bool:
@@ -113,13 +128,6 @@ def _agreed_beforehand(preview: PreviewView, options: dict[str, object]) -> bool
 
 def _over_budget(preview: PreviewView) -> bool:
     return any(warning.startswith("PruneBudget:") for warning in preview["warnings"])
-
-
-def _allowed(wanted: Bundle) -> Bundle:
-    """Who has typed the number back has allowed it, as `--allow-prune` does beforehand."""
-    from dataclasses import replace
-
-    return replace(wanted, allow_prune=True)
 
 
 def _agreed(preview: PreviewView) -> bool:

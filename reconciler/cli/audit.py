@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.plain import plain
@@ -40,7 +40,7 @@ def audit() -> None:
     show_default=True,
     help="How many of the latest.",
 )
-@output_as("table", "json")
+@output_as("table", "json", json="a list of AuditView")
 @at_node
 def list_(where: Where, actor: str, action: str, since: str, number: int, output: str) -> None:
     """Who has asked for what, and what became of it, the latest last."""
@@ -48,7 +48,7 @@ def list_(where: Where, actor: str, action: str, since: str, number: int, output
     with where.open(reading=True) as door:
         found = door.audit({key: value for key, value in query.items() if value}, number)
     if output == "json":
-        click.echo(json.dumps(found, indent=2, sort_keys=True))
+        print_json(found)
         return
     rows = [["ID", "TIME", "ACTOR", "ACTION", "RESULT", "RESOURCE", "REQUEST"]]
     rows += [
@@ -69,7 +69,7 @@ def list_(where: Where, actor: str, action: str, since: str, number: int, output
 
 @audit.command()
 @click.option("--noted", metavar="ID:LINK", help="A head of an earlier day, which the chain must still pass.")
-@output_as("table", "json")
+@output_as("table", "json", json="ChainResult")
 @at_node
 def verify(where: Where, noted: str | None, output: str) -> int:
     """Walk the chain of the log from its first event to its last, and name what is not as it was written.
@@ -86,7 +86,7 @@ def verify(where: Where, noted: str | None, output: str) -> int:
     with looked_at(store, living=where.runs) as connection:
         found = walk(connection, _head(noted) if noted else None)
     if output == "json":
-        click.echo(json.dumps({**asdict(found), "head": str(found.head)}, indent=2, sort_keys=True))
+        print_json({**asdict(found), "head": str(found.head)})
     else:
         for fault in found.faults:
             click.echo(f"! {fault}")

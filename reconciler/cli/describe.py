@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.naming import REF
 from reconciler.cli.plain import plain
 
@@ -21,11 +22,15 @@ PLANS = 5
 
 @click.command(cls=Verb)
 @click.argument("ref", type=REF, metavar="KIND/NAME")
+@output_as("text", "json", json="DescribeResult")
 @at_node
-def describe(where: Where, ref: str) -> None:
+def describe(where: Where, ref: str, output: str) -> None:
     """Show all that is known of a resource: wish, status, facts, overrides, what was done lately."""
     with where.open(reading=True, recorded=True) as door:
         found, plans, causes = door.resource(ref), door.plans(ref), door.causes(ref)
+    if output == "json":
+        print_json({**found, "plans": plans, "causes": causes})
+        return
     for line in _resource(found):
         click.echo(plain(line))
     for cause in causes[1:]:

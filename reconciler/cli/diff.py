@@ -8,17 +8,19 @@ from pathlib import Path
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.as_named import preview_as_named, problems_as_named
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.selecting import from_files
 from reconciler.errors import Missing
+from reconciler.writing import writing
 
 
 @click.command(cls=Verb)
 @from_files
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the changes, for `holdfast apply FILE`.")
-@output_as("text", "json")
+@output_as("text", "json", json="PreviewView")
 @at_node
 def diff(
     where: Where,
@@ -41,9 +43,10 @@ def diff(
             preview = preview_as_named(door.diff(wanted), wanted.names)
     if out is not None:
         saved = {"holdfast": "plan", "preview": preview, "bundle": wanted.to_json()}
-        Path(out).write_text(json.dumps(saved, indent=1), encoding="utf-8")
+        with writing(Path(out)):
+            Path(out).write_text(json.dumps(saved, indent=1), encoding="utf-8")
     if output == "json":
-        click.echo(json.dumps(preview, indent=2, sort_keys=True))
+        print_json(preview)
     else:
         show(preview)
     return exits.DIFFERS if preview["differences"] else exits.OK

@@ -23,9 +23,9 @@ MARKS = {
 LONGEST = 120
 
 
-def show(preview: PreviewView) -> None:
+def show(preview: PreviewView, *, err: bool = False) -> None:
     for line in lines(preview):
-        click.echo(line)
+        click.echo(line, err=err)
 
 
 def lines(preview: PreviewView) -> Iterator[str]:

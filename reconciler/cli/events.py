@@ -37,7 +37,7 @@ RETRY_S = 2.0
     show_default=True,
     help="How many of the latest.",
 )
-@output_as("table", "json")
+@output_as("table", "json", json="an EventView on each line")
 @at_node
 def events(
     where: Where, ref: str | None, follow: bool, name: str, since: str, number: int, output: str

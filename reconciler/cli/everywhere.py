@@ -83,12 +83,18 @@ def _options(*, shown: bool) -> Iterator[click.Option]:
     yield _option("-v", "--verbose", is_flag=True, shown=shown, help="Tell on stderr what is asked of whom.")
 
 
-def output_as(*forms: str) -> Callable[[F], F]:
-    """`-o` of a verb that has several forms; the first is the one without it."""
-    told = "The form of what is printed."
-    return click.option(
-        "-o", "--output", type=click.Choice(forms), default=forms[0], show_default=True, help=told
-    )
+class _Forms(click.Choice[str]):
+    """What is no table is told for people in another form, which `table` stands for everywhere."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        first = str(self.choices[0])
+        return super().convert(first if value == "table" else value, param, ctx)
+
+
+def output_as(*forms: str, json: str) -> Callable[[F], F]:
+    """`-o` of a verb that has several forms; the first is for people. `json` names the shape of that one."""
+    told = f"The form of what is printed. As json: {json}."
+    return click.option("-o", "--output", type=_Forms(forms), default=forms[0], show_default=True, help=told)
 
 
 class _Everywhere(click.Command):

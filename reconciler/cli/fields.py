@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.tables import aligned
 from reconciler.docstrings import describe
@@ -11,8 +11,19 @@ from reconciler.errors import Invalid
 from reconciler.ports.kinds import Kinds
 from reconciler.spelling import nearest
 
+if TYPE_CHECKING:
+    from reconciler.cli.results import FieldResult, KindResult, MemberResult
 
-def document(path: str, kinds: Kinds) -> str:
+NO_DEFAULT: tuple[object, ...] = (None, "", [], {})
+
+
+def every_kind(kinds: Kinds) -> list[KindResult]:
+    kinds.load()  # what cannot be loaded is no kind
+    models = ((name, kinds[name].spec.model_json_schema()) for name in sorted(kinds))
+    return [{"name": name, "description": _first(schema).rstrip(".")} for name, schema in models]
+
+
+def document(path: str, kinds: Kinds) -> FieldResult:
     """`service`, `service.spec.health`, `service.health.http`: `spec` may be left out."""
     kind, *names = path.split(".")
     canonical = kinds.canonical(kind)
@@ -24,7 +35,28 @@ def document(path: str, kinds: Kinds) -> str:
     for name in names[1:] if names[:1] == ["spec"] else names:
         here = _inside(_resolved(here, definitions), name, walked, definitions)
         walked = f"{walked}.{name}"
-    return "\n".join(_told(walked, here, definitions))
+    return _field(walked, here, definitions)
+
+
+def lines(field: FieldResult) -> Iterator[str]:
+    """For people."""
+    default = field["default"]
+    yield f"{field['path']}: {field['type']}" + (f" (default {default})" if default not in NO_DEFAULT else "")
+    if field["description"]:
+        yield ""
+        yield from (f"  {line}" for line in field["description"].splitlines())
+    if field["fields"]:
+        yield ""
+        yield from aligned(
+            [
+                [
+                    f"  {one['name']}",
+                    one["type"] + (", required" if one["required"] else ""),
+                    one["description"],
+                ]
+                for one in field["fields"]
+            ]
+        )
 
 
 def _inside(schema: dict[str, Any], name: str, walked: str, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -52,33 +84,28 @@ def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
     return schema
 
 
-def _told(path: str, schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
+def _field(path: str, schema: dict[str, Any], definitions: dict[str, Any]) -> FieldResult:
     here = _resolved(schema, definitions)
-    yield f"{path}: {_type(schema, definitions)}" + _default(schema)
-    if here.get("description"):
-        yield ""
-        yield from (f"  {line}" for line in str(here["description"]).splitlines())
     fields = here.get("properties")
     values = here.get("additionalProperties") or here.get("items")
     if not fields and isinstance(values, dict):
         fields = _resolved(values, definitions).get("properties")
-    if fields:
-        yield ""
-        required = here.get("required", ())
-        rows = [
-            [f"  {n}", _type(f, definitions) + ("" if n not in required else ", required"), _first(f)]
-            for n, f in fields.items()
-        ]
-        yield from aligned(rows)
+    required = here.get("required", ())
+    members: list[MemberResult] = [
+        {"name": n, "type": _type(f, definitions), "required": n in required, "description": _first(f)}
+        for n, f in (fields or {}).items()
+    ]
+    return {
+        "path": path,
+        "type": _type(schema, definitions),
+        "default": schema.get("default"),
+        "description": str(here.get("description", "")),
+        "fields": members,
+    }
 
 
 def _first(schema: dict[str, Any]) -> str:
     return str(schema.get("description", "")).replace("\n", " ").partition(". ")[0]
-
-
-def _default(schema: dict[str, Any]) -> str:
-    value = schema.get("default")
-    return f" (default {value})" if value not in (None, "", [], {}) else ""
 
 
 def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from reconciler.views import StatusView
 
 
+class Followed(NamedTuple):
+    statuses: Sequence[StatusView]  # as they were last
+    exit: int
+
+
 class Waited(NamedTuple):
     statuses: Sequence[StatusView]  # as they were last
     in_time: bool
 
 
-def follow(door: Door, refs: Sequence[str], timeout_s: float) -> int:
+def follow(door: Door, refs: Sequence[str], timeout_s: float) -> Followed:
     """Until all are ready, or one is stalled and nothing moves any more."""
     try:
         waited = wait_for(door, refs, lambda one: one["ready"] or is_stalled(one), timeout_s)
@@ -42,10 +47,14 @@ def follow(door: Door, refs: Sequence[str], timeout_s: float) -> int:
     click.echo(f"{count - len(behind)} of {count} are ready.", err=True)
     if behind and all(one["reason"] == "WaitsForNode" for one in behind):
         click.echo("What waits for the node is recorded: `holdfast up` brings it about.", err=True)
-        return exits.OK
+        return Followed(waited.statuses, exits.OK)
+    return Followed(waited.statuses, _exit(behind, in_time=waited.in_time))
+
+
+def _exit(behind: Sequence[StatusView], *, in_time: bool) -> int:
     if not behind:
         return exits.OK
-    return exits.FAILED if waited.in_time or all(map(is_stalled, behind)) else exits.TIMEOUT
+    return exits.FAILED if in_time or all(map(is_stalled, behind)) else exits.TIMEOUT
 
 
 def wait_for(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, given, output_as
 from reconciler.cli.naming import KIND_OR_REF
@@ -22,7 +22,7 @@ FORMATS = ["table", "wide", "json", "yaml", "name"]
 @click.argument("what", type=KIND_OR_REF, default="all", metavar="[KIND|KIND/NAME|all]")
 @click.option("-A", "--all-namespaces", is_flag=True, help="All of them, as without a -n.")
 @click.option("-l", "--selector", default="", help="Only what has all of these labels: `a=b,c=d`.")
-@output_as(*FORMATS)
+@output_as(*FORMATS, json="a list of ResourceView")
 @at_node
 def get(where: Where, what: str, all_namespaces: bool, selector: str, output: str) -> None:
     """List resources: all, those of a kind, or one."""
@@ -39,7 +39,7 @@ def get(where: Where, what: str, all_namespaces: bool, selector: str, output: st
 def show(found: list[ResourceView], output: str) -> None:
     match output:
         case "json":
-            click.echo(json.dumps(found, indent=2, sort_keys=True))
+            print_json(found)
         case "yaml":
             from yaml import CSafeDumper, dump
 

@@ -14,7 +14,7 @@ Needs = Mapping[str, Sequence[str]]
 
 
 @click.command(cls=Verb)
-@output_as("tree", "mermaid", "dot", "json")
+@output_as("tree", "mermaid", "dot", "json", json="each ref with a list of those that it needs")
 @at_node
 def graph(where: Where, output: str) -> None:
     """Who needs whom: as a tree, or for Mermaid or Graphviz."""

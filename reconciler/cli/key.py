@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs, given, output_as
 from reconciler.cli.get import FORMATS
@@ -19,7 +20,7 @@ def key() -> None:
 
 @key.command(name="ls")
 @click.option("-l", "--selector", default="", help="Only what has all of these labels: `a=b,c=d`.")
-@output_as(*FORMATS)
+@output_as(*FORMATS, json="a list of ResourceView")
 @at_node
 def list_(where: Where, selector: str, output: str) -> None:
     """List the keys that are declared, with their fingerprints."""
@@ -31,7 +32,8 @@ def list_(where: Where, selector: str, output: str) -> None:
 @key.command()
 @click.argument("name", type=KEY)
 @click.option("--fingerprint", is_flag=True, help="As `ed25519:` and hex digits, instead of OpenSSH's form.")
-def show(name: str, fingerprint: bool) -> None:
+@output_as("text", "json", json="KeyResult")
+def show(name: str, fingerprint: bool, output: str) -> None:
     """Print the public half of a key."""
     from reconciler.errors import NotFound
     from reconciler.model import Ref
@@ -42,6 +44,10 @@ def show(name: str, fingerprint: bool) -> None:
         raise NotFound(
             f"{ref} is not in the keystore", remedy="`holdfast get key` lists those that are declared"
         )
+    if output == "json":
+        public = {"openssh": f"{known.public.openssh} {name}", "fingerprint": known.public.fingerprint}
+        print_json({"ref": str(ref), **public})
+        return
     click.echo(known.public.fingerprint if fingerprint else f"{known.public.openssh} {name}")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.naming import SERVICE
 from reconciler.cli.waiting_time import moment
 from reconciler.errors import Problem, Unavailable
@@ -28,8 +28,11 @@ LINES = "application/x-ndjson"
     "--since", default="", metavar="TIME", help="Only lines from then on: `10m` ago, or in ISO 8601."
 )
 @click.option("--follow", is_flag=True, help="Go on with what is printed from now on.")
+@output_as("text", "json", json="a LogLineResult on each line")
 @at_node
-def logs(where: Where, refs: tuple[str, ...], tail: int | None, since: str, follow: bool) -> None:
+def logs(
+    where: Where, refs: tuple[str, ...], tail: int | None, since: str, follow: bool, output: str
+) -> None:
     """Read the output of services, or follow it. `web.db` is short for `service/web.db`."""
     if not where.runs:
         raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
@@ -40,6 +43,9 @@ def logs(where: Where, refs: tuple[str, ...], tail: int | None, since: str, foll
     }
     query = {key: value for key, value in query.items() if value}
     for ref, line in _interleaved(where, list(refs), query):
+        if output == "json":
+            click.echo(json.dumps({"ref": ref, **json.loads(line)}, sort_keys=True))
+            continue
         name = parted(ref)[2]
         colour = COLOURS[refs.index(ref) % len(COLOURS)]
         prefix = click.style(f"{name} | ", fg=colour) if len(refs) > 1 else ""

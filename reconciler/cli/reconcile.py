@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 import click
 
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Door, Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.naming import REF
 from reconciler.ref_text import parted
 
@@ -19,13 +20,17 @@ from reconciler.ref_text import parted
     is_flag=True,
     help="Let what the sources declare now take away much, and what stayed because the store was lost.",
 )
+@output_as("text", "json", json="OperationView")
 @at_node
-def reconcile(where: Where, refs: tuple[str, ...], allow_prune: bool) -> None:
+def reconcile(where: Where, refs: tuple[str, ...], allow_prune: bool, output: str) -> None:
     """Look at resources now, and begin the tries anew; a source is fetched. Without a name: at all."""
     with where.open() as door:
         if allow_prune and not _awaited(door, refs):
             click.echo("nothing waits for a confirmation: --allow-prune counts for this look alone", err=True)
         operation = door.reconcile(refs, allow_prune=allow_prune)
+    if output == "json":
+        print_json(operation)
+        return
     many = len(operation["refs"])
     click.echo(f"looking at {many} resource{'' if many == 1 else 's'}", err=True)
 

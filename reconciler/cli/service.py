@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verbs
-from reconciler.cli.following import follow, wait_for
+from reconciler.cli.everywhere import Verbs, output_as
+from reconciler.cli.following import Followed, follow, wait_for
 from reconciler.cli.logs import logs
 from reconciler.cli.naming import SERVICE
 from reconciler.cli.service_usage import stats
@@ -30,11 +31,15 @@ service.add_command(stats)
 @click.argument("name", type=SERVICE)
 @click.option("--for", "last", default="", metavar="DURATION", help="How long; until `start` if not said.")
 @click.option("--reason", default="", help="Why: whoever finds it stopped will ask.")
+@output_as("text", "json", json="OverrideView")
 @at_node
-def stop(where: Where, name: str, last: str, reason: str) -> None:
+def stop(where: Where, name: str, last: str, reason: str, output: str) -> None:
     """Stop a service: a timed override of its manifest, with author and reason."""
     with where.open() as door:
         override = door.override(name, {"state": "stopped"}, reason, last)
+    if output == "json":
+        print_json(override)
+        return
     until = f"until {override['until']}" if override["until"] else f"until `holdfast service start {name}`"
     why = f" ({override['reason']})" if override["reason"] else ""
     click.echo(f"{override['ref']} is stopped by {override['author']} {until}{why}", err=True)
@@ -42,11 +47,15 @@ def stop(where: Where, name: str, last: str, reason: str) -> None:
 
 @service.command()
 @click.argument("name", type=SERVICE)
+@output_as("text", "json", json="RefResult")
 @at_node
-def start(where: Where, name: str) -> None:
+def start(where: Where, name: str, output: str) -> None:
     """Take back a stop: the service goes by its manifest again."""
     with where.open() as door:
         door.end_override(name)
+    if output == "json":
+        print_json({"ref": name})
+        return
     click.echo(f"{name} goes by its manifest again", err=True)
 
 
@@ -54,8 +63,9 @@ def start(where: Where, name: str) -> None:
 @click.argument("name", type=SERVICE)
 @click.option("--reason", default="restart", show_default=True, help="Why: it stands beside the stop.")
 @click.option("--timeout", default="60s", show_default=True, help="How long to wait for its end.")
+@output_as("text", "json", json="a list of StatusView")
 @at_node
-def restart(where: Where, name: str, reason: str, timeout: str) -> int:
+def restart(where: Where, name: str, reason: str, timeout: str, output: str) -> int:
     """Stop a service and start it again. Should this command die between, it starts again by itself."""
     if not where.runs:
         raise Unavailable(f"no node runs on {where.data}", remedy="`holdfast up` starts one")
@@ -74,5 +84,9 @@ def restart(where: Where, name: str, reason: str, timeout: str) -> int:
             door.end_override(name)
         if any(one["reason"] != "Stopped" for one in stopped.statuses):
             click.echo(f"{name} did not stop in {timeout}", err=True)
-            return exits.TIMEOUT
-        return follow(door, [name], seconds(timeout))
+            followed = Followed(stopped.statuses, exits.TIMEOUT)
+        else:
+            followed = follow(door, [name], seconds(timeout))
+    if output == "json":
+        print_json(followed.statuses)
+    return followed.exit

@@ -32,7 +32,7 @@ A_KILO = 1024
 @click.command(cls=Verb)
 @click.argument("names", type=SERVICE, nargs=-1, metavar="[NAME]...")
 @click.option("--follow", is_flag=True, help="Look again every two seconds.")
-@output_as("table", "json")
+@output_as("table", "json", json="a list of ServiceUsageView, on one line each time")
 @at_node
 def stats(where: Where, names: tuple[str, ...], follow: bool, output: str) -> None:
     """What services use just now, all that they have started included."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.naming import SOURCE
@@ -16,7 +16,19 @@ from reconciler.cli.tables import aligned
 from reconciler.errors import NotFound
 
 if TYPE_CHECKING:
-    from reconciler.views import RevisionView
+    from reconciler.views import RevisionView, SourceView
+
+STATE = (
+    "type",
+    "location",
+    "branch",
+    "revision",
+    "seen_revision",
+    "applied_at",
+    "held",
+    "error",
+    "signer",
+)
 
 
 @click.group(cls=Verbs)
@@ -25,14 +37,14 @@ def source() -> None:
 
 
 @source.command(name="ls")
-@output_as("table", "json")
+@output_as("table", "json", json="a list of SourceView")
 @at_node
 def list_(where: Where, output: str) -> None:
     """List the sources, with the revision in force and what holds up a newer one."""
-    with where.open(reading=True) as door:
+    with where.open(reading=True, recorded=True) as door:
         found = door.sources()
     if output == "json":
-        click.echo(json.dumps(found, indent=2, sort_keys=True))
+        print_json(found)
         return
     rows = [["NAME", "TYPE", "REVISION", "RESOURCES", "LOCATION", "TROUBLE"]]
     rows += [
@@ -54,49 +66,47 @@ def list_(where: Where, output: str) -> None:
 
 @source.command()
 @click.argument("name", type=SOURCE, default="root")
+@output_as("text", "json", json="SourceResult")
 @at_node
-def show(where: Where, name: str) -> None:
+def show(where: Where, name: str, output: str) -> None:
     """Show a source: its state and problems, what it passes over, and the revisions it can go back to."""
-    with where.open(reading=True) as door:
+    with where.open(reading=True, recorded=True) as door:
         found = next((one for one in door.sources() if one["name"] == name), None)
         revisions = door.revisions(name)
     if found is None and not revisions:
         raise NotFound(f"there is no source '{name}'", remedy="`holdfast source ls` lists them")
+    if output == "json":
+        print_json({**(found or {"name": name}), "revisions": revisions})
+        return
     if found is not None:
-        for key in (
-            "type",
-            "location",
-            "branch",
-            "revision",
-            "seen_revision",
-            "applied_at",
-            "held",
-            "error",
-            "signer",
-        ):
-            if found[key]:
-                click.echo(plain(f"{key}: {found[key]}"))
-        for problem in found["problems"]:
-            click.echo(plain_lines(f"! {problem}"))
-        for notice in found["notices"]:
-            click.echo(plain(f"notice: {notice}"))
+        _show(found)
     for line in _lines(revisions):
         click.echo(plain(line))
 
 
+def _show(found: SourceView) -> None:
+    for key in STATE:
+        if value := found[key]:  # type: ignore[literal-required] # they are members of it
+            click.echo(plain(f"{key}: {value}"))
+    for problem in found["problems"]:
+        click.echo(plain_lines(f"! {problem}"))
+    for notice in found["notices"]:
+        click.echo(plain(f"notice: {notice}"))
+
+
 @source.command()
 @click.argument("name", type=SOURCE, default="root")
-@output_as("table", "json")
+@output_as("table", "json", json="a list of RevisionView")
 @at_node
 def history(where: Where, name: str, output: str) -> None:
     """List the revisions that are kept, and what became of each: `rollback` goes back to one."""
-    with where.open(reading=True) as door:
+    with where.open(reading=True, recorded=True) as door:
         revisions = door.revisions(name)
         known = bool(revisions) or any(one["name"] == name for one in door.sources())
     if not known:
         raise NotFound(f"there is no source '{name}'", remedy="`holdfast source ls` lists them")
     if output == "json":
-        click.echo(json.dumps(revisions, indent=2, sort_keys=True))
+        print_json(revisions)
         return
     for line in _lines(revisions):
         click.echo(plain(line))
@@ -109,9 +119,12 @@ def _lines(revisions: Sequence[RevisionView]) -> Iterator[str]:
 
 @source.command()
 @click.argument("name", type=SOURCE, default="root")
+@output_as("text", "json", json="OperationView")
 @at_node
-def push(where: Where, name: str) -> None:
+def push(where: Where, name: str, output: str) -> None:
     """Tell the node that something was pushed there: it fetches at once. For a repository's hook."""
     from reconciler.cli.remote import located
 
-    where.remote().ask("POST", f"/api/v1/sources/{located(name)}/push")
+    answer = where.remote().ask("POST", f"/api/v1/sources/{located(name)}/push")
+    if output == "json":
+        print_json(answer)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.naming import REF
 
 
@@ -13,11 +14,15 @@ from reconciler.cli.naming import REF
 @click.argument("ref", type=REF, metavar="KIND/NAME")
 @click.option("--for", "last", default="", metavar="DURATION", help="How long; until `resume` if not said.")
 @click.option("--reason", default="", help="Why: whoever finds it suspended will ask.")
+@output_as("text", "json", json="OverrideView")
 @at_node
-def suspend(where: Where, ref: str, last: str, reason: str) -> None:
+def suspend(where: Where, ref: str, last: str, reason: str, output: str) -> None:
     """Observe and report, but act on nothing: a person's word, which outlives automation."""
     with where.open() as door:
         override = door.override(ref, {"suspend": True}, reason, last)
+    if output == "json":
+        print_json(override)
+        return
     click.echo(f"{override['ref']} is suspended {_until(override['until'])}", err=True)
 
 

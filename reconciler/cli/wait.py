@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Door, Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.naming import KIND_OR_REF
 from reconciler.cli.plain import plain
+from reconciler.cli.progress import is_stalled
 from reconciler.cli.waiting_time import LOOK_S, seconds
 from reconciler.errors import Invalid, NotFound
 
+if TYPE_CHECKING:
+    from reconciler.cli.results import BehindResult, WaitResult
+
 STATES = ["Ready", "Stalled", "Gone"]
+OWN_REASONS = {"NoNode", "NotDeclared", "StillThere"}  # whose message says all
 
 
 @click.command(cls=Verb)
@@ -29,8 +36,9 @@ STATES = ["Ready", "Stalled", "Gone"]
     "--for", "state", type=click.Choice(STATES), default="Ready", show_default=True, help="What to wait for."
 )
 @click.option("--timeout", default="60s", show_default=True, help="How long to wait.")
+@output_as("text", "json", json="WaitResult")
 @at_node
-def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: str) -> int:
+def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: str, output: str) -> int:
     """Wait until resources are ready, or stalled, or gone. Exits 9 when it takes too long."""
     if not every and any("/" not in one for one in what):
         raise Invalid("a kind alone names many", remedy="add --all, or write KIND/NAME")
@@ -38,35 +46,36 @@ def wait(where: Where, what: tuple[str, ...], every: bool, state: str, timeout: 
     if not where.runs:
         told = f"no node runs on {where.data}: waiting {timeout} for one; `holdfast up PATH` starts it"
         click.echo(plain(told), err=True)
-    while behind := _not_so(where, what, state):
-        if time.monotonic() > end:
-            for line in behind:
-                click.echo(plain(line), err=True)
-            return exits.TIMEOUT
+    while (behind := _not_so(where, what, state)) and time.monotonic() <= end:
         time.sleep(LOOK_S)
-    return exits.OK
+    if output == "json":
+        result: WaitResult = {"state": state, "reached": not behind, "behind": behind}
+        print_json(result)
+    else:
+        for one in behind:
+            reason = "" if one["reason"] in OWN_REASONS else f"{one['reason']}: "
+            click.echo(plain(f"{one['ref']}: {reason}{one['message']}"), err=True)
+    return exits.TIMEOUT if behind else exits.OK
 
 
-def _not_so(where: Where, what: tuple[str, ...], state: str) -> list[str]:
+def _not_so(where: Where, what: tuple[str, ...], state: str) -> list[BehindResult]:
     """What is not so yet, and why."""
     if not where.runs:
-        return [f"no node runs on {where.data}"]
+        told = f"no node runs on {where.data}"
+        return [{"ref": one, "reason": "NoNode", "message": told} for one in what]
     with where.open(reading=True) as door:
-        return [line for one in what for line in _behind(door, one, state)]
+        return [behind for one in what for behind in _behind(door, one, state)]
 
 
-def _behind(door: Door, what: str, state: str) -> Iterator[str]:
+def _behind(door: Door, what: str, state: str) -> Iterator[BehindResult]:
     try:
         found = [door.resource(what)] if "/" in what else door.resources({"kind": what})
     except NotFound:
         found = []
-    if state == "Gone":
-        yield from (f"{one['status']['ref']} is still there" for one in found)
-        return
-    if not found:
-        yield f"{what}: nothing is declared"
-    for one in found:
-        status = one["status"]
-        stalled = any(condition["type"] == "Stalled" for condition in status["conditions"])
-        if not (status["ready"] if state == "Ready" else stalled):
-            yield f"{status['ref']}: {status['reason']}: {status['message']}"
+    if not found and state != "Gone":
+        yield {"ref": what, "reason": "NotDeclared", "message": "nothing is declared"}
+    for status in (one["status"] for one in found):
+        if state == "Gone":
+            yield {"ref": status["ref"], "reason": "StillThere", "message": "it is still there"}
+        elif not (status["ready"] if state == "Ready" else is_stalled(status)):
+            yield {"ref": status["ref"], "reason": status["reason"], "message": status["message"]}

@@ -13,6 +13,7 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.top import holdfast
+from tests.checks.cli_shapes import linked, shape_lines
 from tests.checks.tables import NOTE, table
 
 STATUS = re.compile(r"^(\d+) +(.+)$", re.MULTILINE)
@@ -45,6 +46,7 @@ def page() -> str:
         command = holdfast.get_command(top, name)
         assert command is not None
         lines += command_lines(click.Context(command, top, name))
+    lines += shape_lines()
     return "\n".join([*lines, ""])
 
 
@@ -83,7 +85,7 @@ def _told(option: click.Option, context: click.Context) -> str:
     default = option.default if option.show_default else ""
     text = _text(option.help, f"{context.command_path} {option.opts[-1]}")
     again = " May be given several times." if option.multiple else ""
-    return text + again + (f" (`{default}` if not said)" if default else "")
+    return linked(text) + again + (f" (`{default}` if not said)" if default else "")
 
 
 def _text(text: str | None, of: str) -> str:

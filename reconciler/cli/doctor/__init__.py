@@ -6,7 +6,6 @@ check that cannot be made is told like one that fails, and hides no other.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.doctor.finding import FAILED, OK, WARNING, Finding, failed, worst
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
@@ -23,7 +23,7 @@ MARKS: Final = {OK: "ok", WARNING: "warn", FAILED: "FAIL"}
 
 
 @click.command(cls=Verb)
-@output_as("table", "json")
+@output_as("table", "json", json="DoctorResult")
 @at_node
 def doctor(where: Where, output: str) -> int:
     """Check this machine and its node: what is wrong, and how to mend it.
@@ -33,7 +33,7 @@ def doctor(where: Where, output: str) -> int:
     findings = list(_examined(where))
     if output == "json":
         told = {"status": worst(findings), "checks": [asdict(finding) for finding in findings]}
-        click.echo(json.dumps(told, indent=2, sort_keys=True))
+        print_json(told)
     else:
         for finding in findings:
             _show(finding)
