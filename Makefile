@@ -14,7 +14,7 @@ HOLDFAST_KILLS ?= 40
 PYTEST_PARALLEL := -n logical --dist worksteal
 export HOLDFAST_SEEDS HOLDFAST_KILLS
 
-.PHONY: help run test test-covered test-random test-timed check lint types layers fresh docs proofs bench soak gen lock clean
+.PHONY: help run test test-covered test-random test-timed check lint types layers fresh docs proofs bench soak gen lock audit clean
 
 help:                    ## list these words
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -44,6 +44,11 @@ lock:                    ## resolve the dependencies anew into requirements.lock
 	CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile --quiet --upgrade --generate-hashes \
 		--strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--no-emit-options --output-file requirements.lock pyproject.toml build/dev.in
+
+audit:                   ## hold the locked dependencies against known weaknesses; asks pypi.org
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit
+	build/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean:                   ## remove what these words made, node state aside
 	rm -rf .venv build dist .hypothesis .ruff_cache .coverage*

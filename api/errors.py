@@ -22,6 +22,7 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Scope, Send
 
 from reconciler.errors import Misplaced, Problem, Refused, Rejected
@@ -193,6 +194,11 @@ def _invalid(error: ValidationException) -> Trouble:
     return Trouble("INVALID_FIELD", told or error.detail, faults=faults)
 
 
+def _too_large(request: Request[Any, Any, Any]) -> Trouble:
+    most = request.route_handler.resolve_request_max_body_size()
+    return Trouble("PAYLOAD_TOO_LARGE", f"the body is larger than {most} bytes", "send less at once")
+
+
 def document(told: Trouble, path: str, request_id: str) -> ProblemView:
     status = told.status
     found: ProblemView = {
@@ -232,7 +238,7 @@ async def refuse(told: Trouble, scope: Scope, send: Send) -> None:
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The framework's handler of every exception."""
-    told = trouble(error)
+    told = _too_large(request) if isinstance(error, RequestEntityTooLarge) else trouble(error)
     request_id = str(request.scope["state"].get("request_id", ""))
     if told.status >= 500 and not isinstance(error, Problem):  # noqa: PLR2004
         log.error("%s %s %s", request_id, request.method, request.url.path, exc_info=error)

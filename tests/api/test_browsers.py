@@ -50,7 +50,7 @@ async def site(pages: dict[str, str]) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-@pytest.mark.req("EVT-13", "AUTH-31")
+@pytest.mark.req("EVT-13", "EVT-16", "AUTH-31")
 @pytest.mark.needs("chromium")
 async def test_a_page_comes_back_by_itself_and_misses_nothing() -> None:
     pages: dict[str, str] = {}

@@ -242,6 +242,8 @@ async def test_a_body_has_a_limit_that_is_kept_while_reading() -> None:
                 "/api/v1/diff", content=content, headers={"Content-Type": "application/json"}
             )
             assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
+            assert answer.json()["detail"] == "the body is larger than 100000 bytes"
+            assert answer.json()["remedy"] == "send less at once"
         assert (await api.socket.get("/health")).status_code == 200
 
 
