@@ -12,6 +12,7 @@ from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import PLACE, Verbs
 from reconciler.cli.node_identity import identity
 from reconciler.cli.status import status
+from reconciler.errors import Refused
 from reconciler.writing import writing
 
 UNIT = """\
@@ -56,9 +57,13 @@ def install(where: Where, place: str | None, user: bool, only_print: bool) -> No
         click.echo(unit, nl=False)
         return
     folder = Path("~/.config/systemd/user").expanduser() if user else Path("/etc/systemd/system")
-    folder.mkdir(parents=True, exist_ok=True)
-    with writing(folder / "holdfast.service"):
-        (folder / "holdfast.service").write_text(unit, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder / "holdfast.service"):
+            (folder / "holdfast.service").write_text(unit, encoding="utf-8")
+    except PermissionError as error:
+        remedy = "ask as root, or write one for this user's systemd with --user"
+        raise Refused(f"{error.filename}: {error.strerror}", remedy=remedy) from error
     scope = " --user" if user else ""
     click.echo(f"wrote {folder / 'holdfast.service'}", err=True)
     click.echo(f"next: systemctl{scope} daemon-reload && systemctl{scope} enable --now holdfast", err=True)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from reconciler.settings import Settings
 
 AT_ONCE = 130  # the exit status of who is interrupted
+FOLLOWS_NOTHING: Final = (
+    "no folder and no repository is followed: `holdfast up PATH` does so; "
+    "`holdfast apply -f PATH` hands manifests in"
+)
 NOT_OURS: Final = "let the node's user read it, or name another place"
 
 
@@ -58,13 +62,16 @@ def up(place: str | None, listen: str | None) -> int:
 
 async def _live(read: Callable[[], Settings], root: dict[str, Any] | None) -> bool:
     """Until it is stopped; whether its services were stopped too."""
-    from reconciler.cli.telling import draw, tell
+    from reconciler.cli.telling import draw, say, tell
     from reconciler.runtime.node import open_node
+    from reconciler.runtime.own_sources import ROOT
 
     async with open_node(read(), root, living=True) as node:
         signals = _Signals(node, read)
         signals.listen()
         drawn = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        if not node.notes.get(ROOT):
+            say(FOLLOWS_NOTHING)
         telling = asyncio.create_task((draw if drawn else tell)(node))
         first = asyncio.create_task(_first_key(node))
         try:

@@ -125,3 +125,19 @@ def test_who_interrupts_while_all_is_imported_sees_no_traceback(folder: Path) ->
     _, rest = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     assert "Traceback" not in rest
+
+
+@pytest.mark.needs("setpriv")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_who_may_not_install_a_unit_for_the_machine_is_told_of_their_own(folder: Path) -> None:
+    told = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", HOLDFAST, "node", "install"],
+        cwd="/",
+        env=os.environ | {"HOLDFAST_DATA": "/nonexistent/data"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 4
+    assert "remedy: ask as root, or write one for this user's systemd with --user" in told.stderr

@@ -259,6 +259,19 @@ def test_who_starts_it_may_have_closed_its_streams(node: RunningNode, closed: st
     assert node.command("down").returncode == 0
 
 
+@pytest.mark.req("CLI-08")
+def test_who_names_nothing_to_follow_is_told_so(node: RunningNode) -> None:
+    command = [HOLDFAST, "up", "--data", str(node.data), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, env=os.environ | ENVIRON, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line_with(process.stderr, "no folder and no repository is followed: `holdfast up PATH` does so")
+            until(node.answers, "it is up all the same")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
 @pytest.mark.req("DMN-10")
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_the_log_has_the_form_that_the_settings_say(node: RunningNode, form: str, tmp_path: Path) -> None:
