@@ -32,6 +32,7 @@ from reconciler.sources.git.objects import (
     find,
 )
 from reconciler.sources.occupied import vacant
+from reconciler.writing import writing
 
 MAX_FILES: Final = 100_000
 MAX_FILE: Final = 512 << 20
@@ -151,7 +152,7 @@ def _check_link(objects: Objects, tree: str, path: str, target: bytes) -> None:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    with path.open("xb") as file:
+    with writing(path), path.open("xb") as file:
         file.write(content)
         file.flush()
         os.fchmod(file.fileno(), mode)
