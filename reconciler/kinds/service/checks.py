@@ -6,9 +6,11 @@ Rules: what is compared and shown has the names of the manifest; those who ask h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from reconciler.errors import Invalid
-from reconciler.kinds.service.spec import Health
+from reconciler.kinds.service.spec import Health, ServiceSpec
+from reconciler.model import Case, Need
 from reconciler.ports.health import Check, CommandCheck, HttpCheck, TcpCheck
 
 
@@ -35,6 +37,20 @@ class Checked:
     @property
     def check(self) -> Check:
         return Check(self.by, self.interval_s, self.timeout_s, self.retries, self.start_period_s)
+
+
+def ask_only_for_what_is_told(case: Case[ServiceSpec, Any]) -> None:
+    """Refuse to wait for the health of a service that tells none: it would be healthy whenever it runs.
+
+    A group refuses that as it is read; a service on its own is met here, since the other may stand anywhere.
+    """
+    for ref, need in case.want.needs.items():
+        other = look.want.spec if (look := case.look.get(ref)) is not None and look.want is not None else None
+        if need is Need.HEALTHY and isinstance(other, ServiceSpec) and other.health is None:
+            raise Invalid(
+                f"needs {ref} to be healthy, and nothing tells whether it is",
+                remedy=f"give {ref} a `health`, or need it `started`",
+            )
 
 
 def wished(health: Health) -> Checked:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.errors import Failed
-from reconciler.kinds.service.checks import wished
+from reconciler.kinds.service.checks import ask_only_for_what_is_told, wished
 from reconciler.kinds.service.ends import judged, pause_before_next, rests
 from reconciler.kinds.service.launching import digests, run, started, stopped
 from reconciler.kinds.service.running import Phase, Running, as_cared_for, care_for, is_released, released
@@ -122,6 +122,7 @@ class Service(Kind[ServiceSpec, Running, Step, Uses]):
         actual = case.seen.actual
         if spec.state is State.STOPPED:
             return replace(actual, phase=Phase.STOPPED) if actual is not None else Running(Phase.STOPPED)
+        ask_only_for_what_is_told(case)
         settled = Running(
             Phase.RUNNING,
             command=spec.command,

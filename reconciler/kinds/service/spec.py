@@ -123,7 +123,7 @@ class ServiceFields(Part):
     user: str = ""
     """Whose rights it runs with, `name` or `name:group`; the node's own when empty."""
     needs: Mapping[Reference, Need] = Field(default_factory=dict)
-    """Other services, and how far they must have come first: `started`, `healthy`, `completed`, `ready`."""
+    """Other services, and how far they must be: `started`, `healthy` (by `health`), `completed`, `ready`."""
     health: Health | None = None
     """How to tell that it does its work."""
     restart: Restart = Restart.ALWAYS
@@ -172,10 +172,15 @@ class ServiceGroupSpec(Spec):
     @model_validator(mode="after")
     def _needs_inside(self) -> Self:
         for name, service in self.services.items():
-            for other in service.needs:
+            for other, need in service.needs.items():
                 if other not in self.services:
                     known = ", ".join(sorted(self.services))
                     raise ValueError(
                         f"services.{name}.needs: '{other}' is no service of this group ({known})"
+                    )
+                if need is Need.HEALTHY and self.services[other].health is None:
+                    raise ValueError(
+                        f"services.{name}.needs: '{other}' cannot be told to be healthy: give it a `health`, "
+                        "or need it `started`"
                     )
         return self

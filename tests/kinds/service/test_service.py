@@ -266,6 +266,26 @@ def test_a_secret_is_a_digest_until_it_is_needed() -> None:
         KIND.settle(case(wish, saw(None)))
 
 
+def test_nobody_waits_for_the_health_of_a_service_elsewhere_that_tells_none() -> None:
+    """A group says so as it is read; of two services that stand apart it is known once both are."""
+    other = Ref("Service", "default", "db")
+
+    def settled_beside(there: Resource[ServiceSpec] | None, need: str) -> Running | None:
+        wish = spec(needs={"db": need})
+        want = replace(wanted(wish), needs=KIND.needs(wish, REF))
+        return KIND.settle(Case(want, saw(None), {other: Look(there, None, None)}))
+
+    mute = Resource(other, spec(), Origin("elsewhere"))
+    with pytest.raises(Invalid, match="needs service/db to be healthy, and nothing tells") as refused:
+        settled_beside(mute, "healthy")
+    assert refused.value.remedy == "give service/db a `health`, or need it `started`"
+    telling = replace(mute, spec=spec(health={"tcp": {"port": 5432}}))
+    assert settled_beside(telling, "healthy") == settled_beside(mute, "started")
+    going = replace(mute, spec=None)
+    for there in (None, going):
+        assert settled_beside(there, "healthy") is not None, "that is for the engine to wait for"
+
+
 def test_a_label_tells_what_a_process_was_started_with() -> None:
     running = settled(spec(env={"A": "1"}, restartOn=[]))
     care = care_for(running)
@@ -415,7 +435,10 @@ def test_what_a_group_needs_all_its_services_need() -> None:
 
 
 def test_a_group_expands_into_services_of_its_name() -> None:
-    want = group(db={"command": ["./db"]}, web={"command": ["web"], "needs": {"db": "healthy"}})
+    health: JsonValue = {"tcp": {"port": 5432}}
+    want = group(
+        db={"command": ["./db"], "health": health}, web={"command": ["web"], "needs": {"db": "healthy"}}
+    )
     parts = {part.ref.name: part for part in GROUP.parts(want)}
     assert parts.keys() == {"shop.db", "shop.web"}
     web = parts["shop.web"]
@@ -424,6 +447,14 @@ def test_a_group_expands_into_services_of_its_name() -> None:
     assert GROUP.looks_at(want) == frozenset(part.ref for part in parts.values())
     assert GROUP.files(want.wish) == ("./db",)
     assert ServiceSpec.model_validate(web.wish.model_dump(by_alias=True)) == web.wish
+
+
+def test_nobody_waits_for_the_health_of_what_tells_none() -> None:
+    """It would count as healthy the moment that it runs, however often it falls."""
+    with pytest.raises(ValidationError, match=r"services\.web.needs: 'db' .* give it a `health`"):
+        group(db={"command": ["./db"]}, web={"command": ["web"], "needs": {"db": "healthy"}})
+    for need in ("started", "completed", "ready"):
+        assert group(db={"command": ["./db"]}, web={"command": ["web"], "needs": {"db": need}}).wish.services
 
 
 def test_a_need_on_a_stranger_is_refused() -> None:
