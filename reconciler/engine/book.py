@@ -85,6 +85,11 @@ class Book:
         kept = entry.kept
         return kept.source if kept is not None and not kept.doomed else ""
 
+    def in_force(self, ref: Ref) -> str:
+        """The same, of what there is something of by its word: before that, none has come first."""
+        entry = self._entries.get(ref)
+        return self.source(ref) if entry is not None and entry.in_force else ""
+
     def line(self, ref: Ref) -> dict[Ref, Kept]:
         """The row of a ref, and those of the wholes that it is a part of."""
         rows: dict[Ref, Kept] = {}

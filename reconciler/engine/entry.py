@@ -11,7 +11,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from reconciler.engine.wishes import written
+from reconciler.engine.wishes import NOBODY, written
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Seen, Status
 from reconciler.ports.store import Kept
 
@@ -27,6 +27,7 @@ class Entry:
     seen: Seen[Any] | None = None
     fault: Exception | None = None  # its kind could not even say what belongs to it
     passed: float = 0.0  # when the last pass ended, on the monotonic clock
+    under_way: str = ""  # by whose word a pass is being made over it
     _digest: str = ""
 
     @property
@@ -48,6 +49,13 @@ class Entry:
     def judged(self) -> Status | None:
         """Its status, unless that is about an earlier wish."""
         return self.status if self.status is not None and self.status.generation == self.generation else None
+
+    @property
+    def in_force(self) -> bool:
+        """There is something of it by somebody's word, or there is just about to be."""
+        if self.want is not None and self.want.origin.source == self.under_way:
+            return True
+        return self.kept is not None and self.kept.source != NOBODY
 
     @property
     def withdrawn(self) -> bool:

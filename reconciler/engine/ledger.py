@@ -24,6 +24,9 @@ from reconciler.ports.kind import Telling
 from reconciler.ports.store import Drop, Judged, Kept, Planned, Remembered, Store, Write
 from reconciler.records import dataclass
 
+OF_NOTHING_OURS = frozenset({Gate.FOREIGN, Gate.UNREAD})
+"""Nobody's word is in force by them: it is somebody else's, or another source may have the word first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -157,7 +160,7 @@ def concluded(visit: Visit, outcome: Outcome, now: datetime) -> tuple[Kept | Non
     entry = visit.entry
     decision = outcome.decision
     brought_about = outcome.error is None and decision.gate is Gate.OPEN
-    row = _row(visit, ours=decision.gate is not Gate.FOREIGN, brought_about=brought_about)
+    row = _row(visit, ours=decision.gate not in OF_NOTHING_OURS, brought_about=brought_about)
     known = entry.kept if row is None else None
     revision = known.revision if known is not None else visit.want.origin.revision
     return row, judge(outcome, entry.status, visit.generation, revision, now)

@@ -241,6 +241,8 @@ class Engine:
             return Passed(again_s=stays_s)
         if entry.withdrawn:
             passed = await self._passes.glance(entry, self._wanted.why_stays(entry))
+        elif self._living and (turn := self._wanted.turn(entry)):  # else nobody is going to read them
+            passed = await self._passes.await_turn(entry, turn)
         else:
             passed = await self._passes.over(entry, failures, self._wanted.unread)
         self.last_pass = self._world.clock.monotonic()

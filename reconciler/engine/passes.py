@@ -15,7 +15,8 @@ from reconciler.engine.decide import Decision, Gate, Surroundings, decide
 from reconciler.engine.entry import Entry
 from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Ledger, Visit
-from reconciler.engine.wishes import DISABLED, PRUNE_DISABLED
+from reconciler.engine.turns import PATIENCE_S, Turn
+from reconciler.engine.wishes import DISABLED, NOBODY, PRUNE_DISABLED
 from reconciler.engine.world import World
 from reconciler.errors import Failed
 from reconciler.model import Case, DeletionPolicy, Owner, Ref, Resource, Seen, Status, Verdict
@@ -58,6 +59,13 @@ class Passes:
 
     async def over(self, entry: Entry, failures: int, unread: Sequence[str]) -> Passed:
         """`unread` names the sources that nobody has read yet: they may want what is to go."""
+        entry.under_way = entry.want.origin.source if entry.want is not None else NOBODY
+        try:
+            return await self._over(entry, failures, unread)
+        finally:
+            entry.under_way = NOBODY
+
+    async def _over(self, entry: Entry, failures: int, unread: Sequence[str]) -> Passed:
         want = self._book.resource(entry.ref)
         if want.spec is None and not unread:
             if entry.kept is None:
@@ -99,6 +107,18 @@ class Passes:
             await self._ledger.conclude(Visit.to(entry, want), Outcome(Decision(Gate.UNWANTED, stays)))
         moved = _moved(before, was, entry.status, entry.seen)
         return Passed(news=self._book.readers(want.ref) if moved else ())
+
+    async def await_turn(self, entry: Entry, turn: Turn) -> Passed:
+        """Another source may have the first word on it: nothing is done, and no word taken down."""
+        if turn.silent_s:
+            return Passed(again_s=turn.silent_s)
+        said = (
+            f"{', '.join(turn.after)} may declare it as well, comes first and is not read yet; "
+            f"it is waited for {PATIENCE_S:.0f} s at most"
+        )
+        want = self._book.resource(entry.ref)
+        await self._ledger.conclude(Visit.to(entry, want), Outcome(Decision(Gate.UNREAD, said)))
+        return Passed(again_s=turn.left_s)
 
     def _kind(self, want: Resource[Any]) -> Any:  # noqa: ANN401 - each kind has types of its own
         return self._world.kinds[want.ref.kind]

@@ -15,6 +15,7 @@ from typing import Any
 from reconciler.engine.book import Book
 from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Fate, Ledger, spare
+from reconciler.engine.turns import Turn, Turns
 from reconciler.engine.wishes import (
     NOBODY,
     Wishes,
@@ -53,6 +54,7 @@ class Wanted:
         self._overrides: dict[str, Override] = {}
         self._rebuilt = False
         self._withdrawals = Withdrawals()
+        self._turns = Turns()
         self._ask_others: AskOthers | None = None
         self._unasked: list[str] = []  # kinds that have not told yet what of ours there is
         self._deciding = asyncio.Lock()
@@ -162,8 +164,15 @@ class Wanted:
         """Seconds for which what was withdrawn stays at most, since another source may have it by now."""
         if ref not in self._withdrawals:
             return 0.0
-        others = self.wishes.sources.difference(self.unread)  # what is not read yet is waited for anyway
+        others = self.wishes.sources.keys() - set(self.unread)  # what is not read yet is waited for anyway
         return self._withdrawals.stays_for(ref, others, self._world.clock.monotonic())
+
+    def turn(self, entry: Entry) -> Turn | None:
+        """Of what nothing is in force yet, while a source that comes before its own is still to be read."""
+        if entry.want is None or entry.in_force:
+            return None
+        now = self._world.clock.monotonic()
+        return self._turns.of(entry.ref, entry.want.origin.source, self.wishes.sources, now)
 
     def weighed(
         self, *snapshots: Snapshot, overrides: Sequence[Override] | None = None
@@ -234,7 +243,7 @@ class Wanted:
         now = self._world.clock.now()
         standing = [one for one in overrides if one.in_force(now)]
         held = self._book.inventory if inventory is None else inventory
-        return merge(snapshots, standing, self._world.kinds, held, self._book.source)
+        return merge(snapshots, standing, self._world.kinds, held, self._book.in_force)
 
     async def _decide(self, wishes: Wishes, doomed: Collection[Ref] = (), *others: Write) -> None:
         """Make durable what these wishes mean for the inventory, and what is in doubt about it."""
@@ -254,19 +263,21 @@ class Wanted:
 
     def _adopt(self, wishes: Wishes, ready: Mapping[Ref, Entry] = EMPTY) -> None:
         at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process
-        self._hold(wishes)
+        freed = self._hold(wishes)
         moved = self._book.wish(wishes)
         for ref in moved:
             spare(self._book[ref])
         self._withdrawals.forget(wishes.wants)
         withdrawn = [entry.ref for entry in self._book if entry.want is None]
         sources = [ref for source, _ in at_odds if (ref := source_ref(source)) in self._book]
-        self._moved(moved, [*withdrawn, *sources], self._book.take_over(ready))
+        self._moved(moved, [*withdrawn, *sources, *freed], self._book.take_over(ready))
         self._timed.set()
 
-    def _hold(self, wishes: Wishes) -> None:
+    def _hold(self, wishes: Wishes) -> tuple[Ref, ...]:
+        """Answers whose turn may have come by it."""
         self.wishes = wishes
-        self.unread = tuple(sorted(wishes.sources - self._snapshots.keys()))
+        self.unread = tuple(sorted(wishes.sources.keys() - self._snapshots.keys()))
+        return self._turns.note(self.unread, self._world.clock.monotonic())
 
     async def _recall(self) -> None:
         """After the store was lost: write down again what bears our mark, as soon as it can be told."""

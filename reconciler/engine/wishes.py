@@ -1,9 +1,10 @@
 """Snapshots and overrides become one set of wants; what may go away is weighed. Pure.
 
 Rules: a source counts only while its own `Source` is wanted, so the walk starts from what the node
-itself declares; two sources that declare one ref alike are at peace, differently they clash and the
-first in force stays; an incomplete snapshot, or a source not read yet, takes nothing away; what is
-doomed already is not asked about again.
+itself declares, breadth first and by name, and that is the order of the sources; two that declare one ref
+alike are at peace, differently they clash, and what is in force stays, or where nothing is the first in
+order counts; an incomplete snapshot, or a source not read yet, takes nothing away; what is doomed already
+is not asked about again.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Wishes:
     wants: Mapping[Ref, Resource[Any]]
     clashes: tuple[Clash, ...] = ()
     faults: Mapping[Ref, Exception] = EMPTY  # whose parts could not be told
-    sources: frozenset[str] = frozenset()  # the sources that count, whether they were read already or not
+    sources: Mapping[str, int] = EMPTY  # that count, read already or not, each with its place in the order
     undecided: frozenset[str] = frozenset()  # the sources that nobody can speak for
     overrides: tuple[Override, ...] = ()  # that were in force
 
@@ -74,10 +75,11 @@ def merge(
     inventory: Mapping[Ref, Kept],
     in_force: Callable[[Ref], str],
 ) -> Wishes:
-    """One set of wants out of all that counts. `in_force` tells which source a ref was taken from last."""
+    """One set of wants out of all that counts. `in_force` tells by whose word there is something of a ref."""
     patches = {o.ref: o for o in overrides}
     wants, rivals, reached = _declared(snapshots)
-    undecided = _undecided(inventory, reached, snapshots)
+    sources = {name: place for place, name in enumerate(reached)}
+    undecided = _undecided(inventory, sources, snapshots)
     clashes: list[Clash] = []
     for ref, others in rivals.items():
         options = [wants[ref], *others]
@@ -90,7 +92,7 @@ def merge(
     for ref in patches.keys() & wants.keys():
         wants[ref] = _patched(wants[ref], patches[ref], kinds)
     faults = _expand(wants, patches, kinds, clashes)
-    return Wishes(wants, tuple(clashes), faults, reached, undecided, tuple(overrides))
+    return Wishes(wants, tuple(clashes), faults, sources, undecided, tuple(overrides))
 
 
 def _spoken_for(
@@ -124,8 +126,11 @@ def _undecided(
 
 def _declared(
     snapshots: Mapping[str, Snapshot],
-) -> tuple[dict[Ref, Resource[Any]], dict[Ref, list[Resource[Any]]], frozenset[str]]:
-    """What each source declares that the node itself, or one of these, declares; what more than one does."""
+) -> tuple[dict[Ref, Resource[Any]], dict[Ref, list[Resource[Any]]], Sequence[str]]:
+    """What each source declares that the node itself, or one of these, declares; what more than one does.
+
+    And the sources in their order, which does not depend on when each was read.
+    """
     wants: dict[Ref, Resource[Any]] = {}
     rivals: dict[Ref, list[Resource[Any]]] = {}
     reached = [NODE_SOURCE]
@@ -138,9 +143,9 @@ def _declared(
         for ref in sorted(doubled):
             rivals.setdefault(ref, []).append(found[ref])
         wants |= {ref: one for ref, one in found.items() if ref not in doubled} if doubled else found
-        reached += [source_name(ref) for ref in found if ref.kind == SOURCE_KIND and ref not in doubled]
-        reached += snapshot.unspelled
-    return wants, rivals, frozenset(reached)
+        below = (source_name(ref) for ref in found if ref.kind == SOURCE_KIND and ref not in doubled)
+        reached += sorted({*below, *snapshot.unspelled})
+    return wants, rivals, reached
 
 
 def complete(snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
@@ -247,7 +252,7 @@ def is_over(kept: Kept, inventory: Mapping[Ref, Kept], wishes: Wishes, *, doomed
     with it, but for what is not to go even so.
     """
     whose = {kept.source, speaker(kept, inventory)}
-    return not whose & {NOBODY, *wishes.undecided} and (not doomed or whose <= wishes.sources)
+    return not whose & {NOBODY, *wishes.undecided} and (not doomed or whose <= wishes.sources.keys())
 
 
 def _belongs(ref: Ref | None, inventory: Mapping[Ref, Kept], wholes: Collection[Ref]) -> bool:

@@ -256,6 +256,13 @@ SAFEGUARDS = (
         BySeed("which declares it, by"),
     ),
     Planted(
+        "what nothing is in force of waits for the sources that come first",
+        Edit("engine/turns.py", "if order[name] < mine and now < since + PATIENCE_S", "if False"),
+        ByTest(
+            "tests/simulation/test_order.py::test_the_order_of_the_sources_decides_and_not_when_each_was_read"
+        ),
+    ),
+    Planted(
         "the word of a source that was not read yet is kept for it",
         Edit(
             "engine/wishes.py",

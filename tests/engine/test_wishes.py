@@ -67,7 +67,12 @@ def test_what_all_sources_declare_is_one_set() -> None:
         snapshot({"c": thing()}, source="two"),
     )
     assert {ref.name for ref in wishes.wants} == {"one", "two", "a", "b", "c"}
-    assert wishes.sources == {"node", "one", "two"}
+    assert list(wishes.sources) == ["node", "one", "two"]
+
+
+def test_the_sources_are_in_order_breadth_first_and_by_name() -> None:
+    wishes = merged(root("two", "one"), snapshot({"source/below": FEED}, source="one"))
+    assert wishes.sources == {"node": 0, "one": 1, "two": 2, "below": 3}
 
 
 def test_a_source_counts_only_while_it_is_wanted() -> None:
