@@ -6,7 +6,7 @@ wished gone stays in it until reality was seen without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
@@ -17,6 +17,7 @@ from reconciler.engine.entry import Entry
 from reconciler.engine.graph import cycles
 from reconciler.engine.relations import Relations
 from reconciler.engine.wishes import Wishes
+from reconciler.errors import Unavailable
 from reconciler.model import (
     EMPTY,
     Look,
@@ -24,10 +25,12 @@ from reconciler.model import (
     Origin,
     Ref,
     Resource,
+    Snapshot,
 )
 from reconciler.ports.kinds import Kinds
 from reconciler.ports.store import Kept, Saved
 
+NOT_READ = Unavailable("not read yet")  # so nothing is concluded from what is not in it
 _VALUES = attrgetter(*(one.name for one in fields(Entry)))
 
 
@@ -160,6 +163,17 @@ class Book:
             return entry.want if entry is not None else None
         was = self._tombstone(entry)
         return replace(was, spec=was.last, last=None) if self.source(ref) and was.last is not None else None
+
+    def recalled(self, read: Container[str]) -> dict[str, Snapshot]:
+        """What was taken last from the sources that are not among these."""
+        resources: dict[str, dict[Ref, Resource[Any]]] = {}
+        for entry in self:
+            source, kept = self.source(entry.ref), entry.kept
+            if entry.want is not None or kept is None or kept.parent is not None or source in read:
+                continue
+            if (last := self.standing(entry.ref)) is not None:
+                resources.setdefault(source, {})[entry.ref] = last
+        return {name: Snapshot(name, "", found, (NOT_READ,)) for name, found in resources.items()}
 
     def _tombstone(self, entry: Entry) -> Resource[Any]:
         kept = entry.kept

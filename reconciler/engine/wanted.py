@@ -10,33 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 from reconciler.engine.book import Book
 from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Fate, Ledger, spare
+from reconciler.engine.overrides import LOOK_AT_THE_CLOCK_S, Overrides
+from reconciler.engine.recollection import Recollection
+from reconciler.engine.removals import fates, gone, is_over, weigh, why_stays
 from reconciler.engine.turns import Turn, Turns
-from reconciler.engine.wishes import (
-    NOBODY,
-    Wishes,
-    check_override,
-    complete,
-    gone,
-    is_over,
-    merge,
-    resumed,
-    weigh,
-)
+from reconciler.engine.wishes import NOBODY, Wishes, complete, merge
 from reconciler.engine.withdrawals import Withdrawals
 from reconciler.engine.world import World
-from reconciler.errors import NotFound, Unavailable
-from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Resource, Snapshot, source_ref
+from reconciler.errors import NotFound
+from reconciler.model import EMPTY, Event, JsonValue, Override, Ref, Snapshot, source_ref
 from reconciler.ports.sources import Submission
 from reconciler.ports.store import EndOverride, Kept, Note, Write
-
-LOOK_AT_THE_CLOCK_S = 10.0  # how late the end of an override is noticed after the wall clock has jumped
-
-NOT_READ = Unavailable("not read yet")  # so nothing is concluded from what is not in it
 
 Moved = Callable[[Iterable[Ref], Iterable[Ref], Collection[Ref]], None]
 """Tells which wishes are new, which refs have only a reason to look, and which have just been looked at."""
@@ -51,12 +39,12 @@ class Wanted:
         self._ledger = ledger
         self._moved = moved
         self._snapshots: Mapping[str, Snapshot] = EMPTY
-        self._overrides: dict[str, Override] = {}
+        self._overrides = Overrides(world.kinds, book)
         self._rebuilt = False
+        self._recollection = Recollection(world, book)
         self._withdrawals = Withdrawals()
         self._turns = Turns()
         self._ask_others: AskOthers | None = None
-        self._unasked: list[str] = []  # kinds that have not told yet what of ours there is
         self._deciding = asyncio.Lock()
         self._timed = asyncio.Event()
         self.wishes = Wishes(EMPTY)
@@ -65,7 +53,7 @@ class Wanted:
 
     @property
     def overrides(self) -> tuple[Override, ...]:
-        return tuple(self._overrides.values())
+        return self._overrides.all
 
     @property
     def rebuilt(self) -> bool:
@@ -90,42 +78,31 @@ class Wanted:
         return self._snapshots.get(source)
 
     def standing(self, source: str) -> Snapshot | None:
-        return self._snapshots.get(source) or self._recalled().get(source)
-
-    def _recalled(self, besides: Collection[str] = ()) -> dict[str, Snapshot]:
-        """What was taken last from the sources that this process has not read yet, but for some."""
-        resources: dict[str, dict[Ref, Resource[Any]]] = {}
-        told = {NOBODY, *self._snapshots, *besides}
-        for entry in self._book:
-            source, kept = self._book.source(entry.ref), entry.kept
-            if entry.want is not None or kept is None or kept.parent is not None or source in told:
-                continue
-            if (last := self._book.standing(entry.ref)) is not None:
-                resources.setdefault(source, {})[entry.ref] = last
-        return {name: Snapshot(name, "", found, (NOT_READ,)) for name, found in resources.items()}
+        return self._snapshots.get(source) or self._book.recalled(self._snapshots).get(source)
 
     async def load(self) -> None:
         saved = await self._world.store.load()
         self._book.load(saved)
-        self._overrides = {o.id: o for o in saved.overrides}
+        self._overrides.take(saved.overrides)
         self.notes = saved.notes
         self._rebuilt = bool(saved.notes.get("rebuilt"))
-        self._unasked = list(self._world.kinds) if self._rebuilt else []
-        await self._recall()
+        if self._rebuilt:
+            self._recollection.begin()
+            await self._recollection.go_on()
         self._hold(self._merge(EMPTY, self.overrides))  # nothing is read yet, so nothing is decided
 
     # ----------------------------------------------------------------------------------------- sources
 
     async def submit(self, snapshot: Snapshot, ready: Mapping[Ref, Entry] = EMPTY) -> Submission:
         async with self._deciding:
-            await self._recall()
+            await self._recollection.go_on()
             wishes, answer = self.weighed(snapshot)
             if not answer.accepted:
                 return answer
             confirmed = snapshot.allow_prune and self._rebuilt
-            if confirmed and self._unasked:
+            if confirmed and (unasked := self._recollection.unasked):
                 raise NotFound(
-                    f"what there is of {', '.join(self._unasked)} cannot be told just now, so nothing is "
+                    f"what there is of {', '.join(unasked)} cannot be told just now, so nothing is "
                     "removed yet",
                     remedy="allow it again when their drivers answer",
                 )
@@ -194,7 +171,7 @@ class Wanted:
         self, *snapshots: Snapshot, overrides: Sequence[Override] | None = None
     ) -> tuple[Wishes, Submission]:
         """What would be wanted with these, once every source is read and says what it said last."""
-        recalled = self._recalled({one.source for one in snapshots}).values()
+        recalled = self._book.recalled({*self._snapshots, *(one.source for one in snapshots)}).values()
         return self.weighed(*snapshots, *recalled, overrides=overrides)
 
     async def forget_source(self, name: str) -> None:
@@ -220,15 +197,7 @@ class Wanted:
                 await self._ledger.decide([(entry, Fate(doomed=True, source=NOBODY if over else None))])
 
     def why_stays(self, entry: Entry) -> str:
-        """Of what nobody wants, and nobody has decided about; empty while it may yet be wanted."""
-        if entry.kept is None or entry.kept.source in self.wishes.undecided:
-            return ""
-        if self._rebuilt:
-            return (
-                "nothing declares it; the store was lost and rebuilt, so it stays until a person confirms "
-                "that it may go: `holdfast reconcile --allow-prune`"
-            )
-        return "nothing declares it while the whole that it was a part of cannot say what belongs to it"
+        return why_stays(entry.kept, self.wishes, rebuilt=self._rebuilt)
 
     def _with(self, snapshots: Sequence[Snapshot]) -> Mapping[str, Snapshot]:
         before = self._snapshots
@@ -247,19 +216,8 @@ class Wanted:
 
     async def _decide(self, wishes: Wishes, doomed: Collection[Ref] = (), *others: Write) -> None:
         """Make durable what these wishes mean for the inventory, and what is in doubt about it."""
-        fates: list[tuple[Entry, Fate]] = []
-        inventory = self._book.inventory
-        back = resumed(inventory, wishes)
-        for entry in self._book:
-            row = entry.kept
-            if row is None:
-                continue
-            unwanted = entry.ref not in wishes.wants
-            dooms = entry.ref in doomed or (row.doomed and unwanted and row.source not in back)
-            source = NOBODY if unwanted and is_over(row, inventory, wishes, doomed=dooms) else None
-            if dooms is not row.doomed or source is not None or entry.doubts:
-                fates.append((entry, Fate(dooms, source)))
-        await self._ledger.decide(fates, *others)
+        changed = fates(self._book, self._book.inventory, wishes, doomed)
+        await self._ledger.decide(list(changed), *others)
 
     def _adopt(self, wishes: Wishes, ready: Mapping[Ref, Entry] = EMPTY) -> None:
         at_odds = sorted(_told(self.wishes) ^ _told(wishes))  # a set's order is another in every process
@@ -279,32 +237,13 @@ class Wanted:
         self.unread = tuple(sorted(wishes.sources.keys() - self._snapshots.keys()))
         return self._turns.note(self.unread, self._world.clock.monotonic())
 
-    async def _recall(self) -> None:
-        """After the store was lost: write down again what bears our mark, as soon as it can be told."""
-        for name in list(self._unasked):
-            with suppress(Exception):  # a driver that does not answer is asked again
-                owned = await self._world.kinds[name].owned(self._world.uses[name])
-                rows = [_recalled(ref) for ref in sorted(owned) if ref not in self._book]
-                await self._world.store.commit(*rows)
-                self._book.recall(rows)
-                self._unasked.remove(name)
-
     # --------------------------------------------------------------------------------------- overrides
 
     def with_override(self, override: Override) -> tuple[Override, ...]:
-        """All of them, were this one set; refused where it cannot be."""
-        want = self._book.standing(override.ref)
-        if want is None:
-            raise NotFound(f"{override.ref} is not declared", remedy="`holdfast get` lists what is")
-        check_override(override, want, self._world.kinds)
-        return (*(one for one in self.overrides if one.ref != override.ref), override)
+        return self._overrides.with_(override)
 
     def without_override(self, ref: Ref) -> tuple[Override, ...]:
-        """All of them, were this one taken back; refused where there is none."""
-        left = tuple(one for one in self.overrides if one.ref != ref)
-        if len(left) == len(self.overrides):
-            raise NotFound(f"{ref} has no override", remedy="`holdfast describe` shows what is in force")
-        return left
+        return self._overrides.without(ref)
 
     async def override(self, override: Override) -> None:
         async with self._deciding:
@@ -322,7 +261,7 @@ class Wanted:
         ended = [EndOverride(one.id) for one in self.overrides if one not in left]
         wishes = self._merge(self._snapshots, left)
         await self._decide(wishes, (), *ended, *writes)
-        self._overrides = {one.id: one for one in left}
+        self._overrides.take(left)
         self._adopt(wishes)
 
     async def keep_time(self) -> None:
@@ -330,26 +269,23 @@ class Wanted:
         while True:
             self._timed.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._until_the_next_end()):
+                async with asyncio.timeout(self._until_the_next_look()):
                     await self._timed.wait()
             with suppress(Exception):  # the store fails: it is tried again soon
                 await self._follow_the_clock()
-            if self._unasked:
+            if self._recollection.unasked:
                 async with self._deciding:
-                    await self._recall()
+                    await self._recollection.go_on()
 
-    def _until_the_next_end(self) -> float | None:
-        now = self._world.clock.now()
-        ends = [o.until for o in self.overrides if o.until is not None]
-        if ends:
-            return min(LOOK_AT_THE_CLOCK_S, max(0.1, (min(ends) - now).total_seconds()))
-        return LOOK_AT_THE_CLOCK_S if self._unasked else None
+    def _until_the_next_look(self) -> float | None:
+        end_s = self._overrides.until_the_next_end(self._world.clock.now())
+        return LOOK_AT_THE_CLOCK_S if end_s is None and self._recollection.unasked else end_s
 
     async def _follow_the_clock(self) -> None:
         """End what has ended; what the store could not end is in force again if the clock goes back."""
         async with self._deciding:
             now = self._world.clock.now()
-            left = tuple(one for one in self.overrides if one.in_force(now))
+            left = self._overrides.in_force(now)
             if not left == self.overrides == self.wishes.overrides:
                 ended = (one for one in self.overrides if one not in left)
                 events = (Event("override.ended", now, one.ref, {"reason": "expired"}) for one in ended)
@@ -359,8 +295,3 @@ class Wanted:
 def _told(wishes: Wishes) -> set[tuple[str, str]]:
     """Which source is told what of its wishes that another one was first with."""
     return {(clash.refused.source, str(clash)) for clash in wishes.clashes}
-
-
-def _recalled(ref: Ref) -> Kept:
-    """A row for what bears our mark, and nobody knows who wanted it."""
-    return Kept(ref, EMPTY, "", 1, source=NOBODY, revision="")

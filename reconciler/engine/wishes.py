@@ -1,10 +1,9 @@
-"""Snapshots and overrides become one set of wants; what may go away is weighed. Pure.
+"""Snapshots and overrides become one set of wants. Pure.
 
 Rules: a source counts only while its own `Source` is wanted, so the walk starts from what the node
 itself declares, breadth first and by name, and that is the order of the sources; two that declare one ref
 alike are at peace, differently they clash, and what is in force stays, or where nothing is the first in
-order counts; an incomplete snapshot, or a source not read yet, takes nothing away; what is doomed already
-is not asked about again.
+order counts; for a source that is not read yet, or broken, nobody can speak.
 """
 
 from __future__ import annotations
@@ -31,16 +30,10 @@ from reconciler.model import (
     source_name,
 )
 from reconciler.ports.kinds import Kinds
-from reconciler.ports.sources import Submission
 from reconciler.ports.store import Kept
 from reconciler.records import dataclass
 
 NOBODY = ""  # the source of what is ours, and no source is known that declares it
-BUDGET_FROM = 5  # below this many resources, a person oversees what a revision removes
-ALLOWING = (
-    "`--allow-prune` of `apply`, `delete` or `reconcile`, or the trailer `Holdfast-Allow-Prune: yes` in the "
-    "commit's message"
-)
 PRUNE_DISABLED = "holdfast.dev/prune"
 RECONCILE_DISABLED = "holdfast.dev/reconcile"
 DISABLED = "disabled"
@@ -212,89 +205,3 @@ def check_override(override: Override, want: Resource[Any], kinds: Kinds) -> Non
         raise Invalid(f"the override does not fit {want.ref}: {error.errors()[0]['msg']}") from error
     except Problem as problem:
         raise Invalid(f"the override does not fit {want.ref}: {problem.message}") from problem
-
-
-def gone(inventory: Mapping[Ref, Kept], wishes: Wishes) -> tuple[Ref, ...]:
-    """What the inventory holds, nobody wants any more, and nothing speaks against taking away."""
-    return tuple(
-        ref
-        for ref, kept in inventory.items()
-        if ref not in wishes.wants
-        and not kept.doomed
-        and speaker(kept, inventory) not in wishes.undecided
-        and not _belongs(kept.parent, inventory, wishes.faults)
-    )
-
-
-def resumed(inventory: Mapping[Ref, Kept], wishes: Wishes) -> frozenset[str]:
-    """Sources that were to go, are wanted again, and cannot say yet what is theirs; with those they declared.
-
-    Their end had taken their resources away, so both are taken back.
-    """
-    going = {ref: kept.source for ref, kept in inventory.items() if ref.kind == SOURCE_KIND and kept.doomed}
-    back = [name for ref in going if ref in wishes.wants and (name := source_name(ref)) in wishes.undecided]
-    for name in back:
-        back.extend(source_name(ref) for ref, by in going.items() if by == name and ref not in wishes.wants)
-    return frozenset(back)
-
-
-def speaker(kept: Kept, inventory: Mapping[Ref, Kept]) -> str:
-    """The source whose word decides about it: for a part, that of its whole, which may have moved ahead."""
-    while kept.parent is not None and (whole := inventory.get(kept.parent)) is not None and not whole.doomed:
-        kept = whole
-    return kept.source
-
-
-def is_over(kept: Kept, inventory: Mapping[Ref, Kept], wishes: Wishes, *, doomed: bool) -> bool:
-    """Has the word ended, of which nothing has come into these wishes?
-
-    Whoever speaks has taken it back. A source that does not count any more takes it along: it may come back
-    with it, but for what is not to go even so.
-    """
-    whose = {kept.source, speaker(kept, inventory)}
-    return not whose & {NOBODY, *wishes.undecided} and (not doomed or whose <= wishes.sources.keys())
-
-
-def _belongs(ref: Ref | None, inventory: Mapping[Ref, Kept], wholes: Collection[Ref]) -> bool:
-    """Is it one of these, or a part of one of them?"""
-    while ref is not None and ref not in wholes:
-        kept = inventory.get(ref)
-        ref = kept.parent if kept is not None else None
-    return ref is not None
-
-
-def weigh(
-    inventory: Mapping[Ref, Kept],
-    removes: Collection[Ref],
-    *,
-    allowed: bool,
-    rebuilt: bool,
-    deleted: Collection[Ref] = (),
-) -> Submission:
-    """May a revision take all this away? Half of what is there is the most that goes without a word.
-
-    What a person has `deleted` by its name goes in any case, its parts included, and nobody counts it.
-    """
-    named = tuple(sorted(removes))
-    asked = tuple(ref for ref in named if _belongs(ref, inventory, deleted))
-    counted = len(named) - len(asked)
-    if not counted or allowed:
-        return Submission(accepted=True, removes=named)
-    total = sum(not kept.doomed for kept in inventory.values())
-    if rebuilt:
-        return Submission(
-            accepted=True,
-            reason="StoreRebuilt",
-            removes=asked,
-            message=f"the store was lost and rebuilt, so {counted} of {total} resources are kept until a "
-            f"person confirms: {ALLOWING}",
-        )
-    if total >= BUDGET_FROM and counted * 2 > total:
-        return Submission(
-            accepted=False,
-            reason="PruneBudget",
-            message=f"it would remove {counted} of {total} resources, more than half; allow it by name: "
-            f"{ALLOWING}",
-            removes=named,
-        )
-    return Submission(accepted=True, removes=named)

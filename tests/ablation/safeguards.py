@@ -8,7 +8,7 @@ from tests.ablation.tree import Edit
 SAFEGUARDS = (
     Planted(
         "the prune budget stops a revision that would remove too much",
-        Edit("engine/wishes.py", "if total >= BUDGET_FROM and counted * 2 > total:", "if False:"),
+        Edit("engine/removals.py", "if total >= BUDGET_FROM and counted * 2 > total:", "if False:"),
         BySeed("over the prune budget"),
     ),
     Planted(
@@ -182,7 +182,7 @@ SAFEGUARDS = (
     Planted(
         "what is wanted again is spared",
         Edit(
-            "engine/wanted.py",
+            "engine/removals.py",
             "(row.doomed and unwanted and row.source not in back)",
             "(row.doomed and row.source not in back)",
         ),
@@ -191,7 +191,7 @@ SAFEGUARDS = (
     Planted(
         "what a broken source cannot say is spared where the source itself comes back",
         Edit(
-            "engine/wanted.py",
+            "engine/removals.py",
             "(row.doomed and unwanted and row.source not in back)",
             "(row.doomed and unwanted)",
         ),
@@ -229,13 +229,13 @@ SAFEGUARDS = (
     ),
     Planted(
         "after the loss of the store nothing goes until a person confirms",
-        Edit("engine/wishes.py", "    if rebuilt:\n", "    if False:\n"),
+        Edit("engine/removals.py", "if rebuilt:\n        return Sub", "if False:\n        return Sub"),
         BySeed("nobody has confirmed"),
     ),
     Planted(
         "after the loss of the store what bears our mark is written down again",
         Edit(
-            "engine/wanted.py",
+            "engine/recollection.py",
             "rows = [_recalled(ref) for ref in sorted(owned) if ref not in self._book]",
             "rows = []",
         ),
@@ -243,7 +243,11 @@ SAFEGUARDS = (
     ),
     Planted(
         "nobody confirms what cannot be told yet",
-        Edit("engine/wanted.py", "            if confirmed and self._unasked:", "            if False:"),
+        Edit(
+            "engine/wanted.py",
+            "            if confirmed and (unasked := self._recollection.unasked):",
+            "            if unasked := []:",
+        ),
         ByTest("tests/engine/test_sources.py::test_nobody_confirms_what_cannot_be_told"),
     ),
     Planted(
@@ -275,14 +279,14 @@ SAFEGUARDS = (
         "one decision at a time",
         Edit(
             "engine/wanted.py",
-            "        async with self._deciding:\n            await self._recall()\n            wishes",
-            "        if True:\n            await self._recall()\n            wishes",
+            "async with self._deciding:\n            await self._recollection.go_on()\n            wishes",
+            "if True:\n            await self._recollection.go_on()\n            wishes",
         ),
         ByTest("tests/engine/test_sources.py::test_of_two_submissions_at_once_the_second_knows_of_the_first"),
     ),
     Planted(
         "a whole whose parts cannot be told keeps them",
-        Edit("engine/wishes.py", "        and not _belongs(kept.parent, inventory, wishes.faults)\n", ""),
+        Edit("engine/removals.py", "        and not _belongs(kept.parent, inventory, wishes.faults)\n", ""),
         ByTest(
             "tests/engine/test_trouble.py::test_a_whole_whose_parts_cannot_be_told_fails_alone_and_loses_none"
         ),

@@ -1,8 +1,7 @@
-"""Out of many snapshots one set of wants, whatever order they came in; and what may go away because of it."""
+"""Out of many snapshots one set of wants, whatever order they came in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,45 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.engine.wishes import BUDGET_FROM, check_override, complete, gone, merge, weigh, written
-from reconciler.errors import Invalid, Misplaced, Place
-from reconciler.model import EMPTY, DeletionPolicy, Override, Ref, Resource, Snapshot, Spec
+from reconciler.engine.removals import gone
+from reconciler.engine.wishes import check_override, complete, written
+from reconciler.errors import Invalid
+from reconciler.model import DeletionPolicy, Override, Ref, Resource
 from reconciler.ports.kinds import Kinds
-from reconciler.ports.store import Kept
 from tests.engine.virtual import KINDS, ref_of, snapshot, thing
+from tests.engine.wished import BROKEN, FEED, kept, merged, root, rows
 from tests.simulation.crowd import Crowd, CrowdSpec
-from tests.simulation.feed import FeedSpec
 from tests.simulation.thing import ThingSpec, named
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-BROKEN = (Misplaced(Place("a.yaml"), "", "broken"),)
-FEED = FeedSpec(repo="x")
-
-
-def merged(
-    *snapshots: Snapshot,
-    overrides: Sequence[Override] = (),
-    inventory: Mapping[Ref, Kept] = EMPTY,
-    kinds: Kinds = KINDS,
-) -> Any:  # noqa: ANN401
-    by_source = {one.source: one for one in snapshots}
-    return merge(by_source, overrides, kinds, inventory, lambda ref: taken_from(ref, inventory))
-
-
-def taken_from(ref: Ref, inventory: Mapping[Ref, Kept]) -> str:
-    return inventory[ref].source if ref in inventory else ""
-
-
-def root(*sources: str, **specs: Spec) -> Snapshot:
-    return snapshot({**{f"source/{name}": FEED for name in sources}, **specs})
-
-
-def kept(name: str, source: str = "node", *, doomed: bool = False, parent: Ref | None = None) -> Kept:
-    return Kept(ref_of(name), {}, "", 1, source, "1", parent=parent, doomed=doomed)
-
-
-def rows(*these: Kept) -> dict[Ref, Kept]:
-    return {row.ref: row for row in these}
 
 
 def override(name: str, patch: dict[str, Any]) -> Override:
@@ -224,173 +195,3 @@ def test_a_wish_is_written_as_a_person_would() -> None:
     spec = thing(value=3, deletionPolicy=DeletionPolicy.ORPHAN)
     assert written(spec) == {"value": 3, "deletionPolicy": "Orphan"}
     assert written(thing()) == {}
-
-
-# --------------------------------------------------------------------------------------------- what may go
-
-
-def test_what_nobody_wants_any_more_may_go() -> None:
-    inventory = rows(kept("a"), kept("b"), kept("c", doomed=True))
-    assert gone(inventory, merged(root(a=thing()), inventory=inventory)) == (named("b"),)
-
-
-@pytest.mark.req("CORE-04")
-def test_a_part_waits_for_the_source_that_its_whole_has_moved_to() -> None:
-    """Rows are written one by one: a crash may lie between that of the whole and those of its parts."""
-    parts = [kept("part", "one", parent=named("whole")), kept("below", "one", parent=named("part"))]
-    inventory = rows(kept("whole", "two"), *parts, kept("other", "one"))
-    one_is_read = [root("one", "two"), snapshot({}, source="one")]
-    assert gone(inventory, merged(*one_is_read, inventory=inventory)) == (named("other"),)
-    doomed = {**inventory, named("whole"): kept("whole", "two", doomed=True)}
-    going = (named("part"), named("below"), named("other"))
-    assert gone(doomed, merged(*one_is_read, inventory=doomed)) == going, "with it they go"
-
-
-def test_what_came_from_a_source_that_is_gone_may_go() -> None:
-    inventory = rows(kept("source/one"), kept("b", "one"))
-    assert gone(inventory, merged(root(), inventory=inventory)) == (ref_of("source/one"), named("b"))
-
-
-def test_a_broken_or_unread_source_takes_nothing_away() -> None:
-    inventory = rows(kept("source/one"), kept("b", "one"))
-    assert gone(inventory, merged(root("one"), inventory=inventory)) == ()
-    broken = snapshot({}, source="one", problems=BROKEN)
-    assert gone(inventory, merged(root("one"), broken, inventory=inventory)) == ()
-
-
-def test_nor_does_one_that_those_have_declared() -> None:
-    """Read again after a restart, or broken: the children of a source that cannot speak are as mute."""
-    inventory = rows(
-        kept("source/one"), kept("source/two", "one"), kept("source/three", "two"), kept("c", "three")
-    )
-    assert gone(inventory, merged(root("one"), inventory=inventory)) == ()
-    broken = snapshot({}, source="one", problems=BROKEN)
-    assert gone(inventory, merged(root("one"), broken, inventory=inventory)) == ()
-    whole = snapshot({}, source="one")
-    assert {ref.name for ref in gone(inventory, merged(root("one"), whole, inventory=inventory))} == {
-        "two",
-        "three",
-        "c",
-    }
-
-
-def test_sources_that_are_not_spelled_out_count_and_speak_for_themselves() -> None:
-    inventory = rows(kept("source/one"), kept("b", "one"), kept("c", "one"))
-    unspelled = replace(snapshot({}, problems=BROKEN), unspelled=("one",))
-    wishes = merged(unspelled, snapshot({"b": thing()}, source="one"), inventory=inventory)
-    assert set(wishes.wants) == {named("b")}
-    assert gone(inventory, wishes) == (named("c"),)
-
-
-def test_before_the_first_source_was_read_nothing_goes() -> None:
-    inventory = rows(kept("a"), kept("b", "elsewhere"))
-    assert gone(rows(kept("a")), merged(inventory=inventory)) == ()
-
-
-def test_what_nobody_is_known_to_have_wanted_waits_until_all_have_spoken() -> None:
-    inventory = rows(kept("a", ""))
-    assert gone(inventory, merged(root("one"), inventory=inventory)) == ()
-    all_read = merged(root("one"), snapshot({}, source="one"), inventory=inventory)
-    assert gone(inventory, all_read) == (named("a"),)
-
-
-def test_the_parts_of_a_whole_that_cannot_tell_them_stay() -> None:
-    class Mute(Crowd):
-        def parts(self, want: Resource[CrowdSpec]) -> tuple[Resource[Any], ...]:
-            raise Invalid("not today")
-
-    kinds = Kinds({**KINDS, "Crowd": Mute()})
-    whole, inner = ref_of("crowd/c"), ref_of("crowd/inner")
-    inventory = rows(
-        kept("crowd/c"),
-        kept("crowd/inner", parent=whole),
-        kept("c-x", parent=inner),
-        kept("c-y", parent=ref_of("crowd/other")),
-    )
-    wishes = merged(root(**{"crowd/c": CrowdSpec()}), inventory=inventory, kinds=kinds)
-    assert [*wishes.faults] == [whole]
-    assert gone(inventory, wishes) == (named("c-y"),)
-
-
-# -------------------------------------------------------------------------------------------- the budget
-
-
-def inventory_of(total: int, doomed: int = 0) -> dict[Ref, Kept]:
-    return rows(*(kept(f"n{n}", doomed=n < doomed) for n in range(total)))
-
-
-@pytest.mark.req("CORE-04")
-@given(st.integers(0, 40), st.data())
-def test_more_than_half_of_five_or_more_needs_a_word(total: int, data: st.DataObject) -> None:
-    inventory = inventory_of(total)
-    removes = data.draw(st.sets(st.sampled_from(sorted(inventory)))) if total else set()
-    answer = weigh(inventory, removes, allowed=False, rebuilt=False)
-    assert answer.accepted == (total < BUDGET_FROM or len(removes) * 2 <= total)
-    assert answer.removes == tuple(sorted(removes))
-    assert weigh(inventory, removes, allowed=True, rebuilt=False).accepted
-
-
-@pytest.mark.parametrize(
-    ("total", "removed", "accepted"),
-    [
-        (4, 4, True),
-        (5, 2, True),
-        (5, 3, False),
-        (6, 3, True),
-        (6, 4, False),
-        (100, 50, True),
-        (100, 51, False),
-    ],
-)
-def test_the_budget_at_its_edges(total: int, removed: int, accepted: bool) -> None:
-    inventory = inventory_of(total)
-    answer = weigh(inventory, sorted(inventory)[:removed], allowed=False, rebuilt=False)
-    assert answer.accepted == accepted
-    assert answer.reason == ("Accepted" if accepted else "PruneBudget")
-
-
-def test_the_refusal_says_how_much_and_how_to_allow_it() -> None:
-    inventory = inventory_of(6)
-    answer = weigh(inventory, sorted(inventory), allowed=False, rebuilt=False)
-    assert "it would remove 6 of 6 resources, more than half" in answer.message
-    assert "--allow-prune" in answer.message
-
-
-def test_what_is_doomed_already_counts_on_neither_side() -> None:
-    inventory = inventory_of(10, doomed=5)
-    left = [ref for ref, row in inventory.items() if not row.doomed]
-    assert weigh(inventory, left[:2], allowed=False, rebuilt=False).accepted
-    assert not weigh(inventory, left[:3], allowed=False, rebuilt=False).accepted
-
-
-def test_after_the_loss_of_the_store_all_goes_on_but_removing() -> None:
-    inventory = inventory_of(10)
-    answer = weigh(inventory, sorted(inventory)[:1], allowed=False, rebuilt=True)
-    assert (answer.accepted, answer.reason, answer.removes) == (True, "StoreRebuilt", ())
-    assert "1 of 10 resources are kept until a person confirms" in answer.message
-    assert weigh(inventory, sorted(inventory)[:1], allowed=True, rebuilt=True).removes
-    assert weigh(inventory, (), allowed=False, rebuilt=True).reason == "Accepted"
-
-
-@pytest.mark.req("CORE-07")
-def test_what_was_deleted_by_its_name_goes_with_its_parts_and_counts_for_no_budget() -> None:
-    whole, part, others = kept("c"), kept("c-x", parent=ref_of("c")), [kept(f"n{n}") for n in range(6)]
-    inventory = rows(whole, part, *others)
-    gone = [one.ref for one in (whole, part, *others[:3])]
-    counted = weigh(inventory, gone, allowed=False, rebuilt=False)
-    assert not counted.accepted
-    assert "it would remove 5 of 8" in counted.message
-    deleted = weigh(inventory, gone, allowed=False, rebuilt=False, deleted={whole.ref})
-    assert deleted.accepted
-    assert deleted.removes == tuple(sorted(gone))
-    most = [one.ref for one in (whole, part, *others[:5])]
-    refused = weigh(inventory, most, allowed=False, rebuilt=False, deleted={whole.ref})
-    assert "it would remove 5 of 8" in refused.message
-
-
-@pytest.mark.req("CORE-07")
-def test_after_the_loss_of_the_store_what_was_deleted_by_its_name_goes_all_the_same() -> None:
-    inventory = inventory_of(10)
-    first, second = sorted(inventory)[:2]
-    answer = weigh(inventory, [first, second], allowed=False, rebuilt=True, deleted={first})
-    assert (answer.accepted, answer.reason, answer.removes) == (True, "StoreRebuilt", (first,))
