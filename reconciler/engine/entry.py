@@ -11,6 +11,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
+from reconciler.engine.decide import Gate
 from reconciler.engine.wishes import NOBODY, written
 from reconciler.model import EMPTY, JsonValue, Ref, Resource, Seen, Status
 from reconciler.ports.store import Kept
@@ -56,6 +57,12 @@ class Entry:
         if self.want is not None and self.want.origin.source == self.under_way:
             return True
         return self.kept is not None and self.kept.source != NOBODY
+
+    @property
+    def is_foreign(self) -> bool:
+        """When it was looked at last, what is there was somebody else's, and is not touched."""
+        ready = self.status.condition("Ready") if self.status is not None else None
+        return ready is not None and ready.reason == Gate.FOREIGN
 
     @property
     def withdrawn(self) -> bool:

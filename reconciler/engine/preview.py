@@ -21,7 +21,7 @@ from reconciler.engine.ledger import Visit, concluded
 from reconciler.engine.told import described
 from reconciler.engine.world import World
 from reconciler.errors import Place, Problem
-from reconciler.model import Case, Change, Ref, Spec
+from reconciler.model import Case, Change, Owner, Ref, Spec
 from reconciler.ports.kind import Kind
 from reconciler.ports.sources import Submission
 from reconciler.records import dataclass
@@ -123,7 +123,10 @@ async def _differ(world: World, book: Book, ref: Ref, *, living: bool) -> _Found
     except Problem as problem:
         known = present or entry.kept is not None
         return _Found("change" if known else "add", (), problem.message)
-    if decision.gate is Gate.FOREIGN and want.spec is not None:
+    if want.spec is None and seen.owner is Owner.FOREIGN:
+        stays = "nothing declares it any more; it was made elsewhere or let go of, and stays"
+        return _Found("foreign", reason=stays)
+    if decision.gate is Gate.FOREIGN:
         return _Found("foreign", decision.changes, decision.message)
     if not decision.changes:
         entry.seen = seen

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from reconciler.engine.entry import Entry
 from reconciler.engine.ledger import Fate
 from reconciler.engine.wishes import NOBODY, Wishes
-from reconciler.model import SOURCE_KIND, Ref, source_name
+from reconciler.model import SOURCE_KIND, Ref, Snapshot, source_name
 from reconciler.ports.sources import Submission
 from reconciler.ports.store import Kept
 
@@ -103,27 +103,34 @@ def _belongs(ref: Ref | None, inventory: Mapping[Ref, Kept], wholes: Collection[
 def weigh(
     inventory: Mapping[Ref, Kept],
     removes: Collection[Ref],
+    snapshots: Iterable[Snapshot],
     *,
-    allowed: bool,
+    foreign: Collection[Ref],
     rebuilt: bool,
-    deleted: Collection[Ref] = (),
 ) -> Submission:
-    """May a revision take all this away? Half of what is there is the most that goes without a word.
+    """May these take all this away? Half of what is there is the most that goes without a word.
 
-    What a person has `deleted` by its name goes in any case, its parts included, and nobody counts it.
+    What a person has deleted by its name goes in any case, its parts included, and nobody counts it. What is
+    `foreign` is forgotten and stays as it is, so it counts neither as something that goes nor as something
+    that is there.
     """
     named = tuple(sorted(removes))
+    allowed, deleted = False, set[Ref]()
+    for one in snapshots:
+        allowed = allowed or one.allow_prune
+        deleted |= one.deleted
     asked = tuple(ref for ref in named if _belongs(ref, inventory, deleted))
-    counted = len(named) - len(asked)
-    if not counted or allowed:
+    left = set(named) - set(asked)
+    if not left or allowed:
         return Submission(accepted=True, removes=named)
-    total = sum(not kept.doomed for kept in inventory.values())
+    counted = len(left.difference(foreign))
+    total = sum(not kept.doomed for ref, kept in inventory.items() if ref not in foreign)
     if rebuilt:
         return Submission(
             accepted=True,
             reason="StoreRebuilt",
             removes=asked,
-            message=f"the store was lost and rebuilt, so {counted} of {total} resources are kept until a "
+            message=f"the store was lost and rebuilt, so {len(left)} of {total} resources are kept until a "
             f"person confirms: {ALLOWING}",
         )
     if total >= BUDGET_FROM and counted * 2 > total:

@@ -159,13 +159,8 @@ class Wanted:
         inventory = self._book.inventory
         wishes = self._merge(candidate, self.overrides if overrides is None else overrides, inventory)
         removes = gone(inventory, wishes)
-        return wishes, weigh(
-            inventory,
-            removes,
-            allowed=any(one.allow_prune for one in snapshots),
-            rebuilt=self._rebuilt,
-            deleted=frozenset().union(*(one.deleted for one in snapshots)),
-        )
+        foreign = [entry.ref for entry in self._book if entry.is_foreign] if removes else []
+        return wishes, weigh(inventory, removes, snapshots, foreign=frozenset(foreign), rebuilt=self._rebuilt)
 
     def foreseen(
         self, *snapshots: Snapshot, overrides: Sequence[Override] | None = None

@@ -186,3 +186,40 @@ async def test_a_preview_tells_what_waits_and_what_cannot_be_told_yet() -> None:
     assert found["d"] == ("add", "thing/d follows zzz, which is not there")
     assert found["p0"] == ("add", "waits for thing/e to be ready")
     assert found["p1"][0] == "change"
+
+
+@virtual
+async def test_what_is_foreign_and_wanted_no_more_is_no_removal() -> None:
+    """Ours has gone, somebody else's is there by its name: our row is forgotten, and what is there stays."""
+    house = House()
+    wanted = {name: thing(value=1) for name in "abcdef"}
+    engine = await converged(house, **wanted)
+    for name in "abc":
+        house.outside.outsider_removes(named(name))
+        house.outside.outsider_makes(named(name), 9)
+    await house.settled()
+    left = snapshot({name: wanted[name] for name in "ef"}, revision="2")
+    preview = await engine.preview([left], tuple(left.resources))
+    actions = {one.ref.name: one.action for one in preview.differences}
+    assert actions == dict.fromkeys("abc", "foreign") | {"d": "remove", "e": "none", "f": "none"}
+    assert {one.reason for one in preview.differences if one.action == "foreign"} == {
+        "nothing declares it any more; it was made elsewhere or let go of, and stays"
+    }
+    assert preview.submission.accepted, "one of the three that are ours goes"
+    assert (await engine.submit(left)).accepted
+    await house.settled()
+    assert [house.value(name) for name in "abcdef"] == [9, 9, 9, None, 1, 1]
+    assert set(engine.book.inventory) == {named("e"), named("f")}
+
+
+@virtual
+async def test_what_was_never_ours_is_no_removal_either() -> None:
+    house = House()
+    house.outside.outsider_makes(named("a"), 9)
+    engine = await converged(house, a=thing(value=1), b=thing(value=1))
+    (as_it_is,) = (await engine.preview([], [named("a")])).differences
+    assert (as_it_is.action, bool(as_it_is.changes)) == ("foreign", True)
+    left = snapshot({"b": thing(value=1)}, revision="2")
+    preview = await engine.preview([left], (named("a"), named("b")))
+    assert {one.ref.name: one.action for one in preview.differences} == {"a": "foreign", "b": "none"}
+    assert preview.submission.removes == ()

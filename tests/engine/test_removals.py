@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from reconciler.engine.removals import BUDGET_FROM, gone, weigh
 from reconciler.errors import Invalid
 from reconciler.model import Ref, Resource
 from reconciler.ports.kinds import Kinds
+from reconciler.ports.sources import Submission
 from reconciler.ports.store import Kept
 from tests.engine.virtual import KINDS, ref_of, snapshot, thing
 from tests.engine.wished import BROKEN, kept, merged, root, rows
@@ -108,6 +110,19 @@ def test_the_parts_of_a_whole_that_cannot_tell_them_stay() -> None:
 # -------------------------------------------------------------------------------------------- the budget
 
 
+def weighed(
+    inventory: Mapping[Ref, Kept],
+    removes: Collection[Ref],
+    *,
+    allowed: bool = False,
+    rebuilt: bool = False,
+    deleted: Collection[Ref] = (),
+    foreign: Collection[Ref] = (),
+) -> Submission:
+    said = snapshot(allow_prune=allowed, deleted=frozenset(deleted))
+    return weigh(inventory, removes, [snapshot(), said], foreign=foreign, rebuilt=rebuilt)
+
+
 def inventory_of(total: int, doomed: int = 0) -> dict[Ref, Kept]:
     return rows(*(kept(f"n{n}", doomed=n < doomed) for n in range(total)))
 
@@ -117,10 +132,10 @@ def inventory_of(total: int, doomed: int = 0) -> dict[Ref, Kept]:
 def test_more_than_half_of_five_or_more_needs_a_word(total: int, data: st.DataObject) -> None:
     inventory = inventory_of(total)
     removes = data.draw(st.sets(st.sampled_from(sorted(inventory)))) if total else set()
-    answer = weigh(inventory, removes, allowed=False, rebuilt=False)
+    answer = weighed(inventory, removes)
     assert answer.accepted == (total < BUDGET_FROM or len(removes) * 2 <= total)
     assert answer.removes == tuple(sorted(removes))
-    assert weigh(inventory, removes, allowed=True, rebuilt=False).accepted
+    assert weighed(inventory, removes, allowed=True).accepted
 
 
 @pytest.mark.parametrize(
@@ -137,14 +152,14 @@ def test_more_than_half_of_five_or_more_needs_a_word(total: int, data: st.DataOb
 )
 def test_the_budget_at_its_edges(total: int, removed: int, accepted: bool) -> None:
     inventory = inventory_of(total)
-    answer = weigh(inventory, sorted(inventory)[:removed], allowed=False, rebuilt=False)
+    answer = weighed(inventory, sorted(inventory)[:removed])
     assert answer.accepted == accepted
     assert answer.reason == ("Accepted" if accepted else "PruneBudget")
 
 
 def test_the_refusal_says_how_much_and_how_to_allow_it() -> None:
     inventory = inventory_of(6)
-    answer = weigh(inventory, sorted(inventory), allowed=False, rebuilt=False)
+    answer = weighed(inventory, sorted(inventory))
     assert "it would remove 6 of 6 resources, more than half" in answer.message
     assert "--allow-prune" in answer.message
 
@@ -152,17 +167,17 @@ def test_the_refusal_says_how_much_and_how_to_allow_it() -> None:
 def test_what_is_doomed_already_counts_on_neither_side() -> None:
     inventory = inventory_of(10, doomed=5)
     left = [ref for ref, row in inventory.items() if not row.doomed]
-    assert weigh(inventory, left[:2], allowed=False, rebuilt=False).accepted
-    assert not weigh(inventory, left[:3], allowed=False, rebuilt=False).accepted
+    assert weighed(inventory, left[:2]).accepted
+    assert not weighed(inventory, left[:3]).accepted
 
 
 def test_after_the_loss_of_the_store_all_goes_on_but_removing() -> None:
     inventory = inventory_of(10)
-    answer = weigh(inventory, sorted(inventory)[:1], allowed=False, rebuilt=True)
+    answer = weighed(inventory, sorted(inventory)[:1], rebuilt=True)
     assert (answer.accepted, answer.reason, answer.removes) == (True, "StoreRebuilt", ())
     assert "1 of 10 resources are kept until a person confirms" in answer.message
-    assert weigh(inventory, sorted(inventory)[:1], allowed=True, rebuilt=True).removes
-    assert weigh(inventory, (), allowed=False, rebuilt=True).reason == "Accepted"
+    assert weighed(inventory, sorted(inventory)[:1], allowed=True, rebuilt=True).removes
+    assert weighed(inventory, (), rebuilt=True).reason == "Accepted"
 
 
 @pytest.mark.req("CORE-07")
@@ -170,14 +185,14 @@ def test_what_was_deleted_by_its_name_goes_with_its_parts_and_counts_for_no_budg
     whole, part, others = kept("c"), kept("c-x", parent=ref_of("c")), [kept(f"n{n}") for n in range(6)]
     inventory = rows(whole, part, *others)
     gone = [one.ref for one in (whole, part, *others[:3])]
-    counted = weigh(inventory, gone, allowed=False, rebuilt=False)
+    counted = weighed(inventory, gone)
     assert not counted.accepted
     assert "it would remove 5 of 8" in counted.message
-    deleted = weigh(inventory, gone, allowed=False, rebuilt=False, deleted={whole.ref})
+    deleted = weighed(inventory, gone, deleted={whole.ref})
     assert deleted.accepted
     assert deleted.removes == tuple(sorted(gone))
     most = [one.ref for one in (whole, part, *others[:5])]
-    refused = weigh(inventory, most, allowed=False, rebuilt=False, deleted={whole.ref})
+    refused = weighed(inventory, most, deleted={whole.ref})
     assert "it would remove 5 of 8" in refused.message
 
 
@@ -185,5 +200,17 @@ def test_what_was_deleted_by_its_name_goes_with_its_parts_and_counts_for_no_budg
 def test_after_the_loss_of_the_store_what_was_deleted_by_its_name_goes_all_the_same() -> None:
     inventory = inventory_of(10)
     first, second = sorted(inventory)[:2]
-    answer = weigh(inventory, [first, second], allowed=False, rebuilt=True, deleted={first})
+    answer = weighed(inventory, [first, second], rebuilt=True, deleted={first})
     assert (answer.accepted, answer.reason, answer.removes) == (True, "StoreRebuilt", (first,))
+
+
+@pytest.mark.req("CORE-04")
+def test_what_is_foreign_counts_neither_as_gone_nor_as_there() -> None:
+    inventory = inventory_of(10)
+    ours, foreign = sorted(inventory)[:6], sorted(inventory)[6:]
+    assert not weighed(inventory, [*ours[:2], *foreign]).accepted, "with nobody's word on whose they are"
+    most = weighed(inventory, [*ours[:3], *foreign], foreign=foreign)
+    assert (most.accepted, len(most.removes)) == (True, 7)
+    refused = weighed(inventory, ours[:4], foreign=foreign)
+    assert "it would remove 4 of 6" in refused.message
+    assert weighed(inventory, foreign[:1], foreign=foreign, rebuilt=True).removes == ()

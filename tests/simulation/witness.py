@@ -273,13 +273,20 @@ class Witness:
         doomed, told = (
             {ref for ref, row in known.items() if row.doomed} for known in (self.rows, self.answered)
         )
+        foreign = {ref for ref in self.inventory | self.rows.keys() if self._said_to_be_foreign(ref)}
         totals = [
-            len(known - gone | refs)
+            len((known - gone | refs) - untouched)
             for known in (self.inventory, self.rows.keys())
             for gone in (doomed, doomed | self.fated, told)
+            for untouched in (foreign, set[Ref]())
         ]
-        if all(total >= BUDGET_FROM and len(refs) * 2 > total for total in totals):
-            self.fail(f"over the prune budget: {len(refs)} of {totals}")
+        counted = refs - foreign  # that stays as it is
+        if all(total >= BUDGET_FROM and len(counted) * 2 > total for total in totals):
+            self.fail(f"over the prune budget: {len(counted)} of {totals}")
+
+    def _said_to_be_foreign(self, ref: Ref) -> bool:
+        told = (known.get(ref) for known in (self.statuses, self.believed))
+        return any(one is not None and one.conditions[0].reason == "ForeignObject" for one in told)
 
     def committed(self, writes: Sequence[Write]) -> None:
         self.commits += 1
