@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.engine.book import Book
 from reconciler.engine.decide import Decision, Gate, Surroundings, decide
 from reconciler.engine.entry import Entry
+from reconciler.engine.holding import awaited, keepers
 from reconciler.engine.judge import Outcome
 from reconciler.engine.ledger import Ledger, Visit
 from reconciler.engine.turns import PATIENCE_S, Turn
@@ -167,7 +168,7 @@ class Passes:
         kind = self._kind(want)
         around = Surroundings(
             cycle=self._book.knot(want.ref),
-            dependents=self._book.holders(want.ref) if want.spec is None else (),
+            dependents=keepers(self._book, want.ref, seen.at) if want.spec is None else (),
             living=self._living,
             unread=unread,
         )
@@ -177,7 +178,8 @@ class Passes:
 
     async def _farewell(self, entry: Entry, event: str, told: Sequence[Telling] = ()) -> Passed:
         row = entry.kept
-        around = dict.fromkeys(self._book.readers(entry.ref))
+        readers = self._book.readers(entry.ref)
+        around = dict.fromkeys(each for one in readers for each in awaited(self._book, one))
         if row is not None:
             around |= dict.fromkeys([*row.needs, *([row.parent] if row.parent is not None else [])])
         await self._ledger.forget(entry, event, told)

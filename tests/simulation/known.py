@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from reconciler.model import Ref
@@ -27,6 +28,7 @@ class Submitting(Protocol):
 class Known(Protocol):
     """What the oracle believes."""
 
+    def now(self) -> datetime: ...
     def wants(self) -> Wants: ...
     def protected(self) -> frozenset[Ref]:
         """What must not be removed now."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from random import Random
 from typing import ClassVar
@@ -66,6 +67,9 @@ class Node:
     def uses(self) -> Mapping[str, object]:
         """What kinds use that are not the simulation's own."""
         return {}
+
+    def now(self) -> datetime:
+        return self.clock.now()
 
     def wants(self) -> Wants:
         return self.wants_by(self.accepted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from reconciler.engine.told import told
@@ -20,6 +21,7 @@ from tests.simulation.oracle import is_left, is_off, needs_of
 from tests.simulation.outside import Body
 
 BUDGET_FROM = 5
+HELD_IN_VAIN = timedelta(minutes=10)
 
 
 class Violation(AssertionError):
@@ -174,8 +176,23 @@ class Witness:
             known = (row, now, self._handed.get(other))  # it may be on its way that it needs it no more
             if any(one is None or ref not in one.needs for one in known):
                 continue
-            if not self._knotted(other, ref):
+            if not self._knotted(other, ref) and not self._held_in_vain(ref, other):
                 self.fail(f"{ref} is removed while {other} still needs it")
+
+    def _held_in_vain(self, ref: Ref, other: Ref) -> bool:
+        """Was it only made with it, and has it no hope of being made without as things stand?"""
+        options = self._known.wants().get(other, [])
+        if not options or any(ref in needs_of(want) for want in options):
+            return False
+        todo, seen = [other], set[Ref]()
+        while todo:
+            status = self.statuses.get(one := todo.pop())
+            stalled = status.condition("Stalled") if status is not None else None
+            if stalled is not None and self._known.now() - stalled.since >= HELD_IN_VAIN:
+                return True
+            seen.add(one)
+            todo += set(status.waits_for if status is not None else ()) - seen
+        return False
 
     def _knotted(self, one: Ref, other: Ref) -> bool:
         """Do both need each other, through whatever? Then no order would do."""
