@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
@@ -31,41 +32,24 @@ POLICY = (
 )
 
 
-def _text(media_type: str) -> dict[int, ResponseSpec]:
+def _as(media_type: str) -> dict[str, Any]:
+    """What is told of a route that serves a file."""
     told = ResponseSpec(str, media_type=media_type, description="As it is.", generate_examples=False)
-    return {200: told}
+    return {"media_type": media_type, "opt": OPEN | TAGGED, "responses": {200: told}}
 
 
-@get(
-    "/api-docs",
-    media_type=HTML,
-    opt=OPEN | TAGGED,
-    responses=_text(HTML),
-    summary="The API as a page that tries calls",
-)
+@get("/api-docs", summary="The API as a page that tries calls", **_as(HTML))
 async def page() -> Response[bytes]:
     """Works offline, and with a key: `Authorize` takes its secret, and keeps it until the page is left."""
     return await _file(PAGE, HTML, {"content-security-policy": POLICY})
 
 
-@get(
-    "/api-docs/scripts/{name:str}",
-    media_type=SCRIPT,
-    opt=OPEN | TAGGED,
-    responses=_text(SCRIPT),
-    summary="What that page runs",
-)
+@get("/api-docs/scripts/{name:str}", summary="What that page runs", **_as(SCRIPT))
 async def script(name: FromPath[str]) -> Response[bytes]:
     return await _file(_known(SCRIPTS, name), SCRIPT)
 
 
-@get(
-    "/api-docs/styles/{name:str}",
-    media_type=STYLE,
-    opt=OPEN | TAGGED,
-    responses=_text(STYLE),
-    summary="How that page looks",
-)
+@get("/api-docs/styles/{name:str}", summary="How that page looks", **_as(STYLE))
 async def style(name: FromPath[str]) -> Response[bytes]:
     return await _file(_known(STYLES, name), STYLE)
 

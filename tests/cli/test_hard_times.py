@@ -167,36 +167,25 @@ def test_an_apply_that_is_killed_leaves_what_the_next_one_completes(tmp_path: Pa
 
 
 @pytest.mark.req("CLI-08")
-def test_many_removals_ask_for_their_number(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "stay", "agreed", "typed"),
+    [(30, 18, ["--yes"], b"11\n"), (8, 1, [], b"y\n")],
+    ids=["many", "beyond the budget, however few"],
+)
+def test_removals_ask_for_their_number(
+    tmp_path: Path, data: Path, *, count: int, stay: int, agreed: list[str], typed: bytes
+) -> None:
     manifest = tmp_path / "all.yaml"
-    manifest.write_text("---\n".join(key(f"k{number}") for number in range(30)))
+    manifest.write_text("---\n".join(key(f"k{number}") for number in range(count)))
     assert run(data, "apply", "-f", str(manifest), "--yes").returncode == 0
-    manifest.write_text("---\n".join(key(f"k{number}") for number in range(18)))
-    words = ("apply", "-f", str(manifest), "--prune", "--data", str(data))
-    refused = run(data, *words, "--yes")
+    manifest.write_text("---\n".join(key(f"k{number}") for number in range(stay)))
+    words, gone = ("apply", "-f", str(manifest), "--prune", "--data", str(data)), count - stay
+    refused = run(data, *words, *agreed)
     assert refused.returncode == 4
     assert b"--allow-prune for so many removals" in refused.stderr
-    for typed, left in ((b"11\n", 30), (b"12\n", 18)):
+    for answer, left in ((typed, count), (f"{gone}\n".encode(), stay)):
         with on_a_terminal(*words) as terminal:
-            until(lambda: "12 would be removed. Type their number to agree" in terminal.text, "it asks")
-            terminal.press(typed)
-            assert terminal.process.wait(60) == 0
-        assert len(run(data, "get", "key", "-o", "name").stdout.split()) == left
-
-
-@pytest.mark.req("CLI-08")
-def test_removals_beyond_the_budget_ask_for_their_number_however_few(tmp_path: Path, data: Path) -> None:
-    manifest = tmp_path / "all.yaml"
-    manifest.write_text("---\n".join(key(f"k{number}") for number in range(8)))
-    assert run(data, "apply", "-f", str(manifest), "--yes").returncode == 0
-    manifest.write_text(key("k0"))
-    words = ("apply", "-f", str(manifest), "--prune", "--data", str(data))
-    refused = run(data, *words)
-    assert refused.returncode == 4
-    assert b"--allow-prune for so many removals" in refused.stderr
-    for typed, left in ((b"y\n", 8), (b"7\n", 1)):
-        with on_a_terminal(*words) as terminal:
-            until(lambda: "7 would be removed. Type their number to agree" in terminal.text, "it asks")
-            terminal.press(typed)
+            until(lambda: f"{gone} would be removed. Type their number to agree" in terminal.text, "it asks")
+            terminal.press(answer)
             assert terminal.process.wait(60) == 0
         assert len(run(data, "get", "key", "-o", "name").stdout.split()) == left

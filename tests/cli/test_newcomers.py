@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,9 @@ MISTAKES = {
 }
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *words: str, through: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [HOLDFAST, *words],
+        [*through, HOLDFAST, *words],
         cwd=folder,
         env=os.environ | {"HOLDFAST_DATA": str(folder / "data")},
         capture_output=True,
@@ -93,15 +94,7 @@ def test_what_may_not_be_read_is_told(folder: Path) -> None:
         os.chown(folder / name, 65534, 65534)
         (folder / name).chmod(0o600 if name.endswith("yaml") else 0o700)
     for words in (("validate", "-f", "private.yaml"), ("validate", "-f", "private"), ("up", "private")):
-        told = subprocess.run(
-            ["setpriv", "--bounding-set=-dac_override,-dac_read_search", HOLDFAST, *words],
-            cwd=folder,
-            env=os.environ | {"HOLDFAST_DATA": str(folder / "data")},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        told = run(folder, *words, through=["setpriv", "--bounding-set=-dac_override,-dac_read_search"])
         assert told.returncode in {2, 4}
         assert f"{words[-1]}" in told.stderr
         assert "cannot be read: Permission denied" in told.stderr

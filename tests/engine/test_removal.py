@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 import pytest
 
-from reconciler.model import JsonValue, Ref, Resource, Seen
+from reconciler.model import Ref
 from reconciler.ports.kinds import Kinds
-from tests.engine.virtual import House, converged, snapshot, thing, virtual
-from tests.simulation.thing import Plain, Thing, ThingSpec, ThingState, Uses, named
+from tests.engine.virtual import House, SlowToLook, converged, snapshot, thing, virtual
+from tests.simulation.thing import Plain, Thing, ThingSpec, Uses, named
 
 pytestmark = pytest.mark.req("TST-47")
 
@@ -86,14 +85,7 @@ async def test_what_is_to_be_left_is_left_and_our_mark_taken_off(
 
 @virtual
 async def test_what_is_to_be_left_is_left_though_that_was_said_after_the_last_pass_had_begun() -> None:
-    class Slow(Thing):
-        async def observe(
-            self, want: Resource[ThingSpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
-        ) -> Seen[ThingState]:
-            await asyncio.sleep(10)
-            return await super().observe(want, memory, uses, fresh=fresh)
-
-    house = House(Kinds({"Thing": Slow()}))
+    house = House(Kinds({"Thing": SlowToLook()}))
     engine = await converged(house, a=thing(value=1))
     engine.request(named("a"))
     await asyncio.sleep(5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,13 +11,13 @@ import pytest
 from reconciler.engine.loop import Engine
 from reconciler.engine.withdrawals import PATIENCE_S
 from reconciler.errors import Failed, Misplaced, NotFound, Place, Unavailable
-from reconciler.model import JsonValue, Override, Resource, Seen, Snapshot
+from reconciler.model import Override, Snapshot
 from reconciler.ports.kinds import Kinds
 from reconciler.ports.store import Drop, Kept, Note, Write
-from tests.engine.virtual import KINDS, House, ref_of, snapshot, thing, virtual
+from tests.engine.virtual import KINDS, House, SlowToLook, ref_of, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
-from tests.simulation.thing import Thing, ThingSpec, ThingState, Uses, named
+from tests.simulation.thing import named
 
 pytestmark = pytest.mark.req("CORE-01", "TST-47")
 
@@ -290,15 +290,7 @@ async def test_a_clash_is_told_and_leaves_the_first_in_force() -> None:
 @virtual
 async def test_a_wish_that_is_withdrawn_while_it_comes_true_is_not_lost() -> None:
     """Its row is written when the submission that withdraws it has looked at the inventory already."""
-
-    class Slow(Thing):
-        async def observe(
-            self, want: Resource[ThingSpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
-        ) -> Seen[ThingState]:
-            await asyncio.sleep(10)
-            return await super().observe(want, memory, uses, fresh=fresh)
-
-    house = House(Kinds({**KINDS, "Thing": Slow()}))
+    house = House(Kinds({**KINDS, "Thing": SlowToLook()}))
     engine = await house.start()
     await engine.submit(of("node", a=1))
     await asyncio.sleep(5)

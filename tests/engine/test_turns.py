@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 
 import pytest
 
 from reconciler.engine.turns import PATIENCE_S, SILENT_S
-from reconciler.model import JsonValue, Resource, Seen, Snapshot
+from reconciler.model import Snapshot
 from reconciler.ports.kinds import Kinds
 from reconciler.ports.store import Note
-from tests.engine.virtual import KINDS, House, snapshot, thing, virtual
+from tests.engine.virtual import KINDS, House, SlowToLook, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
-from tests.simulation.thing import Thing, ThingSpec, ThingState, Uses, named
+from tests.simulation.thing import named
 
 pytestmark = pytest.mark.req("CORE-01", "CORE-09")
 
@@ -30,7 +30,7 @@ def made(house: House) -> list[str]:
     return [call for call in house.diary.calls if call.startswith("Make")]
 
 
-@pytest.mark.parametrize("arrival", permutations([ONE, TWO, BELOW]))
+@pytest.mark.parametrize("arrival", list(permutations([ONE, TWO, BELOW])))
 @virtual
 async def test_whatever_is_read_first_the_first_in_order_counts(arrival: Sequence[Snapshot]) -> None:
     house = House()
@@ -189,15 +189,7 @@ async def test_what_is_foreign_is_in_force_by_nobodys_word() -> None:
 @virtual
 async def test_what_a_pass_has_begun_with_is_in_force() -> None:
     """Else the row that it writes would take the word back from whoever has come meanwhile."""
-
-    class Slow(Thing):
-        async def observe(
-            self, want: Resource[ThingSpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
-        ) -> Seen[ThingState]:
-            await asyncio.sleep(10)
-            return await super().observe(want, memory, uses, fresh=fresh)
-
-    house = House(Kinds({**KINDS, "Thing": Slow()}))
+    house = House(Kinds({**KINDS, "Thing": SlowToLook()}))
     engine = await house.start()
     await engine.submit(ROOT)
     await engine.submit(TWO)
@@ -218,3 +210,22 @@ async def test_who_reads_no_sources_waits_for_none() -> None:
     await engine.submit(TWO)
     await engine.bring_about()
     assert house.value("a") == 2
+
+
+@virtual
+async def test_what_the_last_process_told_of_it_puts_nothing_in_force() -> None:
+    """That it waits is stored, so the next process looks at it before anybody has declared it again."""
+    house = House(Kinds({**KINDS, "Thing": SlowToLook()}))
+    engine = await house.start()
+    await engine.submit(ROOT)
+    await engine.submit(TWO)
+    await asyncio.sleep(5.0)
+    assert house.reason("a") == "WaitsForSource"
+    engine = await house.restart()
+    await engine.submit(ROOT)
+    engine.request(named("a"))
+    await asyncio.sleep(5.0)
+    await engine.submit(TWO)
+    await engine.submit(ONE)
+    await house.settled()
+    assert house.value("a") == 1

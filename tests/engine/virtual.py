@@ -12,7 +12,7 @@ from reconciler.engine.loop import Engine
 from reconciler.engine.workers import Pace
 from reconciler.engine.world import Tracer, World
 from reconciler.errors import Unavailable
-from reconciler.model import NODE_SOURCE, Event, Origin, Ref, Resource, Snapshot, Spec, Step
+from reconciler.model import NODE_SOURCE, Event, JsonValue, Origin, Ref, Resource, Seen, Snapshot, Spec, Step
 from reconciler.ports.kinds import Kinds
 from reconciler.ports.store import Saved, Write
 from reconciler.store.memory import MemoryStore
@@ -20,7 +20,7 @@ from tests.simulation.crowd import Crowd
 from tests.simulation.faults import Faults
 from tests.simulation.feed import FeedUses, Source
 from tests.simulation.outside import Body, Outside
-from tests.simulation.thing import Plain, Thing, ThingSpec, Uses, named
+from tests.simulation.thing import Plain, Thing, ThingSpec, ThingState, Uses, named
 from tests.simulation.virtual_time import VirtualClock, simulate
 
 P = ParamSpec("P")
@@ -175,6 +175,16 @@ class House:
 
     async def names(self) -> list[str]:
         return [event.name for event in await self.events()]
+
+
+class SlowToLook(Thing):
+    """A look takes ten seconds, in which much may happen."""
+
+    async def observe(
+        self, want: Resource[ThingSpec], memory: Mapping[str, JsonValue], uses: Uses, *, fresh: bool
+    ) -> Seen[ThingState]:
+        await asyncio.sleep(10)
+        return await super().observe(want, memory, uses, fresh=fresh)
 
 
 def thing(**spec: Any) -> ThingSpec:  # noqa: ANN401

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.free_ports import free_port
-from tests.node.running import running_node, until
+from tests.node.running import RunningNode, running_node, until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -22,6 +22,14 @@ def on_free_ports(manifest: str) -> str:
     return PORT.sub(lambda found: ports[found[0]], manifest)
 
 
+def bring_up(node: RunningNode) -> None:
+    node.start()
+    until(node.answers, "the node answers")
+    for what in (("source/root",), ("servicegroup", "--all")):
+        ready = node.command("wait", *what, "--for", "Ready", "--timeout", "60s")
+        assert ready.returncode == 0, ready.stderr
+
+
 @pytest.mark.req("CORE-01", "CORE-02")
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir()))
 def test_an_example_comes_up_and_agrees_with_itself(name: str) -> None:
@@ -29,12 +37,7 @@ def test_an_example_comes_up_and_agrees_with_itself(name: str) -> None:
         shutil.copytree(EXAMPLES / name, node.place, dirs_exist_ok=True)
         for file in node.place.rglob("*.yaml"):
             file.write_text(on_free_ports(file.read_text()))
-        node.start()
-        until(node.answers, "the node answers")
-        ready = node.command("wait", "source/root", "--for", "Ready", "--timeout", "60s")
-        assert ready.returncode == 0, ready.stderr
-        ready = node.command("wait", "servicegroup", "--all", "--for", "Ready", "--timeout", "60s")
-        assert ready.returncode == 0, ready.stderr
+        bring_up(node)
         told = node.command("diff", "-f", str(node.place))
         assert told.returncode == 0, told.stdout
         assert told.stdout.splitlines()[-1].startswith("Plan: 0 to add, 0 to change, 0 to remove, ")
@@ -54,11 +57,6 @@ def test_a_second_node_beside_the_first_runs_the_quickstart_as_well() -> None:
         manifest.write_text(on_free_ports(manifest.read_text()))
         second.place = first.place
         for node in (first, second):
-            node.start()
-            until(node.answers, "the node answers")
-            ready = node.command("wait", "source/root", "--for", "Ready", "--timeout", "60s")
-            assert ready.returncode == 0, ready.stderr
-            ready = node.command("wait", "servicegroup", "--all", "--for", "Ready", "--timeout", "60s")
-            assert ready.returncode == 0, ready.stderr
+            bring_up(node)
         port = int(re.findall(r'server.py, "(\d+)"', manifest.read_text())[0])
         until(lambda: listeners_on(port) == 2, "each node's own server listens, and not only the first one's")

@@ -7,7 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.processes.rigs import FakeRig, RealRig, Rig
+from reconciler.drivers.processes import Processes
+from tests.drivers.processes.rigs import FakeRig, RealRig, Rig, driver
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "node"
+
+
+@pytest.fixture
+async def processes(folder: Path) -> AsyncIterator[Processes]:
+    made = driver(folder)
+    await made.open()
+    yield made
+    await made.shutdown()
 
 
 @pytest.fixture(params=["fake", "real"])

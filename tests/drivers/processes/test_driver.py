@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,19 +27,6 @@ from tests.drivers.processes.rigs import PATIENCE_S, PYTHON, driver, until
 
 ENV = {"PATH": os.environ["PATH"]}
 SLEEP = ("sleep", "3600")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "node"
-
-
-@pytest.fixture
-async def processes(folder: Path) -> AsyncIterator[Processes]:
-    made = driver(folder)
-    await made.open()
-    yield made
-    await made.shutdown()
 
 
 def keeper_pid(processes: Processes) -> int:

@@ -30,11 +30,6 @@ TERM, KILL = signal.SIGTERM, signal.SIGKILL
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "node"
-
-
-@pytest.fixture
 async def processes(folder: Path) -> AsyncIterator[Processes]:
     made = driver(folder)
     await made.open()

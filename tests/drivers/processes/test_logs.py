@@ -6,7 +6,6 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -20,17 +19,9 @@ from reconciler.drivers.processes.keeper.log import Log
 from reconciler.drivers.processes.logs import read_log
 from reconciler.ports.log_line import LogLine
 from reconciler.ports.processes import Care, ProcessState, Run
-from tests.drivers.processes.rigs import PATIENCE_S, driver, until
+from tests.drivers.processes.rigs import PATIENCE_S, until
 
 ENV = {"PATH": os.environ["PATH"]}
-
-
-@pytest.fixture
-async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
-    made = driver(tmp_path / "node")
-    await made.open()
-    yield made
-    await made.shutdown()
 
 
 async def texts(folder: Path, *, tail: int | None = None, since: datetime | None = None) -> list[str]:

@@ -29,17 +29,9 @@ SLEEP = ("sleep", "3600")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "node"
-
-
-@pytest.fixture
-async def acting(folder: Path) -> AsyncIterator[Processes]:
-    made = driver(folder)
-    await made.open()
-    yield made
-    await made.open()  # a keeper again, which finds what runs
-    await made.shutdown()
+async def acting(processes: Processes) -> AsyncIterator[Processes]:
+    yield processes
+    await processes.open()  # a keeper again, which finds what runs
 
 
 async def keeper_killed(acting: Processes) -> None:

@@ -71,11 +71,6 @@ class Wire:
 Connect = Callable[[], Wire]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "node"
-
-
 @contextmanager
 def started(folder: Path) -> Iterator[Connect]:
     subprocess.run([*PYTHON, KEEPER, folder], check=True, timeout=PATIENCE_S)
