@@ -1,4 +1,8 @@
-"""What the node's own modules log, as the settings say: how much, and in which form. It goes to stderr."""
+"""What the node's own modules log, as the settings say: how much, and in which form. It goes to stderr.
+
+Rules: others' modules tell nothing below `info`. What they have to debug names the values of statements and
+every look at a folder, and a log that lies beside one would tell of itself without end.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.settings import Log
 
 FIELDS = "fields"  # what a line tells beside its words: `extra={"fields": {...}}`
+OURS = ("reconciler", "api")
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -24,7 +29,10 @@ def begin(settings: Log) -> None:
 
 
 def set_level(settings: Log) -> None:
-    logging.root.setLevel(settings.level.upper())
+    wanted = logging.getLevelNamesMapping()[settings.level.upper()]
+    logging.root.setLevel(max(wanted, logging.INFO))
+    for name in OURS:
+        logging.getLogger(name).setLevel(wanted)
 
 
 class _ToStderr(logging.StreamHandler):  # type: ignore[type-arg] # generic for the type checker alone

@@ -59,3 +59,15 @@ def test_reads_are_no_news_and_a_path_stays_on_its_line() -> None:
         told = [line for line in node.printed.splitlines() if " api.answered: " in line]
         assert [line.partition(": ")[2].split()[1] for line in told] == ["/nothing", r"/x\ny\x1b[31m"]
         assert all("[req-" in line for line in told)
+
+
+@pytest.mark.req("AUTH-35", "OBS-24")
+def test_at_debug_others_stay_silent_though_the_log_lies_beside_what_is_watched() -> None:
+    """Its own lines are changes in the folder above; to tell of those would be told of again."""
+    with running_node() as node:
+        up(node, HOLDFAST_LOG_FORMAT="json", HOLDFAST_LOG_LEVEL="debug")
+        for number in range(20):
+            save(node.place / f"{number}.yaml", key(f"k{number}"))
+        until(lambda: node.has({"key/release", *(f"key/k{number}" for number in range(20))}), "all are there")
+        told = [one for one in lines(node) if one["level"] == "debug"]
+        assert {one["logger"].partition(".")[0] for one in told} == {"api"}
