@@ -132,7 +132,14 @@ class Verb(_Everywhere):
         for name, value in before.items():
             if option := own.get(f"--{name.replace('_', '-')}"):
                 option.default = (value,) if option.multiple else value
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            refs = any("KIND/NAME" in (one.metavar or "") for one in self.params)
+            if refs and "extra argument" in error.message:
+                told = f"{error.message}: a kind and a name are one word, as in service/web"
+                raise click.UsageError(told, ctx) from error
+            raise
 
 
 class Verbs(_Everywhere, click.Group):

@@ -81,6 +81,8 @@ def _manifests(named: Sequence[str]) -> Iterator[_Manifest]:
         if name == "-":
             yield _Manifest("-", Path(), "-", _decoded(_whole(sys.stdin.buffer, name)))
             continue
+        if not name:
+            raise Invalid("an empty name after `-f`", remedy="is a variable unset? `-f .` is this folder")
         path = Path(name)
         if path.is_dir():
             found = list(_below(path))

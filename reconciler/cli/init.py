@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.everywhere import Verb
-from reconciler.errors import Conflict
+from reconciler.errors import Conflict, Invalid
 from reconciler.writing import writing
 
 FIRST = """\
@@ -25,6 +25,8 @@ spec:
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
 def init(folder: str) -> None:
     """Write a first manifest into FOLDER and say what to do next."""
+    if not folder:
+        raise Invalid("an empty name for the folder", remedy="is a variable unset? Without one: this folder")
     path = Path(folder) / "hello.yaml"
     if path.exists():
         raise Conflict(f"{path} is there already", remedy="nothing was written; choose another folder")

@@ -7,6 +7,7 @@ standard output, and nowhere else.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def decrypt(file: str | None) -> None:
     """Print the value of one ciphertext, from FILE or standard input."""
     text = content(file or "-", "").decode(errors="replace")
     value = keystore().decrypt("\n".join(line.strip() for line in text.splitlines()))
-    click.echo(value, nl=False)
+    _print(value)
 
 
 @secret.command()
@@ -70,7 +71,12 @@ def show(name: str, key: str) -> None:
     """Print a value that the node has stored."""
     from reconciler.model import Ref
 
-    click.echo(keystore().secrets.resolve(Ref("Secret", namespace(), name), key), nl=False)
+    _print(keystore().secrets.resolve(Ref("Secret", namespace(), name), key))
+
+
+def _print(value: str | bytes) -> None:
+    """As it is; on a terminal what comes next begins a line of its own."""
+    click.echo(value, nl=sys.stdout.isatty())
 
 
 @secret.command()

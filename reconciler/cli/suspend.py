@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
 from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.naming import REF
+
+if TYPE_CHECKING:
+    from reconciler.views import OverrideView
 
 
 @click.command(cls=Verb)
@@ -23,8 +28,8 @@ def suspend(where: Where, ref: str, last: str, reason: str, output: str) -> None
     if output == "json":
         print_json(override)
         return
-    click.echo(f"{override['ref']} is suspended {_until(override['until'])}", err=True)
+    click.echo(f"{override['ref']} is suspended {_until(override)}", err=True)
 
 
-def _until(until: str | None) -> str:
-    return f"until {until}" if until else "until `holdfast resume`"
+def _until(override: OverrideView) -> str:
+    return f"until {override['until']}" if override["until"] else f"until `holdfast resume {override['ref']}`"

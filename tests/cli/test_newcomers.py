@@ -26,6 +26,9 @@ MISTAKES = {
         ("apply", "-f", "beside", "--yes"),
         "beside/web.yaml:2:1: 'bin/serve' does not exist beside it",
     ),
+    "an unset variable": (("apply", "-f", ""), "an empty name after `-f`"),
+    "an unset variable for a folder": (("init", ""), "an empty name for the folder"),
+    "a kind and a name": (("describe", "service", "web"), "(web): a kind and a name are one word"),
     "an empty folder": (("apply", "-f", "empty", "--yes"), "empty holds no manifest"),
     "a link to nowhere": (
         ("validate", "-f", "link.yaml"),
@@ -64,7 +67,7 @@ def test_a_mistake_is_told(folder: Path, mistake: str) -> None:
     assert told.returncode == 2
     said = told.stdout + told.stderr
     assert cause in said
-    assert "remedy: " in said or "Did you mean" in said
+    assert "remedy: " in said or "Did you mean" in said or "as in service/web" in said
     assert not (folder / "data").exists(), "and nothing was begun"
 
 
