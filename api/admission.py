@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -54,14 +53,13 @@ class Admission:
 
     def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         state, opt = connection.scope["state"], handler.opt
-        door = Door(state["door"])
+        door: Door = state["door"]
         if not _has(door, opt):
             raise NotFoundException(detail="the path is not served by this listener")
         if connection.scope.get("method") == "OPTIONS":  # says which methods there are, and asks nothing
             return
         caller = self._caller(connection, door, opt)
         state["caller"] = caller
-        state["failed"] = partial(self.failed, connection)
         if door is not Door.SOCKET:
             self._pay(connection, caller, opt.get("weight", 1))
         if opt.get("open") or opt.get("proven"):
@@ -135,7 +133,7 @@ class Admission:
         if caller.permissions is NOTHING:
             raise Unauthorized("nobody has said who is asking", remedy=MAKE_ONE)
         if _writes(connection, opt):
-            if not self._settings.writes or Door(connection.scope["state"]["door"]) is Door.INTERNAL:
+            if not self._settings.writes or connection.scope["state"]["door"] is Door.INTERNAL:
                 raise ReadOnly(self._desk.sources() if self._desk is not None else ())
             if caller.holder is None:
                 raise Unauthorized("nobody has said who is asking for this change", remedy=MAKE_ONE)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from litestar.enums import HttpMethod, ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from reconciler.runtime.tracing import Tracing
 
@@ -27,19 +27,6 @@ Note = Callable[[HTTPScope, str, int], None]
 log = logging.getLogger(__name__)
 
 
-class Routed:
-    """Just around the framework: notes which route it has chosen, for those further out."""
-
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self._inner(scope, receive, send)
-        finally:
-            scope["state"]["route"] = scope.get("path_template")
-
-
 class Answered:
     def __init__(self, inner: ASGIApp, track_request: Track, tracing: Tracing, note: Note) -> None:
         self._inner = inner
@@ -51,26 +38,18 @@ class Answered:
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
-        began, took, status = perf_counter(), 0.0, CUT_OFF
-
-        async def passed(message: Message) -> None:
-            nonlocal took, status
-            if message["type"] == "http.response.start":
-                took, status = perf_counter() - began, str(message["status"])
-            await send(message)
-
+        state, began = scope["state"], perf_counter()
         try:
-            await self._inner(scope, receive, passed)
+            await self._inner(scope, receive, send)
         finally:
+            status, at = state.get("answered", (CUT_OFF, perf_counter()))
+            took, route = at - began, state.get("route") or NO_ROUTE
             method = scope["method"] if scope["method"] in METHODS else "other"
-            route = str(scope["state"].get("route") or NO_ROUTE)
-            took = took or perf_counter() - began
-            self._track_request(took, method, route, status)
-            _write_down(scope, route, status, took)
-            tags = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
-            self._tracing.answered(f"{method} {route}", took, tags, failed="5" <= status < "6")
+            self._track_request(took, method, route, str(status))
+            self._tracing.answered(method, route, str(status), took)
+            _write_down(scope, route, str(status), took)
             if status != CUT_OFF:
-                self._note(scope, route, int(status))
+                self._note(scope, route, status)
 
 
 def _write_down(scope: HTTPScope, route: str, status: str, took: float) -> None:

@@ -7,40 +7,41 @@ a node that is idle pays for it in memory.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
-from api import errors, identity, params, routes
+from api import identity, params, routes
 from api.admission import Admission
-from api.answered import Routed
-from api.as_of import AsOf
-from api.compressed import Compressed
-from api.conditional import Conditional, no_condition
+from api.conditional import no_condition
 from api.cors import Cors
 from api.desks import Desks
+from api.document import Document
+from api.framework import Framework
 from api.gate import Gate
 from api.idempotency import Idempotency, once
 from api.leases import Leases
-from api.limits import Limiter, Told
+from api.limits import Limiter
 from api.proxies import Proxies
 from api.room import Room
 from api.stream import Closing
-from api.versions import Versions, negotiated
+from api.versions import negotiated
 from api.websocket.session import Enter
 from api.websocket.upgrade import Upgrading
-from reconciler.runtime.asker import Rehearsed
 from reconciler.runtime.desk import Desk
 from reconciler.settings import Api, Limits, Settings
-from reconciler.views import PreviewView
+
+if TYPE_CHECKING:
+    from litestar._kwargs.dependencies import DependencyContainer
 
 SMALL_BODY = 1024 * 1024
 BODIES_AT_ONCE = 2  # of the largest; of smaller ones more, before anybody finds no room
@@ -50,10 +51,9 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 def layered(desk: Desk, wanted: Settings, closing: Closing, limiter: Limiter | None = None) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
     limiter = limiter or Limiter(wanted.limits)
-    once_only = Idempotency(build(desk, wanted.api, closing, limiter), desk)
-    read = AsOf(Conditional(Routed(once_only)), desk)
-    outer = Gate(Cors(Versions(Told(Compressed(read), limiter)), wanted.cors))
-    return Upgrading(Proxies(outer, wanted.api.trusted_proxies))
+    once_only = Idempotency(Framework(build(desk, wanted.api, closing, limiter)), desk)
+    gate = Gate(once_only, Cors(wanted.cors), limiter, desk.as_of)
+    return Upgrading(Proxies(gate, wanted.api.trusted_proxies))
 
 
 def build(
@@ -92,6 +92,9 @@ def build(
 
         return entered
 
+    def failed(request: Request[Any, Any, Any]) -> Callable[[], None]:
+        return lambda: admission.failed(request)
+
     def room(request: Request[Any, Any, Any]) -> Room:
         return rooms[request.scope["state"]["door"]]
 
@@ -104,26 +107,48 @@ def build(
             "room": Provide(room, sync_to_thread=False),
             "closing": Provide(until, sync_to_thread=False),
             "enter": Provide(enter, sync_to_thread=False),
+            "failed": Provide(failed, sync_to_thread=False),
             **routes.PROVIDED,
         },
-        exception_handlers={Exception: errors.answer, Rehearsed: plan},
+        response_class=Document,
         debug=False,  # whatever the environment says: a stack trace never leaves
         pdb_on_exception=False,
         logging_config=None,
         openapi_config=openapi,
         request_max_body_size=SMALL_BODY,
     )
-    _one_by_one(app)
+    _on_the_spot(app)
     return app
 
 
-def _one_by_one(app: Litestar) -> None:
-    """Provide what routes need on the spot: the framework would begin a task for each, and few wait."""
+def _on_the_spot(app: Litestar) -> None:
+    """Provide what routes need by plain calls.
+
+    The framework would check what we have made ourselves, and begin a task for each though few of them wait.
+    """
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for _, model in route.route_handler_map.values():
-                batches = model.dependency_batches
-                model.dependency_batches = [{each} for batch in batches for each in batch]
+                provided = [each for batch in model.dependency_batches for each in batch]
+                plain = [each for each in provided if _is_plain(each)]
+                model.extractors += (_provides(each.key, each.provide) for each in plain)
+                model.dependency_batches = [{each} for each in provided if each not in plain]
+
+
+def _is_plain(provided: DependencyContainer) -> bool:
+    """It waits for nothing, and takes nothing that a caller could have written wrong."""
+    takes = provided.provide.parsed_fn_signature.parameters.values()
+    written = any(isinstance(one.kwarg_definition, QueryParameter | HeaderParameter) for one in takes)
+    return provided.provide.has_sync_callable and not written and all(map(_is_plain, provided.dependencies))
+
+
+def _provides(name: str, provide: Provide) -> Callable[[dict[str, Any], Any], Awaitable[None]]:
+    make, takes = provide.dependency, tuple(provide.parsed_fn_signature.parameters)
+
+    async def extract(values: dict[str, Any], _: object) -> None:
+        values[name] = make(**{taken: values[taken] for taken in takes})
+
+    return extract
 
 
 async def first(request: Request[Any, Any, Any]) -> Response[None] | Response[bytes] | None:
@@ -143,11 +168,6 @@ def _methods(request: Request[Any, Any, Any]) -> Iterator[str]:
     for route in request.app.routes:
         if isinstance(route, HTTPRoute) and route.path_format == template:
             yield from route.methods
-
-
-def plan(_: Request[Any, Any, Any], rehearsed: Rehearsed) -> Response[PreviewView]:
-    """The answer to a dry run, wherever the real one would have begun to write."""
-    return Response(rehearsed.plan)
 
 
 def _handlers(limits: Api) -> Iterator[HTTPRouteHandler]:

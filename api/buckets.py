@@ -6,7 +6,8 @@ of several policies all must agree, and none is charged for what another one ref
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from math import ceil
 
 from reconciler.records import dataclass
@@ -70,19 +71,20 @@ class Answer:
         return ceil(max(one.short_s for one in self.standings))
 
 
-def take(policies: Iterable[Policy], buckets: Mapping[str, Bucket], cost: int, now: float) -> Answer:
+def take(policies: Sequence[Policy], buckets: Mapping[str, Bucket], cost: int, now: float) -> Answer:
     """Pay for a call, if all policies have enough for it; a bucket that is not there yet is full."""
-    held = {
-        policy: bucket.left(policy, now) if (bucket := buckets.get(policy.name)) else float(policy.burst)
+    left = [
+        bucket.left(policy, now) if (bucket := buckets.get(policy.name)) else float(policy.burst)
         for policy in policies
-    }
-    short = {policy: _short(policy, left, cost) for policy, left in held.items()}
-    allowed = not any(short.values())
-    after = {policy: left - cost if allowed else left for policy, left in held.items()}
+    ]
+    short = list(map(_short, policies, left, repeat(cost)))
+    allowed = not any(short)
+    if allowed:
+        left = [tokens - cost for tokens in left]
     return Answer(
         allowed,
-        [_standing(policy, left, short[policy]) for policy, left in after.items()],
-        {policy.name: Bucket(left, now) for policy, left in after.items()},
+        list(map(_standing, policies, left, short)),
+        {policy.name: Bucket(tokens, now) for policy, tokens in zip(policies, left, strict=True)},
     )
 
 

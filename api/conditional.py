@@ -8,17 +8,14 @@ seen. A route may set a tag of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha1
 from typing import Any
 
 from litestar import Request
-from litestar.enums import ScopeType
 from litestar.serialization import encode_json
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Detailed, Fault, Wrong
-from api.held import Held
 from api.identity import SAFE
 from reconciler.errors import Conflict
 from reconciler.runtime.desk import Still
@@ -31,7 +28,6 @@ TAGGED = {"tagged": True}
 _OPAQUE = re.compile(r'"([^"]*)"')
 _AGE = re.compile(rb'_age_s":[^,}]*')  # in two, for an alternative would take five times as long
 _UPTIME = re.compile(rb'uptime_s":[^,}]*')
-_UNTOLD = frozenset({b"content-type", b"content-length"})
 
 
 class Changed(Detailed, Conflict):
@@ -44,22 +40,6 @@ class Changed(Detailed, Conflict):
             "it is no longer what `If-Match` names", remedy="read it again, and decide about what it is now"
         )
         self.headers = {"etag": tag}
-
-
-class Conditional:
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
-            await self._inner(scope, receive, send)
-            return
-        known = scope["state"]["headers"].get("if-none-match", "")
-
-        async def tell(head: Message, body: Message) -> None:
-            await _tell(send, head, body, known)
-
-        await self._inner(scope, receive, Held(send, _is_document, tell))
 
 
 def tag_of(told: bytes) -> str:
@@ -83,7 +63,7 @@ def still(request: Request[Any, Any, Any], tag: Callable[[], str]) -> Still:
     seen = request.scope["state"]["headers"].get("if-match", "")
 
     def check() -> None:
-        if seen and not _names(seen, now := tag()):
+        if seen and not knows(seen, now := tag()):
             raise Changed(now)
 
     return check
@@ -98,32 +78,6 @@ def no_condition(request: Request[Any, Any, Any]) -> None:
         raise Wrong(Fault("/header/If-Match", "If-Match", told, "send it without one"))
 
 
-def _is_document(start: Mapping[str, Any]) -> bool:
-    headers = dict(start["headers"])
-    return start["status"] == 200 and (  # noqa: PLR2004
-        headers.get(b"content-type") == b"application/json" or b"etag" in headers
-    )
-
-
-async def _tell(send: Send, head: Message, body: Message, known: str) -> None:
-    """The answer with its tag; 304 to who knows it."""
-    headers = list(head["headers"])  # type: ignore[typeddict-item] # it is a head
-    tag = dict(headers).get(b"etag", b"").decode()
-    if tag or not body.get("more_body"):
-        if not tag:
-            tag = tag_of(body["body"])  # type: ignore[typeddict-item] # it is a body
-            headers.append((b"etag", tag.encode()))
-        headers.append((b"cache-control", b"private, no-cache"))
-        if known and _names(known, tag):
-            left = [(name, value) for name, value in headers if name not in _UNTOLD]
-            await send({"type": "http.response.start", "status": 304, "headers": left})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        head["headers"] = headers  # type: ignore[typeddict-unknown-key]
-    await send(head)
-    await send(body)
-
-
-def _names(given: str, tag: str) -> bool:
-    """`*` names whatever there is."""
+def knows(given: str, tag: str) -> bool:
+    """Does the caller mean this one? `*` names whatever there is."""
     return given.strip() == "*" or _OPAQUE.findall(tag)[0] in _OPAQUE.findall(given)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import HTTPScope
 
-from api.errors import Trouble, refuse
-from api.identity import SAFE, Door
+from api.identity import SAFE
 from reconciler import settings
+from reconciler.errors import Refused
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -25,50 +24,36 @@ SHOWN += b" X-API-Version, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit
 
 
 class Cors:
-    def __init__(self, inner: ASGIApp, wanted: settings.Cors) -> None:
-        self._inner = inner
+    def __init__(self, wanted: settings.Cors) -> None:
         self._origins = frozenset(wanted.allowed_origins if wanted.enabled else ())
         self._methods = wanted.allowed_methods
         self._credentials = wanted.allow_credentials
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or Door(scope["state"]["door"]) is Door.SOCKET:
-            await self._inner(scope, receive, send)
-            return
-        headers: Mapping[str, str] = scope["state"]["headers"]
+    def before(self, method: str, headers: Mapping[str, str]) -> Headers:
+        """What a browser is told that asks whether its page may ask; nothing: it does not, or may not."""
         origin = headers.get("origin", "")
+        if method != "OPTIONS" or origin not in self._origins:
+            return []
+        return [*self._preflight(origin)] if "access-control-request-method" in headers else []
+
+    def check(self, scope: HTTPScope, headers: Mapping[str, str]) -> Headers:
+        """What a page's browser is told with the answer; raises where the page may not ask."""
+        origin, method = headers.get("origin", ""), scope["method"]
+        if not origin:
+            return []
         may = origin in self._origins
-        if may and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await send({"type": "http.response.start", "status": 204, "headers": [*self._preflight(origin)]})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        harmless = (
-            scope["method"] in SAFE and "channel" not in scope
-        )  # what it hears, no browser keeps from it
-        if origin and not harmless and not (may or _is_own(origin, scope, headers)):
-            told = Trouble(
-                "FORBIDDEN",
+        harmless = method in SAFE and "channel" not in scope  # what it hears, no browser keeps from it
+        if not (harmless or may or _is_own(origin, scope, headers)):
+            raise Refused(
                 f"a web page from {origin} may change nothing here, and open no WebSocket",
-                "name its origin in the setting `cors.allowed_origins`, if it is to be trusted",
+                remedy="name its origin in the setting `cors.allowed_origins`, if it is to be trusted",
             )
-            await refuse(told, scope, send)
-            return
-        if may and scope["method"] not in {*SAFE, *self._methods}:
-            told = Trouble(
-                "FORBIDDEN",
-                f"web pages may not ask with {scope['method']}",
-                "name the method in the setting `cors.allowed_methods`",
+        if may and method not in {*SAFE, *self._methods}:
+            raise Refused(
+                f"web pages may not ask with {method}",
+                remedy="name the method in the setting `cors.allowed_methods`",
             )
-            await refuse(told, scope, send)
-            return
-
-        async def passed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told = [*self._told(origin), (b"access-control-expose-headers", SHOWN)] if may else []
-                message["headers"] = [*message.get("headers", ()), (b"vary", b"Origin"), *told]
-            await send(message)
-
-        await self._inner(scope, receive, passed)
+        return [*self._told(origin), (b"access-control-expose-headers", SHOWN)] if may else []
 
     def _told(self, origin: str) -> Iterator[tuple[bytes, bytes]]:
         yield b"access-control-allow-origin", origin.encode("latin-1")

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
-from litestar import Request, Response
 from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
@@ -23,6 +22,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import Scope, Send
 
 from reconciler.errors import Misplaced, Problem, Refused, Rejected
@@ -194,8 +194,8 @@ def _invalid(error: ValidationException) -> Trouble:
     return Trouble("INVALID_FIELD", told or error.detail, faults=faults)
 
 
-def _too_large(request: Request[Any, Any, Any]) -> Trouble:
-    most = request.route_handler.resolve_request_max_body_size()
+def _too_large(scope: Scope) -> Trouble:
+    most = cast("HTTPRouteHandler", scope["route_handler"]).resolve_request_max_body_size()
     return Trouble("PAYLOAD_TOO_LARGE", f"the body is larger than {most} bytes", "send less at once")
 
 
@@ -228,7 +228,6 @@ def encoded(told: Trouble, path: str, request_id: str) -> bytes:
 
 
 async def refuse(told: Trouble, scope: Scope, send: Send) -> None:
-    """Answer with it from before the framework."""
     body = encoded(told, scope["path"], scope["state"]["request_id"])
     headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     headers += [(name.encode(), value.encode()) for name, value in told.headers.items()]
@@ -236,15 +235,10 @@ async def refuse(told: Trouble, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The framework's handler of every exception."""
-    told = _too_large(request) if isinstance(error, RequestEntityTooLarge) else trouble(error)
-    request_id = str(request.scope["state"].get("request_id", ""))
+async def failed(error: Exception, scope: Scope, send: Send) -> None:
+    """Answer with what went wrong; what should not have is told to the log."""
+    told = _too_large(scope) if isinstance(error, RequestEntityTooLarge) else trouble(error)
     if told.status >= 500 and not isinstance(error, Problem):  # noqa: PLR2004
-        log.error("%s %s %s", request_id, request.method, request.url.path, exc_info=error)
-    return Response(
-        encoded(told, request.url.path, request_id),
-        status_code=told.status,
-        media_type=CONTENT_TYPE,
-        headers=dict(told.headers),
-    )
+        asked = scope.get("method", ""), scope["path"]
+        log.error("%s %s %s", scope["state"]["request_id"], *asked, exc_info=error)
+    await refuse(told, scope, send)

@@ -15,9 +15,6 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any, Final
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
-
 from api.buckets import HOUR_S, MINUTE_S, Answer, Bucket, Policy, Standing, take
 from api.errors import Detailed
 from reconciler import settings
@@ -27,7 +24,6 @@ from reconciler.figures import Counter
 from reconciler.model import EMPTY, JsonValue
 from reconciler.runtime.keyring import Holder
 
-NOTHING_NEW: Final = 304
 NOTE: Final = "limits"  # of the store
 DAY_S: Final = 24 * HOUR_S
 
@@ -163,30 +159,7 @@ def _restored(saved: Any) -> Iterator[tuple[str, Mapping[str, Bucket]]]:  # noqa
         yield who, {name: Bucket(tokens, now - max(0.0, wall - at)) for name, (tokens, at) in held.items()}
 
 
-class Told:
-    """Around the framework: says with each answer how its caller stands."""
-
-    def __init__(self, inner: ASGIApp, limiter: Limiter) -> None:
-        self._inner = inner
-        self._limiter = limiter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
-            await self._inner(scope, receive, send)
-            return
-
-        async def passed(message: Message) -> None:
-            taken: Taken | None = scope["state"].get("taken")
-            if taken is not None and message["type"] == "http.response.start":
-                if message["status"] == NOTHING_NEW and taken.is_key:
-                    self._limiter.give_back(taken)
-                message["headers"] = [*message.get("headers", ()), *_headers(taken)]
-            await send(message)
-
-        await self._inner(scope, receive, passed)
-
-
-def _headers(taken: Taken) -> Iterator[tuple[bytes, bytes]]:
+def told_of(taken: Taken) -> Iterator[tuple[bytes, bytes]]:
     """The seeds' own headers for the policy nearest to its end, the draft standard's for all."""
     answer = taken.answer
     near = answer.tightest

@@ -23,10 +23,10 @@ from litestar.routes import HTTPRoute
 
 from api import described_limits, described_problems, errors, pages
 from api.app import build
-from api.as_of import API
 from api.described_about import ABOUT, CONTACT, LICENCE, PARTS, SERVERS
 from api.described_headers import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID
 from api.examples import example_of
+from api.gate import API
 from api.identity import SAFE
 from api.shapes import meanings, required
 from api.stream import Closing

@@ -76,6 +76,11 @@ class Paging(NamedTuple):
     page: int
     size: int
 
+    @property
+    def part(self) -> slice:
+        """Where it lies among all items."""
+        return slice((self.page - 1) * self.size, self.page * self.size)
+
 
 def paging(page: Number = 1, per_page: Size = None, limit: Synonym = None) -> Paging:
     if per_page is not None and limit is not None and per_page != limit:
@@ -83,12 +88,25 @@ def paging(page: Number = 1, per_page: Size = None, limit: Synonym = None) -> Pa
     return Paging(page, per_page or limit or DEFAULT_SIZE)
 
 
+class Frame(TypedDict):
+    """What a page says beside its data."""
+
+    pagination: Pagination
+    links: Links
+
+
 def page_of(
     items: Sequence[V], view: Callable[[V], T], request: Request[Any, Any, Any], asked: Paging
 ) -> Page[T]:
     """One page of all items; only what is on it is made into views."""
+    frame = frame_of(len(items), request, asked)
+    return {"data": [view(item) for item in items[asked.part]], **frame}
+
+
+def frame_of(items: int, request: Request[Any, Any, Any], asked: Paging) -> Frame:
+    """Of a page of so many items in all."""
     page, size = asked
-    total = -(-len(items) // size)
+    total = -(-items // size)
 
     path = request.scope["path"]
     query = urlencode([(key, value) for key, value in request.query_params.multi_items() if key != "page"])
@@ -98,8 +116,7 @@ def page_of(
         return f"{way}{number}" if 1 <= number <= total else None
 
     return {
-        "data": [view(item) for item in items[(page - 1) * size : page * size]],
-        "pagination": {"page": page, "per_page": size, "total_pages": total, "total_items": len(items)},
+        "pagination": {"page": page, "per_page": size, "total_pages": total, "total_items": items},
         "links": {
             "first": link(1),
             "prev": link(page - 1) if page > 1 else None,

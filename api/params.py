@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
@@ -17,18 +17,26 @@ from api.errors import Fault, Wrong, misspelt
 NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
+class _Takes(NamedTuple):
+    """What a parameter may be, beside the number or the flag that the framework reads by itself."""
+
+    text: bool
+    time: bool
+
+
 def only_known(request: Request[Any, Any, Any]) -> None:
     if not request.scope["query_string"]:
         return
     known = _known(request.route_handler)
+    given = request.query_params
     faults = [
         Fault(f"/query/{name}", name, "unknown parameter", misspelt(name, sorted(known)))
-        for name in request.query_params
+        for name in given
         if name not in known
     ]
     faults += [
         Fault(f"/query/{name}", name, *wrong)
-        for name, value in request.query_params.multi_items()
+        for name, value in given.multi_items()
         if name in known and (wrong := _misread(value, known[name]))
     ]
     if faults:
@@ -36,23 +44,25 @@ def only_known(request: Request[Any, Any, Any]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _known(handler: HTTPRouteHandler) -> Mapping[str, object]:
+def _known(handler: HTTPRouteHandler) -> Mapping[str, _Takes]:
     """The names by which a route's parameters are given, and what they are."""
     signatures = [handler.parsed_fn_signature]
     signatures += [provided.parsed_fn_signature for provided in handler.resolve_dependencies().values()]
     return {
-        field.kwarg_definition.name or name: field.annotation
+        field.kwarg_definition.name or name: _Takes(
+            _holds(field.annotation, str), _holds(field.annotation, datetime)
+        )
         for signature in signatures
         for name, field in signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     }
 
 
-def _misread(value: str, annotation: object) -> tuple[str, str] | None:
+def _misread(value: str, takes: _Takes) -> tuple[str, str] | None:
     """What the framework would take for something that nobody has said."""
-    if value == "null" and not _holds(annotation, str):
+    if value == "null" and not takes.text:
         return "is no value", "leave the parameter out"
-    if NUMBER.fullmatch(value) and _holds(annotation, datetime):
+    if takes.time and NUMBER.fullmatch(value):
         return "is no time", "write it in ISO 8601, as in 2026-01-31T12:00:00Z"
     return None
 

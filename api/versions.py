@@ -8,7 +8,7 @@ until when it stays, and what takes its place; it stays for half a year at least
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import format_datetime
@@ -17,15 +17,15 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request
-from litestar.enums import MediaType, ScopeType
+from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.accept import best, ranges
-from api.errors import Fault, NotAcceptable, Wrong, refuse, trouble
+from api.errors import Fault, NotAcceptable, Wrong
 
 PRESENT = 1
 SERVED = (1,)
+NONE = 0  # is said
 
 NOTICE = timedelta(days=182)
 JSON = "application/json"
@@ -58,38 +58,13 @@ class Deprecated:
         ]
 
 
-class Versions:
-    """Around the framework, which knows only paths with a version in them."""
-
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = _IN_PATH.match(scope["path"])
-        if scope["type"] != ScopeType.HTTP or told is None or not _served(told[1]):
-            await self._inner(scope, receive, send)
-            return
-        state: dict[str, Any] = scope["state"]
-        version = PRESENT
-
-        async def passed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = _renamed(message.get("headers", ()), str(state.get("media_type", "")))
-                own = [(b"x-api-version", b"%d" % version), (b"vary", b"Accept, X-API-Version")]
-                message["headers"] = [*headers, *own, *state.get("deprecation", ())]
-            await send(message)
-
-        try:
-            version = _chosen(scope, int(told[1]) if told[1] else None)
-        except (Wrong, NotAcceptable) as error:
-            await refuse(trouble(error), scope, passed)
-            return
-        inner = scope
-        if told[1] is None:
-            inner = scope.copy()
-            inner["path"] = f"/api/v{version}/{scope['path'].removeprefix('/api/')}"
-            inner["raw_path"] = inner["path"].encode()
-        await self._inner(inner, receive, passed)
+def in_path(path: str) -> int | None:
+    """The version that it names, or `NONE`; nothing where it is not the API's, or of no served one."""
+    told = _IN_PATH.match(path)
+    if told is None:
+        return None
+    version = int(told[1] or NONE)
+    return version if version in {NONE, *SERVED} else None
 
 
 def negotiated(request: Request[Any, Any, Any]) -> None:
@@ -121,12 +96,7 @@ def _offered(handler: HTTPRouteHandler) -> Iterator[str]:
         yield EVENTS
 
 
-def _served(in_path: str | None) -> bool:
-    return in_path is None or int(in_path) in SERVED
-
-
-def _chosen(scope: HTTPScope, in_path: int | None) -> int:
-    headers: Mapping[str, str] = scope["state"]["headers"]
+def chosen(in_path: int, headers: Mapping[str, str]) -> int:
     in_header = _of_header(headers.get("x-api-version"))
     accept = headers.get("accept", "")
     in_accept = _of_accept(accept) if accept else []
@@ -165,9 +135,9 @@ def _disagrees(message: str, suggestion: str) -> Wrong:
     return Wrong(Fault("/header/X-API-Version", "X-API-Version", message, suggestion))
 
 
-def _renamed(headers: Iterable[tuple[bytes, bytes]], liked: str) -> list[tuple[bytes, bytes]]:
+def renamed(headers: list[tuple[bytes, bytes]], liked: str) -> list[tuple[bytes, bytes]]:
     """JSON under the name that it was asked for by."""
     if liked == JSON or not _IN_ACCEPT.fullmatch(liked):
-        return [*headers]
+        return headers
     json = (b"content-type", JSON.encode())
     return [(json[0], liked.encode()) if header == json else header for header in headers]

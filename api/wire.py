@@ -26,7 +26,7 @@ HEAD_BYTES = 64 * 1024
 
 class Wire(HttpToolsProtocol):
     def __init__(self, config: Config, shared: Connections) -> None:
-        super().__init__(config, shared, {"door": shared.door.value})
+        super().__init__(config, shared, {"door": shared.door})
         self._shared = shared
         self.made = False
         self._limits = shared.limits

@@ -10,9 +10,10 @@ from litestar.params import QueryParameter, SkipValidation
 from msgspec import Raw
 
 from api.conditional import MATCHES, named, still, tag_of_view
+from api.document import Document
 from api.errors import Fault, Wrong
 from api.identity import CONFLICTS, EACH
-from api.pages import Cursor, Limit, Much, Page, Stretch, page_of, stretch_of
+from api.pages import Cursor, Limit, Much, Page, Stretch, frame_of, stretch_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from reconciler.runtime.window import Selection
 from reconciler.views import CauseView, OperationView, PlannedView, ResourceView, StatusView
@@ -44,10 +45,10 @@ CHOSEN = {"chosen": Provide(_chosen, sync_to_thread=False)}
 def pages(
     request: AnyRequest, desk: TheDesk, chosen: Chosen, paging: ThePaging
 ) -> Response[Page[ResourceView]]:
-    found = page_of(desk.refs(chosen), desk.encoded, request, paging)
-    tag = tag_of_view([[one.whole for one in found["data"]], found["pagination"], found["links"]])
-    page: Any = {**found, "data": [Raw(one.json) for one in found["data"]]}
-    return Response(page, headers={"etag": tag})
+    told, total = desk.encoded_part(chosen, paging.part)
+    frame = frame_of(total, request, paging)
+    page: Any = {"data": Raw(told.json), **frame}
+    return Document(page, headers={"etag": tag_of_view([told.whole, frame])})
 
 
 @get(
@@ -81,7 +82,7 @@ def statuses(desk: TheDesk, chosen: Chosen, cursor: Cursor = None, limit: Much =
 def one(desk: TheDesk, ref: TheRef) -> Response[ResourceView]:
     told = desk.encoded(ref)
     view: Any = told.json
-    return Response(view, headers={"etag": named(told.wish_and_status)})
+    return Document(view, headers={"etag": named(told.wish_and_status)})
 
 
 @get(f"{ONE}/plans", opt=EACH, summary="What was planned and done, the newest first")

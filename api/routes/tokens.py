@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypedDict
 
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from api.bodies import object_of, text_of
 from api.idempotency import ONCE
@@ -13,6 +16,9 @@ from api.routes import AnyRequest, By, TheDesk
 from api.shapes import takes
 from reconciler.errors import Unauthorized
 from reconciler.views import JwksView, MeView, TokenView
+
+Failed = NamedDependency[SkipValidation[Callable[[], None]]]
+"""To be told of a credential that did not count."""
 
 
 class RefreshBody(TypedDict):
@@ -40,13 +46,13 @@ async def token(request: AnyRequest, desk: TheDesk, by: By) -> TokenView:
     opt=PROVEN | ONCE | takes(RefreshBody),
     summary="Exchange a refresh token for the next tokens; it counts once",
 )
-async def refresh(request: AnyRequest, desk: TheDesk, by: By) -> TokenView:
+async def refresh(request: AnyRequest, desk: TheDesk, by: By, failed: Failed) -> TokenView:
     """One that comes a second time ends its session, and all tokens of it."""
     given = await object_of(request, RefreshBody)
     try:
         return await desk.tokens.refresh(text_of(given, "refresh_token"), by)
     except Unauthorized:
-        request.scope["state"]["failed"]()
+        failed()
         raise
 
 

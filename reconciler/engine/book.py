@@ -6,7 +6,7 @@ wished gone stays in it until reality was seen without it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
@@ -40,6 +40,7 @@ class Book:
         self._entries: dict[Ref, Entry] = {}
         self._relations = Relations()
         self._knots: dict[Ref, tuple[Ref, ...]] = {}
+        self._in_order: dict[str, Sequence[Entry]] = {}  # by kind, until one comes or goes
 
     def load(self, saved: Saved) -> None:
         """What was known when the last process ended."""
@@ -52,12 +53,14 @@ class Book:
                     status=saved.statuses.get(ref),
                 )
                 self._index(ref)
+        self._in_order.clear()
         self._tie_knots()
 
     def recall(self, rows: Iterable[Kept]) -> None:
         """What was found to be ours, though nothing was known of it."""
         for row in rows:
             self._entries[row.ref] = Entry(row.ref, kept=row)
+        self._in_order.clear()
 
     def __getitem__(self, ref: Ref) -> Entry:
         return self._entries[ref]
@@ -73,6 +76,14 @@ class Book:
 
     def get(self, ref: Ref) -> Entry | None:
         return self._entries.get(ref)
+
+    def in_order(self, kind: str = "") -> Sequence[Entry]:
+        """All entries, or those of one kind, by their refs; sorted once for who asks again and again."""
+        found = self._in_order.get(kind)
+        if found is None:
+            of_kind = (entry for entry in self if not kind or entry.ref.kind == kind)
+            found = self._in_order[kind] = sorted(of_kind, key=attrgetter("ref"))
+        return found
 
     @property
     def inventory(self) -> dict[Ref, Kept]:
@@ -109,6 +120,7 @@ class Book:
             entry = self._entries.get(ref)
             if entry is None:
                 entry = self._entries[ref] = Entry(ref)
+                self._in_order.clear()
             fault = wishes.faults.get(ref)
             if entry.want is want and entry.fault is fault:
                 continue
@@ -149,6 +161,7 @@ class Book:
 
     def drop(self, ref: Ref) -> None:
         del self._entries[ref]
+        self._in_order.clear()
         self._relations.drop(ref)
 
     def resource(self, ref: Ref) -> Resource[Any]:

@@ -34,12 +34,13 @@ class Rights:
         return Rights(self._kinds, self._book, permissions)
 
     def sees(self, ref: Ref) -> bool:
-        if ref.kind in self._seen:
-            return True
-        scope = self._kinds[ref.kind].reads
-        if self._all(scope):
-            self._seen.add(ref.kind)
-        return self._has(scope, ref)
+        return self.sees_all(ref.kind) or self._has(self._kinds[ref.kind].reads, ref)
+
+    def sees_all(self, kind: str) -> bool:
+        """Every resource of this kind, whatever there is of it."""
+        if kind not in self._seen and self._all(self._kinds[kind].reads):
+            self._seen.add(kind)
+        return kind in self._seen
 
     @property
     def hears_all(self) -> bool:

@@ -8,8 +8,6 @@ and not the path that was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reconciler.model import Ref
 from reconciler.runtime.spans import Sort, Span, Spans
 from reconciler.within import WITHIN, Within, begun, below
@@ -26,11 +24,13 @@ class Tracing:
         self._reasons: dict[Ref, Reasons] = {}  # for the next pass
         self._passing: dict[Ref, Reasons] = {}
 
-    def answered(self, name: str, took_s: float, tags: Mapping[str, str], *, failed: bool) -> None:
+    def answered(self, method: str, route: str, status: str, took_s: float) -> None:
         """A request, within which this is called."""
         within = WITHIN.get()
         if within is not None and self._spans.wanted:
-            self._spans.ended(Span(within, Sort.SERVER, name, tags, failed), took_s)
+            tags = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+            span = Span(within, Sort.SERVER, f"{method} {route}", tags, failed="5" <= status < "6")
+            self._spans.ended(span, took_s)
 
     def called(self, took_s: float, driver: str, call: str, outcome: str) -> None:
         """A driver, for whatever this is called within."""

@@ -5,10 +5,9 @@ Rules: nothing is changed by looking; every answer is a view, of what the one wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Self
 
 from reconciler.access import Permissions
@@ -21,7 +20,7 @@ from reconciler.ports.store import EventFilter, Following
 from reconciler.records import dataclass
 from reconciler.runtime import measured, present, resource_views
 from reconciler.runtime.daemon import Daemon
-from reconciler.runtime.encoded_views import Encoded, EncodedViews
+from reconciler.runtime.encoded_views import Encoded, EncodedArray, EncodedViews
 from reconciler.runtime.health import Health
 from reconciler.runtime.hearing import Hearing
 from reconciler.runtime.machine import machine
@@ -120,6 +119,11 @@ class Window:
     def encoded(self, ref: Ref) -> Encoded:
         """The same as JSON, for who is asked for it over and over."""
         return self._encoded.of(self._entry(ref))
+
+    def encoded_part(self, selection: Selection, part: slice) -> tuple[EncodedArray, int]:
+        """Those that lie in this part of them, in order; and how many there are in all."""
+        found = self._selected(selection)
+        return self._encoded.of_several(found[part]), len(found)
 
     def status(self, ref: Ref) -> StatusView:
         return resource_views.of_status(
@@ -270,16 +274,18 @@ class Window:
             entry, node.engine.book, node.kinds, node.engine.overrides, node.clock.monotonic()
         )
 
-    def _selected(self, selection: Selection) -> list[Entry]:
+    def _selected(self, selection: Selection) -> Sequence[Entry]:
         kind = self._node.kinds.canonical(selection.kind) if selection.kind else ""
         book, labels = self._node.engine.book, selection.labels
-        found = [
+        found = book.in_order(kind)
+        kinds = (kind,) if kind else self._node.kinds
+        if selection == Selection(selection.kind) and all(map(self._rights.sees_all, kinds)):
+            return found
+        return [
             entry
-            for entry in book
-            if (not kind or entry.ref.kind == kind)
-            and (not selection.namespace or entry.ref.namespace == selection.namespace)
+            for entry in found
+            if (not selection.namespace or entry.ref.namespace == selection.namespace)
             and (not selection.names or entry.ref.name in selection.names)
             and (not labels or labels.items() <= book.resource(entry.ref).labels.items())
             and self._rights.sees(entry.ref)
         ]
-        return sorted(found, key=attrgetter("ref"))

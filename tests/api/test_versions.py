@@ -20,9 +20,13 @@ from litestar.params import QueryParameter
 
 from api import accept, errors
 from api.app import first
+from api.cors import Cors
+from api.framework import Framework
 from api.gate import Gate
+from api.limits import Limiter
 from api.stream import Closing
-from api.versions import Deprecated, Versions
+from api.versions import Deprecated
+from reconciler import settings as of_node
 from tests.api.nodes import Running, asking, listening
 from tests.api.test_errors import is_problem
 
@@ -107,8 +111,9 @@ def old(fails: Annotated[bool, QueryParameter()] = False) -> dict[str, str]:
 
 @pytest.fixture
 async def of_old() -> AsyncIterator[httpx.AsyncClient]:
-    app = Litestar([old], before_request=first, exception_handlers={Exception: errors.answer})
-    async with listening(Gate(Versions(app)), Closing()) as path, asking(path) as client:
+    app = Framework(Litestar([old], before_request=first))
+    gate = Gate(app, Cors(of_node.Cors()), Limiter(of_node.Limits()), as_of=lambda: 0)
+    async with listening(gate, Closing()) as path, asking(path) as client:
         yield client
 
 

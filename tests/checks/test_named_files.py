@@ -33,5 +33,5 @@ def test_the_page_on_the_api_names_what_each_request_passes() -> None:
         for name in names.split(", ")
     }
     passed = [imported[name] for name in re.findall(r"\b([A-Z]\w+)\(", layered[0]) if name in imported]
-    assert len(passed) >= 9
+    assert len(passed) >= 5
     assert [one for one in passed if f"`api/{one.replace('.', '/')}.py`" not in page] == []

@@ -51,6 +51,24 @@ def test_what_has_moved_is_told_and_nothing_else() -> None:
     assert it.wish(wishes(b)) == (A,)
 
 
+def test_what_is_there_is_in_order_whatever_has_come_and_gone() -> None:
+    def told(kind: str = "") -> list[Ref]:
+        return [entry.ref for entry in it.in_order(kind)]
+
+    it = book(row(B))
+    assert told() == told(A.kind) == [B]
+    it.wish(wishes(wish(C), wish(A)))
+    assert told() == told(A.kind) == [A, B, C]
+    assert told("Other") == []
+    assert it.as_if(wishes(wish(named("d")))).in_order()[-1].ref == named("d")
+    it.drop(B)
+    assert told() == told(A.kind) == [A, C]
+    it.recall([row(B)])
+    assert told() == [A, B, C]
+    it.load(Saved(inventory={named("d"): row(named("d"))}))
+    assert told(A.kind)[-1] == named("d")
+
+
 def test_every_part_of_a_wish_can_move_it() -> None:
     moves = [
         wish(A, thing(value=2)),

@@ -1,0 +1,41 @@
+"""JSON as it leaves: what a route answers with, encoded and sent with no more ado.
+
+Rules: what is bytes is encoded already; what is no JSON, or has no body, goes the framework's own way, which
+looks through kinds of media, cookies and headers for each answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from litestar import Request, Response
+from litestar.serialization import encode_json
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from api.versions import JSON
+
+OK = 200
+EMPTY = frozenset({204, 304})
+
+T = TypeVar("T")
+
+
+class Document(Response[T]):
+    def to_asgi_response(  # type: ignore[override] # any ASGI application does
+        self,
+        app: None,
+        request: Request[Any, Any, Any],
+        **told: Any,  # noqa: ANN401 - as the framework has it
+    ) -> ASGIApp:
+        status = self.status_code or told["status_code"]
+        if (self.media_type or told["media_type"] or JSON) != JSON or status in EMPTY or self.cookies:
+            return super().to_asgi_response(app, request, **told)
+        self.status_code = status
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = self.content if isinstance(self.content, bytes) else encode_json(self.content)
+        headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
+        headers += ((name.encode(), value.encode()) for name, value in self.headers.items())
+        await send({"type": "http.response.start", "status": self.status_code or OK, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
