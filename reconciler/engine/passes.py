@@ -168,7 +168,7 @@ class Passes:
         kind = self._kind(want)
         around = Surroundings(
             cycle=self._book.knot(want.ref),
-            dependents=keepers(self._book, want.ref, seen.at) if want.spec is None else (),
+            dependents=keepers(self._book, want.ref, case.seen.at) if want.spec is None else (),
             living=self._living,
             unread=unread,
         )
