@@ -214,7 +214,7 @@ SAFEGUARDS = (
         "what a ref was made with stays until it is made as it is wanted now",
         Edit(
             "engine/passes.py",
-            "keepers(self._book, want.ref, seen.at) if want.spec is None",
+            "keepers(self._book, want.ref, case.seen.at) if want.spec is None",
             "self._book.dependents(want.ref) if want.spec is None",
         ),
         BySeed("still needs it"),
