@@ -59,9 +59,9 @@ SAFEGUARDS = (
         "after acting, reality is read and not its mirror",
         Edit(
             "engine/passes.py",
-            "                before = decision.changes\n"
+            "before, was = decision.changes, seen\n"
             "                seen = await kind.observe(want, entry.memory, uses, fresh=True)",
-            "                before = decision.changes\n"
+            "before, was = decision.changes, seen\n"
             "                seen = await kind.observe(want, entry.memory, uses, fresh=False)",
         ),
         ByTest("tests/engine/test_engine.py::test_what_acts_is_read_anew_and_not_from_the_mirror"),
