@@ -51,7 +51,7 @@ LARGE = frozenset({"/api/v1/apply", "/api/v1/diff"})
 def layered(desk: Desk, wanted: Settings, closing: Closing, limiter: Limiter | None = None) -> ASGIApp:
     """What a listener serves: all that a request passes, from the outside in."""
     limiter = limiter or Limiter(wanted.limits)
-    once_only = Idempotency(Framework(build(desk, wanted.api, closing, limiter)), desk)
+    once_only = Idempotency(Framework(build(desk, wanted.api, closing, limiter), limiter), desk)
     gate = Gate(once_only, Cors(wanted.cors), limiter, desk.as_of)
     return Upgrading(Proxies(gate, wanted.api.trusted_proxies))
 

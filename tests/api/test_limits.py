@@ -229,3 +229,17 @@ async def test_who_asks_comes_before_how_often_and_both_before_what() -> None:
         mine = {"X-API-Key": secret("a")}
         assert [await sent(mine) for _ in range(2)] == [400, 429]
         assert [await sent({}) for _ in range(2)] == [401, 429]
+
+
+@pytest.mark.req("RTL-02", "RTL-07")
+async def test_what_fits_no_route_is_paid_for_by_its_address() -> None:
+    async with running(limits__enabled=True, limits__address_per_minute=4) as api:
+        strays = [("GET", "/nothing"), ("GET", "/api/v1/nothing"), ("PUT", STATUS), ("GET", "/status")]
+        answers = [await api.public.request(method, path) for method, path in strays]
+        assert [one.status_code for one in answers] == [404, 404, 405, 404]
+        assert [one.headers["x-ratelimit-remaining"] for one in answers] == ["3", "2", "1", "0"]
+        over = await api.public.get("/nothing")
+        assert (over.status_code, over.json()["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+        assert int(over.headers["retry-after"]) > 0
+        assert (await api.public.get(STATUS)).status_code == 429
+        assert (await api.socket.get("/nothing")).status_code == 404

@@ -111,8 +111,9 @@ def old(fails: Annotated[bool, QueryParameter()] = False) -> dict[str, str]:
 
 @pytest.fixture
 async def of_old() -> AsyncIterator[httpx.AsyncClient]:
-    app = Framework(Litestar([old], before_request=first))
-    gate = Gate(app, Cors(of_node.Cors()), Limiter(of_node.Limits()), as_of=lambda: 0)
+    limiter = Limiter(of_node.Limits())
+    app = Framework(Litestar([old], before_request=first), limiter)
+    gate = Gate(app, Cors(of_node.Cors()), limiter, as_of=lambda: 0)
     async with listening(gate, Closing()) as path, asking(path) as client:
         yield client
 
