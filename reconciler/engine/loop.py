@@ -233,6 +233,9 @@ class Engine:
 
     async def _pass(self, ref: Ref, failures: int) -> Passed:
         entry = self._book.get(ref)
+        if entry is not None and entry.want is not None and not entry.in_force:
+            await self._wanted.decided()
+            entry = self._book.get(ref)
         if entry is None:
             return Passed(gone=True)
         if entry.want is None:

@@ -144,6 +144,11 @@ class Wanted:
         others = self.wishes.sources.keys() - set(self.unread)  # what is not read yet is waited for anyway
         return self._withdrawals.stays_for(ref, others, self._world.clock.monotonic())
 
+    async def decided(self) -> None:
+        """What is being decided may give the word to another source, where nothing is in force yet."""
+        async with self._deciding:
+            pass
+
     def turn(self, entry: Entry) -> Turn | None:
         """Of what nothing is in force yet, while a source that comes before its own is still to be read."""
         if entry.want is None or entry.in_force:

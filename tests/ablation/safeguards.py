@@ -267,6 +267,14 @@ SAFEGUARDS = (
         ),
     ),
     Planted(
+        "what nothing is in force of waits for the decision that is under way",
+        Edit("engine/loop.py", "            await self._wanted.decided()\n", ""),
+        ByTest(
+            "tests/engine/test_turns.py::"
+            "test_what_would_begin_while_another_source_is_given_the_word_waits_for_that"
+        ),
+    ),
+    Planted(
         "the word of a source that was not read yet is kept for it",
         Edit(
             "engine/wishes.py",

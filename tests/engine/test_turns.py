@@ -11,7 +11,7 @@ import pytest
 from reconciler.engine.turns import PATIENCE_S, SILENT_S
 from reconciler.model import Snapshot
 from reconciler.ports.kinds import Kinds
-from reconciler.ports.store import Note
+from reconciler.ports.store import Kept, Note, Write
 from tests.engine.virtual import KINDS, House, SlowToLook, snapshot, thing, virtual
 from tests.simulation.crowd import CrowdSpec
 from tests.simulation.feed import FeedSpec
@@ -229,3 +229,24 @@ async def test_what_the_last_process_told_of_it_puts_nothing_in_force() -> None:
     await engine.submit(ONE)
     await house.settled()
     assert house.value("a") == 1
+
+
+@virtual
+async def test_what_would_begin_while_another_source_is_given_the_word_waits_for_that() -> None:
+    """Else the pass would write down a word that counts no more."""
+    house = House()
+    engine = await house.start()
+    for one in (ROOT, snapshot({"b": thing()}, source="one"), snapshot(source="two")):
+        await engine.submit(one)
+    await house.settled()
+
+    async def takes_a_second(writes: Sequence[Write]) -> None:
+        await asyncio.sleep(1.0)
+
+    house.store.delay = takes_a_second
+    instead_of_b = snapshot({"a": thing(value=1)}, source="one", revision="2")
+    await asyncio.gather(engine.submit(TWO), engine.submit(instead_of_b))
+    await house.settled()
+    kept = [row.source for row in house.store.handed if isinstance(row, Kept) and row.ref == named("a")]
+    assert set(kept) == {"one"}
+    assert made(house) == ["Make b", "Make a"]
