@@ -16,6 +16,10 @@ from reconciler.cli.naming import REF
 @at_node
 def resume(where: Where, ref: str, output: str) -> None:
     """Take back the override of a resource: a suspension, a stop, a hold."""
+    take_back(where, ref, output)
+
+
+def take_back(where: Where, ref: str, output: str) -> None:
     with where.open() as door:
         door.end_override(ref)
     if output == "json":

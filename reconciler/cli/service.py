@@ -11,6 +11,7 @@ from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.following import Followed, follow, wait_for
 from reconciler.cli.logs import logs
 from reconciler.cli.naming import SERVICE
+from reconciler.cli.resume import take_back
 from reconciler.cli.service_usage import stats
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Conflict, Unavailable
@@ -51,12 +52,7 @@ def stop(where: Where, name: str, last: str, reason: str, output: str) -> None:
 @at_node
 def start(where: Where, name: str, output: str) -> None:
     """Take back a stop: the service goes by its manifest again."""
-    with where.open() as door:
-        door.end_override(name)
-    if output == "json":
-        print_json({"ref": name})
-        return
-    click.echo(f"{name} goes by its manifest again", err=True)
+    take_back(where, name, output)
 
 
 @service.command()

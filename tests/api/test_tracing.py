@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 
 from reconciler.errors import Invalid
 from tests.api.nodes import Running, key, running, settings_in, until
+from tests.serving import Answers, serving
 
 pytestmark = pytest.mark.req("OBS-19", "OBS-20")
 
@@ -26,27 +25,14 @@ def collector() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """As it listens for OTLP over HTTP; what it was sent."""
     sent: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Collector(Answers):
+        def asked(self) -> None:
             assert self.headers["Content-Type"] == "application/json"
-            sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+            sent.append(json.loads(self.body()))
+            self.answer(200, b"{}")
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: pytest would show it."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1/traces", sent
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
+    with serving(Collector) as port:
+        yield f"http://127.0.0.1:{port}/v1/traces", sent
 
 
 def spans(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:

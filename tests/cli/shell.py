@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+
+from tests.serving import Answers, serving
 
 HOLDFAST = str(Path(sys.executable).with_name("holdfast"))
 
@@ -44,25 +44,11 @@ def answering() -> Iterator[Answering]:
     """Some HTTP server: a proxy, or a node of another time."""
     told = Answering()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(Answers):
+        def asked(self) -> None:
             told.asked.append({name.lower(): value for name, value in self.headers.items()})
             body = told.body if isinstance(told.body, bytes) else json.dumps(told.body).encode()
-            self.send_response(told.status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(told.status, body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: pytest would show it."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    told.port = server.server_address[1]
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
+    with serving(Handler) as told.port:
         yield told
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()

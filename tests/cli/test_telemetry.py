@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import queue
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from reconciler import __version__
 from tests.cli.shell import run
+from tests.serving import Answers, serving
 
 pytestmark = pytest.mark.req("CLI-05", "OBS-17")
 
@@ -24,24 +23,14 @@ def counting() -> Iterator[tuple[str, queue.Queue[dict[str, object]]]]:
     """An endpoint, and what it is told."""
     told: queue.Queue[dict[str, object]] = queue.Queue()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+    class Counter(Answers):
+        def asked(self) -> None:
+            told.put(json.loads(self.body()))
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: pytest would show it."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/counters", told
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
+    with serving(Counter) as port:
+        yield f"http://127.0.0.1:{port}/counters", told
 
 
 def test_a_command_is_counted_by_its_verb_and_its_end_alone(tmp_path: Path) -> None:

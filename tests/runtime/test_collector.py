@@ -6,11 +6,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from reconciler.runtime.collector import Collector
+from tests.serving import Answers, serving
 
 pytestmark = pytest.mark.req("CORE-22", "OBS-20")
 
@@ -29,35 +29,22 @@ class Told:
 def collector() -> Iterator[Told]:
     told = Told()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answers):
         protocol_version = "HTTP/1.1"
 
         def setup(self) -> None:
             super().setup()
             told.connections += 1
 
-        def do_POST(self) -> None:
+        def asked(self) -> None:
             told.paths.append(self.path)
-            told.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            told.bodies.append(self.body())
             self.close_connection = told.lets_go
-            self.send_response(told.status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+            self.answer(told.status, b"{}")
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: pytest would show it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    told.endpoint = f"http://127.0.0.1:{server.server_address[1]}/v1/traces?of=one"
-    try:
+    with serving(Handler) as port:
+        told.endpoint = f"http://127.0.0.1:{port}/v1/traces?of=one"
         yield told
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
 
 
 def test_one_connection_serves_many_times() -> None:

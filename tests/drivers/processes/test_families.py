@@ -20,7 +20,7 @@ from reconciler.drivers.processes.keeper.record import ENDING, EXITED, Record, R
 from reconciler.drivers.processes.launch import KEEPER
 from reconciler.errors import NotFound
 from reconciler.model import JsonValue
-from reconciler.ports.processes import Care, ProcessState, Run
+from reconciler.ports.processes import Care, Process, ProcessState, Run
 from tests.drivers.processes.alive import all_is_known, living
 from tests.drivers.processes.rigs import PATIENCE_S, driver, until
 from tests.process_table import started_on, words_of_all
@@ -279,6 +279,15 @@ async def test_what_was_found_without_its_record_has_one_again(processes: Proces
     assert [record.pid for record in Records(folder).load()] == [web.pid]
 
 
+async def lose_the_leader_and_its_record(web: Process, processes: Processes, folder: Path) -> None:
+    await processes.close()
+    keeper = keeper_of(folder)
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(web.pid, KILL)
+    os.kill(keeper, KILL)
+    (folder / "state" / "web.json").unlink()
+
+
 async def test_what_is_left_of_a_lost_record_without_its_leader_is_killed(
     processes: Processes, folder: Path
 ) -> None:
@@ -286,12 +295,7 @@ async def test_what_is_left_of_a_lost_record_without_its_leader_is_killed(
     web = await processes.start(shell(f"sleep {nap} & wait"))
     await asleep(nap)
     await processes.start(shell("exec sleep 3600", "db"))
-    await processes.close()
-    keeper = keeper_of(folder)
-    os.kill(keeper, signal.SIGSTOP)
-    os.kill(web.pid, KILL)
-    os.kill(keeper, KILL)
-    (folder / "state" / "web.json").unlink()
+    await lose_the_leader_and_its_record(web, processes, folder)
     await processes.open()
     await all_is_known(folder, processes)
     assert napping(nap) == []
@@ -303,12 +307,7 @@ async def test_a_daemon_that_leads_itself_is_adopted_where_the_record_is_lost(
     nap = unique_nap()
     web = await processes.start(shell(f"setsid sleep {nap} & wait"))
     await asleep(nap)
-    await processes.close()
-    keeper = keeper_of(folder)
-    os.kill(keeper, signal.SIGSTOP)
-    os.kill(web.pid, KILL)
-    os.kill(keeper, KILL)
-    (folder / "state" / "web.json").unlink()
+    await lose_the_leader_and_its_record(web, processes, folder)
     await processes.open()
     assert [processes.processes()["web"].pid] == napping(nap)
 
