@@ -92,11 +92,16 @@ def show(where: Where, key: str, output: str) -> None:
 
 @api_key.command()
 @click.argument("key", type=API_KEY)
+@output_as("text", "json", json="RefResult")
 @at_node
-def revoke(where: Where, key: str) -> None:
+def revoke(where: Where, key: str, output: str) -> None:
     """Take a key back, by its id or its name: from now on it opens nothing."""
     with where.open() as door:
+        ref = door.key(key)["ref"]
         door.revoke_key(key)
+    if output == "json":
+        print_json({"ref": ref})
+        return
     click.echo(f"revoked: {key}", err=True)
 
 
@@ -115,8 +120,9 @@ def rotate(where: Where, key: str, grace: str, output: str) -> None:
 
 @api_key.command(name="import")
 @click.argument("file", type=PLACE)
+@output_as("text", "json", json="a list of RefResult")
 @at_node
-def import_(where: Where, file: str) -> None:
+def import_(where: Where, file: str, output: str) -> None:
     """Take over the keys of LibreSeed's `api-keys.yaml`: they go on opening, their hashes are kept."""
     from reconciler.cli.key_file import read
     from reconciler.runtime.api_keys import SET
@@ -131,6 +137,9 @@ def import_(where: Where, file: str) -> None:
                 raise Conflict(f"there is another {one.ref} already", remedy="give one of them another name")
         manifests = {f"{one.ref.name}.yaml": one.manifest for one in found}
         door.apply(Bundle(manifests, set=SET), at_once=True)
+    if output == "json":
+        print_json([{"ref": str(one.ref)} for one in found])
+        return
     names = ", ".join(str(one.ref) for one in found)
     click.echo(f"taken over: {names}; {file} still has them in clear", err=True)
 

@@ -11,8 +11,9 @@ import time
 import click
 
 from reconciler.cli import exits
+from reconciler.cli.as_json import print_json
 from reconciler.cli.door import Where, at_node
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.cli.waiting_time import seconds
 from reconciler.errors import Problem, Unavailable
 
@@ -22,14 +23,15 @@ LOOK_S = 0.05
 @click.command(cls=Verb)
 @click.option("--keep-services", is_flag=True, help="Stop only the node.")
 @click.option("--timeout", default="60s", show_default=True, help="How long to wait for their end.")
+@output_as("text", "json", json="DownResult")
 @at_node
-def down(where: Where, keep_services: bool, timeout: str) -> int:
+def down(where: Where, keep_services: bool, timeout: str, output: str) -> int:
     """Stop the services and the node, and wait for their end. Exits 9 when it takes too long.
 
     Where the node has ended already, its services are stopped all the same.
     """
     if not where.runs:
-        return _without_a_node(where, keep_services, timeout)
+        return _without_a_node(where, keep_services, timeout, output)
     query = {"services": "false" if keep_services else "true"}
     end = time.monotonic() + seconds(timeout)
     where.remote().ask("POST", "/api/v1/daemon/shutdown", query)
@@ -37,11 +39,11 @@ def down(where: Where, keep_services: bool, timeout: str) -> int:
         if time.monotonic() > end:
             return _not_in_time(timeout)
         time.sleep(LOOK_S)
-    click.echo("stopped; the services go on" if keep_services else "stopped, services and node", err=True)
-    return exits.OK
+    said = "stopped; the services go on" if keep_services else "stopped, services and node"
+    return _told(said, output, node=True, services=not keep_services)
 
 
-def _without_a_node(where: Where, keep_services: bool, timeout: str) -> int:
+def _without_a_node(where: Where, keep_services: bool, timeout: str, output: str) -> int:
     from reconciler.cli.local_door import local_door
 
     nothing = Unavailable(
@@ -55,7 +57,14 @@ def _without_a_node(where: Where, keep_services: bool, timeout: str) -> int:
     with local_door(where.data, reading=False) as door:
         if not door.end_services(seconds(timeout)):
             return _not_in_time(timeout)
-    click.echo("stopped the services; no node ran", err=True)
+    return _told("stopped the services; no node ran", output, node=False, services=True)
+
+
+def _told(said: str, output: str, *, node: bool, services: bool) -> int:
+    if output == "json":
+        print_json({"node": node, "services": services})
+    else:
+        click.echo(said, err=True)
     return exits.OK
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.everywhere import Verb
+from reconciler.cli.as_json import print_json
+from reconciler.cli.everywhere import Verb, output_as
 from reconciler.errors import Conflict, Invalid
 from reconciler.writing import writing
 
@@ -23,7 +24,8 @@ spec:
 
 @click.command(cls=Verb)
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
-def init(folder: str) -> None:
+@output_as("text", "json", json="InitResult")
+def init(folder: str, output: str) -> None:
     """Write a first manifest into FOLDER and say what to do next."""
     if not folder:
         raise Invalid("an empty name for the folder", remedy="is a variable unset? Without one: this folder")
@@ -37,5 +39,8 @@ def init(folder: str) -> None:
     except OSError:
         path.unlink(missing_ok=True)  # half of one would be in the way of the next try
         raise
+    if output == "json":
+        print_json({"wrote": str(path)})
+        return
     click.echo(f"wrote {path}")
     click.echo(f"next: holdfast up {folder}", err=True)

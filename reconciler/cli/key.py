@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.as_json import print_json
@@ -11,6 +13,11 @@ from reconciler.cli.get import FORMATS
 from reconciler.cli.get import show as show_all
 from reconciler.cli.keystore import content, keystore, namespace, readable
 from reconciler.cli.naming import KEY
+
+if TYPE_CHECKING:
+    from reconciler.cli.results import KeyResult
+    from reconciler.model import Ref
+    from reconciler.public_key import PublicKey
 
 
 @click.group(cls=Verbs)
@@ -45,8 +52,7 @@ def show(name: str, fingerprint: bool, output: str) -> None:
             f"{ref} is not in the keystore", remedy="`holdfast get key` lists those that are declared"
         )
     if output == "json":
-        public = {"openssh": f"{known.public.openssh} {name}", "fingerprint": known.public.fingerprint}
-        print_json({"ref": str(ref), **public})
+        print_json(_result(ref, known.public))
         return
     click.echo(known.public.fingerprint if fingerprint else f"{known.public.openssh} {name}")
 
@@ -54,7 +60,8 @@ def show(name: str, fingerprint: bool, output: str) -> None:
 @key.command(name="import")
 @click.argument("name")
 @click.argument("file", type=readable)
-def import_(name: str, file: str) -> None:
+@output_as("text", "json", json="KeyResult")
+def import_(name: str, file: str, output: str) -> None:
     """Put in a private key that was made elsewhere, from FILE (`-`: standard input).
 
     It is used once a Key of this name is declared with `generate: true` and `adopt: true`.
@@ -65,5 +72,13 @@ def import_(name: str, file: str) -> None:
 
     ref = Ref("Key", namespace(), name)
     public = asyncio.run(keystore().keys.take(ref, content(file, "")))
+    if output == "json":
+        print_json(_result(ref, public))
+        return
     click.echo(f"{ref} {public.fingerprint}")
     click.echo(f"next: declare {ref} with `generate: true` and `adopt: true`", err=True)
+
+
+def _result(ref: Ref, public: PublicKey) -> KeyResult:
+    openssh = f"{public.openssh} {ref.name}"
+    return {"ref": str(ref), "openssh": openssh, "fingerprint": public.fingerprint}

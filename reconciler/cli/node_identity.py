@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.everywhere import Verbs
+from reconciler.cli.as_json import print_json
+from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.keystore import content, keystore, readable
 
 
@@ -28,19 +29,28 @@ def export() -> None:
 
 @identity.command(name="import")
 @click.argument("file", type=readable)
-def import_(file: str) -> None:
+@output_as("text", "json", json="IdentityResult")
+def import_(file: str, output: str) -> None:
     """Take in what `export` printed, from FILE (`-`: standard input). Loses nothing that is here."""
     store = keystore()
     backup = store.restore(content(file, "").decode(errors="replace"))
+    if output == "json":
+        print_json({"recipient": store.recipient})
+        return
     click.echo(f"this node is {store.recipient}, with {len(backup.keys)} keys from the backup", err=True)
 
 
 @identity.command()
 @click.option("--lost", is_flag=True, help="The old one is lost for good: give up what only it can open.")
-def rotate(lost: bool) -> None:
+@output_as("text", "json", json="IdentityResult")
+def rotate(lost: bool, output: str) -> None:
     """Make a new identity. Values that were encrypted to the old one can still be read."""
     store = keystore()
-    click.echo(store.rotate(lost=lost))
+    recipient = store.rotate(lost=lost)
+    if output == "json":
+        print_json({"recipient": recipient})
+        return
+    click.echo(recipient)
     click.echo(
         "next: back it up (`holdfast node identity export`), encrypt the repository's values anew "
         "(`holdfast secret reencrypt FILES`), then drop the old one (`holdfast node identity forget`)",
@@ -50,11 +60,16 @@ def rotate(lost: bool) -> None:
 
 @identity.command()
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def forget(yes: bool) -> None:
+@output_as("text", "json", json="ForgottenResult")
+def forget(yes: bool, output: str) -> None:
     """Drop the earlier identities: what is still encrypted to them cannot be read again."""
     store = keystore()
     earlier = store.earlier()
     if earlier and not yes:
         click.echo("\n".join(earlier), err=True)
         click.confirm(f"Drop these {len(earlier)}?", abort=True, err=True)
-    click.echo(f"{store.forget()} dropped", err=True)
+    dropped = store.forget()
+    if output == "json":
+        print_json({"dropped": dropped})
+        return
+    click.echo(f"{dropped} dropped", err=True)

@@ -111,7 +111,7 @@ class SourceResult(SourceView):
 
 
 class RefResult(TypedDict):
-    """The resource that goes by its manifest again."""
+    """The resource that was meant."""
 
     ref: str  # of the resource
 
@@ -160,3 +160,42 @@ class LogLineResult(LogLineView):
     """A line that a service has printed."""
 
     ref: str  # of the service
+
+
+class InitResult(TypedDict):
+    """What `init` has written."""
+
+    wrote: str  # the manifest
+
+
+class DownResult(TypedDict):
+    """What has been stopped."""
+
+    node: bool  # false: none ran
+    services: bool  # false: they go on
+
+
+class IdentityResult(TypedDict):
+    """Whom to encrypt to, so that this node can read it."""
+
+    recipient: str  # `age1…`
+
+
+class ForgottenResult(TypedDict):
+    """What is gone for good."""
+
+    dropped: int  # how many earlier identities
+
+
+class ReencryptedResult(TypedDict):
+    """A manifest whose values were encrypted anew."""
+
+    file: str  # as it was named
+    values: int  # how many
+
+
+class UnitResult(TypedDict):
+    """A unit for systemd."""
+
+    unit: str  # its text
+    path: str  # where it was written; empty: nowhere

@@ -10,12 +10,17 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.everywhere import Verbs
+from reconciler.cli.as_json import print_json
+from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.keystore import content, keystore, namespace, readable
 from reconciler.writing import writing
+
+if TYPE_CHECKING:
+    from reconciler.cli.results import ReencryptedResult
 
 BLOCK = re.compile(
     r"^(?P<indent>[ \t]*)-----BEGIN AGE ENCRYPTED FILE-----\r?$.*?"
@@ -84,17 +89,23 @@ def _print(value: str | bytes) -> None:
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @to_recipients
-def reencrypt(files: tuple[Path, ...], recipients: tuple[str, ...]) -> None:
+@output_as("text", "json", json="a list of ReencryptedResult")
+def reencrypt(files: tuple[Path, ...], recipients: tuple[str, ...], output: str) -> None:
     """Encrypt all values in manifests anew, after the node's identity was rotated."""
     from reconciler.drivers.keystore.values import encrypted
 
     store = keystore()
     to = recipients or (store.recipient,)
+    done: list[ReencryptedResult] = []
     for file in files:
         text, count = anew(_read(file), lambda old: encrypted(store.decrypt(old), to), str(file))
         if count:
             _write(file, text)
-        click.echo(f"{file}: {count} value{'' if count == 1 else 's'}", err=True)
+        done.append({"file": str(file), "values": count})
+        if output != "json":
+            click.echo(f"{file}: {count} value{'' if count == 1 else 's'}", err=True)
+    if output == "json":
+        print_json(done)
 
 
 def _read(file: Path) -> str:

@@ -159,7 +159,8 @@ def test_a_service_that_will_not_end_is_said_where_no_node_runs(node: RunningNod
 def test_after_down_nobody_is_told_that_services_go_on(node: RunningNode) -> None:
     with shown(node) as terminal:
         until(lambda: node.answers() and node.converged({"key/release"}), "it is up")
-        assert node.command("down").returncode == 0
+        done = node.command("down", "-o", "json")
+        assert (done.returncode, json.loads(done.stdout)) == (0, {"node": True, "services": True})
         assert terminal.process.wait(60) == 0
         until(lambda: "stopped, and the services with it" in terminal.text, "it says how it ended")
         assert "go on: `holdfast down`" not in terminal.text
@@ -256,7 +257,8 @@ def test_who_starts_it_may_have_closed_its_streams(node: RunningNode, closed: st
             process.kill()
     assert not (node.data / "holdfast.sock").exists()
     assert processes(marker), "the service goes on"
-    assert node.command("down").returncode == 0
+    done = node.command("down", "-o", "json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"node": False, "services": True})
 
 
 @pytest.mark.req("CLI-08")
@@ -277,7 +279,8 @@ def test_who_names_nothing_to_follow_is_told_so(node: RunningNode) -> None:
 def test_the_log_has_the_form_that_the_settings_say(node: RunningNode, form: str, tmp_path: Path) -> None:
     (node.data / "holdfast.toml").write_text(f'[log]\nlevel = "debug"\nformat = "{form}"\n')
     with told(node) as process:
-        said = line_with(process.stderr, "asyncio")
+        until(node.answers, "there is something to log")
+        said = line_with(process.stderr, "/health")
         assert said.startswith("{") == (form == "json")
 
 
