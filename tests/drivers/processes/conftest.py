@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.drivers.processes import Processes
+from tests.drivers.processes.alive import living
 from tests.drivers.processes.rigs import FakeRig, RealRig, Rig, driver
 
 
@@ -22,6 +23,7 @@ async def processes(folder: Path) -> AsyncIterator[Processes]:
     await made.open()
     yield made
     await made.shutdown()
+    assert living(folder) == {}
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,6 @@ from tests.process_table import started_on, words_of_all
 
 ENV = {"PATH": os.environ["PATH"]}
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
-
-
-@pytest.fixture
-async def processes(folder: Path) -> AsyncIterator[Processes]:
-    made = driver(folder)
-    await made.open()
-    yield made
-    await made.shutdown()
-    assert living(folder) == {}
 
 
 def unique_nap() -> str:
