@@ -114,8 +114,8 @@ class Passes:
         if turn.silent_s:
             return Passed(again_s=turn.silent_s)
         said = (
-            f"{', '.join(turn.after)} may declare it as well, comes first and is not read yet; "
-            f"it is waited for {PATIENCE_S:.0f} s at most"
+            f"another source may declare it as well, and comes first: {', '.join(turn.after)} not read yet; "
+            f"waits for that {PATIENCE_S:.0f} s at most"
         )
         want = self._book.resource(entry.ref)
         await self._ledger.conclude(Visit.to(entry, want), Outcome(Decision(Gate.UNREAD, said)))

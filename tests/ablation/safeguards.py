@@ -220,6 +220,11 @@ SAFEGUARDS = (
         BySeed("still needs it"),
     ),
     Planted(
+        "what only stands in the way of what is wanted goes in the end",
+        Edit("engine/holding.py", " if one in needing or not _waits_in_vain(book, one, now)", ""),
+        ByTest("tests/engine/test_holding.py::test_what_is_renamed_and_wants_what_it_had_gets_it_in_the_end"),
+    ),
+    Planted(
         "a tombstone says what was wanted last",
         Edit("engine/ledger.py", "if fate.doomed and entry.want is not None:", "if False:"),
         ByTest(

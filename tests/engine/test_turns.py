@@ -76,7 +76,13 @@ async def test_who_is_not_read_for_long_holds_nothing_up_and_comes_second() -> N
     assert engine.status(named("a")) is None
     assert named("a") not in {getattr(write, "ref", None) for write in house.store.handed}
     await asyncio.sleep(SILENT_S)
-    assert house.reason("a") == "WaitsForSource"
+    told = engine.status(named("a"))
+    assert told is not None
+    waits = (
+        "another source may declare it as well, and comes first: one not read yet; "
+        "waits for that 30 s at most"
+    )
+    assert (told.conditions[0].reason, told.conditions[0].message) == ("WaitsForSource", waits)
     assert named("a") not in engine.book.inventory
     await asyncio.sleep(PATIENCE_S - 2 * SILENT_S)
     assert house.value("a") is None
