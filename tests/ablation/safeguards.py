@@ -253,7 +253,7 @@ SAFEGUARDS = (
             "            if confirmed and (unasked := self._recollection.unasked):",
             "            if unasked := []:",
         ),
-        ByTest("tests/engine/test_sources.py::test_nobody_confirms_what_cannot_be_told"),
+        ByTest("tests/engine/test_lost_store.py::test_nobody_confirms_what_cannot_be_told"),
     ),
     Planted(
         "of two sources that declare one ref differently the first stays in force",
