@@ -87,6 +87,24 @@ def test_of_two_sources_that_disagree_the_first_stays_and_both_are_named() -> No
         until(lambda: node.converged({"key/shared"}), "nobody disagrees any more")
 
 
+@pytest.mark.timed
+@pytest.mark.req("CORE-06", "CORE-09")
+def test_where_nothing_is_in_force_the_first_in_order_counts_however_late_it_is_read() -> None:
+    with running_node() as node:
+        one, two = folders(node, "one", "two")
+        save(two / "b.yaml", key("shared").replace("creator", "maintainer"))
+        one.rmdir()
+        node.start()
+        until(lambda: node.status("key/shared").get("reason") == "WaitsForSource", "the first is not there")
+        one.mkdir()
+        save(one / "a.yaml", key("shared"))
+        assert node.command("reconcile", "source/one").returncode == 0
+        until(lambda: node.has({"key/shared"}), "it is")
+        assert (_role(node), _source_of(node, "key/shared")) == ("creator", "one")
+        (problem,) = node.source("two")["problems"]
+        assert "is declared at a.yaml:1:1 (source one) and, differently, at b.yaml:1:1" in problem
+
+
 def test_a_new_file_that_is_no_yaml_is_told_where_a_person_looks() -> None:
     with running_node() as node:
         save(node.place / "a.yaml", key("a"))
