@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from litestar.exceptions import (
     HTTPException,
@@ -25,9 +25,9 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Scope, Send
 
-from reconciler.errors import Misplaced, Problem, Refused, Rejected
+from reconciler.errors import Invalid, Misplaced, Problem, Refused, Rejected
 from reconciler.model import EMPTY
-from reconciler.spelling import nearest
+from reconciler.spelling import hint_in, nearest
 from reconciler.views import ProblemView, SourceView
 
 STATUS: Mapping[str, int] = {
@@ -64,6 +64,8 @@ BESIDE: Mapping[str, Mapping[str, str]] = {
     "SERVICE_UNAVAILABLE": {"retry-after": "1"},  # it is there again soon
 }
 CRASHED = "Holdfast could not answer because of a fault of its own"
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +122,17 @@ class Wrong(Detailed):
     def __init__(self, *faults: Fault, remedy: str = "") -> None:
         super().__init__("; ".join(f"{fault.name}: {fault.message}" for fault in faults), remedy=remedy)
         self.faults = faults
+
+
+def read_at(pointer: str, read: Callable[[str], T], text: str) -> T:
+    """What stands at that place of the request; what makes no sense there is said to be wrong there."""
+    try:
+        return read(text)
+    except Invalid as error:
+        name = pointer.rstrip("/0123456789").rpartition("/")[2]  # of a list, where it is one of many
+        raise Wrong(
+            Fault(pointer, name, error.message, hint_in(error.message)), remedy=error.remedy
+        ) from error
 
 
 class NotAcceptable(Problem):
@@ -181,7 +194,8 @@ def trouble(error: Exception) -> Trouble:
 def _misplaced(error: Misplaced) -> Fault:
     """An error in a manifest; its pointer leads to the manifest, its place into it."""
     file = error.place.file.replace("~", "~0").replace("/", "~1")
-    return Fault(f"/manifests/{file}", error.path, error.reason, error.remedy, str(error.place))
+    suggestion = error.remedy or hint_in(error.reason)
+    return Fault(f"/manifests/{file}", error.path, error.reason, suggestion, str(error.place))
 
 
 def _invalid(error: ValidationException) -> Trouble:

@@ -13,7 +13,7 @@ from typing import Any
 
 from litestar.serialization import encode_json
 
-from api.errors import Fault, Wrong
+from api.errors import Fault, Wrong, read_at
 from reconciler.model import Event
 from reconciler.ports.store import EventFilter, Following
 from reconciler.runtime import present
@@ -28,6 +28,7 @@ AT_ONCE = 64  # that are kept
 
 def filter_of(  # noqa: PLR0913 - what may be asked for
     desk: Desk,
+    place: str,
     *,
     names: Sequence[str] = (),
     subject: str = "",
@@ -35,10 +36,11 @@ def filter_of(  # noqa: PLR0913 - what may be asked for
     states: Sequence[str] = (),
     since: datetime | None = None,
 ) -> EventFilter:
+    """`place` is where in the request all this stands."""
     return EventFilter(
         tuple(names),
-        desk.ref(subject) if subject else None,
-        desk.kind(kind) if kind else "",
+        read_at(f"{place}/subject", desk.ref, subject) if subject else None,
+        read_at(f"{place}/kind", desk.kind, kind) if kind else "",
         since.replace(tzinfo=since.tzinfo or UTC) if since else None,
         tuple(states),
     )

@@ -30,6 +30,12 @@ def nearest(name: str, known: Collection[str], cutoff: float = NEAR_ENOUGH) -> s
     return spellings[near[0]] if near else None
 
 
+def hint_in(text: str) -> str:
+    """What such an error says at its end, for who tells it apart from the rest; empty: nothing."""
+    found = text.rpartition(", did you mean ")[2] if ", did you mean " in text else ""
+    return f"did you mean {found}" if found else ""
+
+
 def meant(name: str, known: Collection[str]) -> str:
     """`, did you mean 'generate'?`, or nothing when no known name is near."""
     near = nearest(name, known)

@@ -11,8 +11,10 @@ from litestar import Request
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
+from api.errors import read_at
 from api.pages import Paging, paging
 from api.stream import Closing
+from reconciler.errors import Invalid
 from reconciler.model import Ref
 from reconciler.runtime.asker import Asker
 from reconciler.runtime.desk import Desk
@@ -30,7 +32,16 @@ Namespace = Annotated[str, QueryParameter(description="The namespace; `default` 
 
 
 def _ref(desk: TheDesk, kind: FromPath[str], namespace: FromPath[str], name: FromPath[str]) -> Ref:
-    return desk.ref(f"{kind}/{namespace}/{name}")
+    return ref_of(desk, kind, namespace, name)
+
+
+def ref_of(desk: Desk, kind: str, namespace: str, name: str) -> Ref:
+    """What a path names."""
+    try:
+        return desk.ref(f"{kind}/{namespace}/{name}")
+    except Invalid:
+        read_at("/path/kind", desk.kind, kind)  # if it is that
+        raise
 
 
 PROVIDED = {

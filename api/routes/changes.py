@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 from litestar import post
 
 from api.bodies import BUNDLE, BundleBody, TheBundle, flag_of, object_of
-from api.errors import Fault, Wrong
+from api.errors import Fault, Wrong, read_at
 from api.identity import CONFLICTS, EACH, READS
 from api.routes import AnyRequest, By, TheDesk
 from api.shapes import takes
@@ -81,4 +81,4 @@ def _refs(desk: TheDesk, given: dict[str, Any]) -> list[Ref]:
     named = given.get("refs", [])
     if not isinstance(named, list) or not all(isinstance(ref, str) for ref in named):
         raise Wrong(Fault("/refs", "refs", "expected a list of texts", 'such as ["service/web"]'))
-    return [desk.ref(ref) for ref in named]
+    return [read_at(f"/refs/{place}", desk.ref, ref) for place, ref in enumerate(named)]

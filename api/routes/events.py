@@ -57,7 +57,7 @@ def _filter(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
     since: Since = None,
 ) -> EventFilter:
     return filter_of(
-        desk, names=_listed(names), subject=subject, kind=kind, states=_listed(states), since=since
+        desk, "/query", names=_listed(names), subject=subject, kind=kind, states=_listed(states), since=since
     )
 
 

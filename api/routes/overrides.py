@@ -9,7 +9,7 @@ from litestar import delete, get, post
 
 from api.bodies import object_of, text_of
 from api.conditional import MATCHES, still, tag_of_view
-from api.errors import Fault, Wrong
+from api.errors import Fault, Wrong, read_at
 from api.identity import EACH
 from api.pages import Page, page_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
@@ -55,7 +55,7 @@ async def add(request: AnyRequest, desk: TheDesk, by: By) -> OverrideView:
         raise Wrong(
             Fault("/patch", "patch", "expected the fields of the spec to override", '{"suspend": true}')
         )
-    ref = desk.ref(text_of(given, "ref"))
+    ref = read_at("/ref", desk.ref, text_of(given, "ref"))
     return await desk.override(ref, patch, by, text_of(given, "reason"), _last(text_of(given, "for")))
 
 

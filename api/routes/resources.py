@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from api.conditional import MATCHES, named, still, tag_of_view
 from api.document import Document
-from api.errors import Fault, Wrong
+from api.errors import Fault, Wrong, read_at
 from api.identity import CONFLICTS, EACH
 from api.pages import Cursor, Limit, Much, Page, Stretch, frame_of, stretch_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
@@ -28,8 +28,11 @@ AllowPrune = Annotated[bool, QueryParameter(description="It may take away more t
 Chosen = NamedDependency[SkipValidation[Selection]]
 
 
-def _chosen(kind: Kind = "", namespace: Where = "", name: Names = None, labels: Labels = "") -> Selection:
-    return Selection(kind, namespace, tuple(name or ()), _labels(labels))
+def _chosen(
+    desk: TheDesk, kind: Kind = "", namespace: Where = "", name: Names = None, labels: Labels = ""
+) -> Selection:
+    known = read_at("/query/kind", desk.kind, kind) if kind else ""
+    return Selection(known, namespace, tuple(name or ()), _labels(labels))
 
 
 CHOSEN = {"chosen": Provide(_chosen, sync_to_thread=False)}

@@ -6,7 +6,7 @@ from litestar import get
 from litestar.params import FromPath
 
 from api.identity import EACH, needs
-from api.routes import Namespace, TheDesk
+from api.routes import Namespace, TheDesk, ref_of
 from reconciler.views import NodeView, StatusView
 
 
@@ -26,4 +26,4 @@ def node(desk: TheDesk) -> NodeView:
 def one(
     desk: TheDesk, kind: FromPath[str], name: FromPath[str], namespace: Namespace = "default"
 ) -> StatusView:
-    return desk.status(desk.ref(f"{kind}/{namespace}/{name}"))
+    return desk.status(ref_of(desk, kind, namespace, name))

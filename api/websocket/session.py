@@ -166,6 +166,7 @@ class Session:
             )
         only = filter_of(
             self._desk,
+            "",
             names=message.get("type", ()),
             subject=message.get("subject", ""),
             kind=message.get("kind", ""),

@@ -87,6 +87,52 @@ async def test_every_route_answers_nonsense_with_a_problem(api: Running) -> None
                     is_problem(answer)
 
 
+BROKEN = """\
+apiVersion: holdfast.dev/v1
+kind: Service
+metadata: {name: web}
+spec: {comand: [sleep, "1"], restart: alway}
+---
+apiVersion: holdfast.dev/v1
+kind: Kye
+metadata: {name: x}
+"""
+
+
+@pytest.mark.req("ERR-02", "ERR-04")
+async def test_what_was_probably_meant_is_a_suggestion_of_its_own(api: Running) -> None:
+    answer = await api.socket.post("/api/v1/diff", json={"manifests": {"a.yaml": BROKEN}})
+    told = {one["field"]: one["suggestion"] for one in answer.json()["errors"]}
+    assert told == {
+        "spec.comand": "did you mean 'command'?",
+        "spec.restart": "did you mean 'always'?",
+        "kind": "did you mean 'Key'?",
+    }
+
+
+@pytest.mark.req("ERR-04")
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        ("GET", "/api/v1/resources?kind=servce", None, "/query/kind"),
+        ("GET", "/api/v1/events/history?kind=servce", None, "/query/kind"),
+        ("GET", "/api/v1/events/history?subject=servce/web", None, "/query/subject"),
+        ("GET", "/api/v1/resources/servce/default/web", None, "/path/kind"),
+        ("GET", "/api/v1/status/servce/web", None, "/path/kind"),
+        ("POST", "/api/v1/reconcile", {"refs": ["key/bob", "servce/web"]}, "/refs/1"),
+        ("POST", "/api/v1/overrides", {"ref": "servce/web", "patch": {"suspend": True}}, "/ref"),
+    ],
+)
+async def test_a_kind_that_there_is_none_of_is_pointed_at(
+    api: Running, method: str, path: str, body: object, pointer: str
+) -> None:
+    told = is_problem(await api.socket.request(method, path, json=body))
+    assert [(one["pointer"], one["suggestion"]) for one in told["errors"]] == [  # type: ignore[attr-defined]
+        (pointer, "did you mean 'Service'?")
+    ]
+    assert told["code"] == "INVALID_FIELD"
+
+
 @pytest.mark.req("ERR-04", "ERR-15")
 async def test_parameters_that_are_wrong_are_all_named(api: Running) -> None:
     answer = await api.public.get("/api/v1/resources", params={"page": "x", "per_page": 0})

@@ -110,7 +110,7 @@ WRONG = {
     ),
     "no time": ('{"action": "subscribe", "since": "noon"}', "INVALID_FIELD", "/since"),
     "no name": ('{"action": "subscribe", "subscription": ""}', "INVALID_FIELD", "/subscription"),
-    "no such kind": ('{"action": "subscribe", "kind": "kex"}', "INVALID_REQUEST", ""),
+    "no such kind": ('{"action": "subscribe", "kind": "kex"}', "INVALID_FIELD", "/kind"),
     "nothing to end": ('{"action": "unsubscribe"}', "INVALID_FIELD", "/subscription"),
     "deep": ("[" * 10_000, "INVALID_REQUEST", ""),
 }
