@@ -32,7 +32,7 @@ MANY = 10  # removals from which their number is to be typed back
 
 
 @click.command(cls=Verb)
-@click.argument("plan", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.argument("plan", required=False, type=click.Path(exists=True))
 @click.option("-f", "--file", "files", type=PLACE, multiple=True, help="A file, a folder, or `-`.")
 @click.option(
     "--set", "name", default="default", show_default=True, help="The name of what is applied together."
@@ -106,7 +106,7 @@ def _saved(plan: str) -> Bundle:
     try:
         saved = json.loads(Path(plan).read_text(encoding="utf-8"))
         return Bundle.from_json(saved["bundle"] | {"expect": saved["preview"]["digest"]})
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, IsADirectoryError) as error:
         raise Invalid(
             f"{plan} is no saved plan",
             remedy="make one with `holdfast diff -f … --out FILE`; manifests are applied with `-f FILE`",

@@ -51,7 +51,7 @@ def _difference(one: DifferenceView, names: Names, elsewhere: str) -> Difference
 
 def _told(text: str, names: Names, behind: str = "") -> str:
     """A text with places in it."""
-    if not re.search(rf":\d+:\d+{behind}", text):
+    if not (names and re.search(rf":\d+:\d+{behind}", text)):
         return text
     paths = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     places = re.compile(rf"(?<![^\s(])({paths})(?=:\d+:\d+{behind})")

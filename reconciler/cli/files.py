@@ -193,8 +193,7 @@ def _referred(
 
 
 def _collect(found: dict[str, bytes], real: Path, shown: str) -> None:
-    walked = os.walk(real, onerror=_unreadable) if real.is_dir() else ()
-    files = [Path(root, name) for root, _, names in walked for name in names] or [real]
+    files = list(_inside(real)) if real.is_dir() else [real]
     left = LARGEST - sum(map(len, found.values()))
     for file in files:
         if file.is_file():
@@ -203,3 +202,10 @@ def _collect(found: dict[str, bytes], real: Path, shown: str) -> None:
             if left < 0:
                 raise _too_large("the files beside the manifests")
             found[posixpath.normpath(posixpath.join(shown, file.relative_to(real)))] = content
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """All of it, but what git keeps for itself, as it would come from a repository."""
+    for root, folders, files in os.walk(folder, onerror=_unreadable):
+        folders[:] = [one for one in folders if one != ".git"]
+        yield from (Path(root, file) for file in files)

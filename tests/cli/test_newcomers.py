@@ -26,6 +26,7 @@ MISTAKES = {
         ("apply", "-f", "beside", "--yes"),
         "beside/web.yaml:2:1: 'bin/serve' does not exist beside it",
     ),
+    "a folder without `-f`": (("apply", "empty"), "empty is no saved plan"),
     "an unset variable": (("apply", "-f", ""), "an empty name after `-f`"),
     "an unset variable for a folder": (("init", ""), "an empty name for the folder"),
     "a kind and a name": (("describe", "service", "web"), "(web): a kind and a name are one word"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -184,6 +185,18 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
     assert "- key/other" in told.stdout
     assert run(data, "apply", "-f", str(manifest), "--prune", "--yes").returncode == 0
     assert "key/other" not in run(data, "get", "key", "-o", "name").stdout
+
+
+@pytest.mark.req("CLI-08")
+def test_a_folder_goes_along_without_what_git_keeps_for_itself(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "web"
+    for name in (".git/objects/pack", "static/.hidden", "run.sh"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    (folder / "web.yaml").write_text(SLEEPER.replace("{command", "{cwd: ., command"))
+    assert run(data, "diff", "-f", str(folder), "--out", str(tmp_path / "plan")).returncode == 1
+    saved = json.loads((tmp_path / "plan").read_text())
+    assert saved["bundle"]["files"].keys() == {"run.sh", "static/.hidden", "web.yaml"}
 
 
 @pytest.mark.req("CLI-01")
