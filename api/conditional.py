@@ -18,7 +18,7 @@ from litestar.serialization import encode_json
 from api.errors import Detailed, Fault, Wrong
 from api.identity import SAFE
 from reconciler.errors import Conflict
-from reconciler.runtime.desk import Still
+from reconciler.runtime.asker import Still
 
 MATCHES = {"matches": True}
 """The opt of a write that takes `If-Match`."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, NotRequired, TypedDict
 
-from litestar import delete, get, patch, post, put
+from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath
 
 from api.bodies import flag_of, object_of, text_of
+from api.conditional import MATCHES, still, tag_of_view
+from api.document import Document
 from api.errors import Fault, Wrong
 from api.idempotency import ONCE
 from api.identity import CONFLICTS, needs
@@ -17,6 +19,8 @@ from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
 from api.shapes import takes
 from reconciler.access import check
 from reconciler.errors import Invalid
+from reconciler.runtime.asker import Still
+from reconciler.runtime.desk import Desk
 from reconciler.runtime.present import stamp
 from reconciler.views import ApiKeyView, NewApiKeyView
 
@@ -69,13 +73,14 @@ def every(request: AnyRequest, desk: TheDesk, paging: ThePaging) -> Page[ApiKeyV
 
 
 @get("/api/v1/auth/keys/{name:str}", sync_to_thread=False, opt=ADMINS, summary="One key")
-def one(desk: TheDesk, name: FromPath[str]) -> ApiKeyView:
-    return desk.api_keys.one(name)
+def one(desk: TheDesk, name: FromPath[str]) -> Response[ApiKeyView]:
+    view = desk.api_keys.one(name)
+    return Document(view, headers={"etag": _tag(view)})
 
 
 @put(
     "/api/v1/auth/keys/{name:str}",
-    opt=ADMINS | CONFLICTS | takes(ChangedApiKeyBody),
+    opt=ADMINS | CONFLICTS | MATCHES | takes(ChangedApiKeyBody),
     summary="Give a key other permissions, another rate or end, or switch it off",
 )
 async def change(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> ApiKeyView:
@@ -85,7 +90,7 @@ async def change(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]
 
 @patch(
     "/api/v1/auth/keys/{name:str}",
-    opt=ADMINS | CONFLICTS | takes(ChangedApiKeyBody),
+    opt=ADMINS | CONFLICTS | MATCHES | takes(ChangedApiKeyBody),
     summary="The same as PUT, which changes no more than it says either",
 )
 async def amend(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> ApiKeyView:
@@ -99,24 +104,37 @@ async def _changed(request: AnyRequest, desk: TheDesk, by: By, name: str) -> Api
         fields["title"] = text_of(given, "name")
     if "enabled" in given:
         fields["enabled"] = flag_of(given, "enabled")
-    return await desk.api_keys.change(name, fields, by)
+    return await desk.api_keys.change(name, fields, by, _still(request, desk, name))
 
 
-@delete("/api/v1/auth/keys/{name:str}", opt=ADMINS | CONFLICTS, summary="Revoke a key, at once and for good")
-async def revoke(desk: TheDesk, by: By, name: FromPath[str]) -> None:
-    await desk.api_keys.revoke(name, by)
+@delete(
+    "/api/v1/auth/keys/{name:str}",
+    opt=ADMINS | CONFLICTS | MATCHES,
+    summary="Revoke a key, at once and for good",
+)
+async def revoke(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> None:
+    await desk.api_keys.revoke(name, by, _still(request, desk, name))
 
 
 @post(
     "/api/v1/auth/keys/{name:str}/rotate",
     status_code=200,
-    opt=ADMINS | ONCE | CONFLICTS | takes(RotateBody),
+    opt=ADMINS | ONCE | CONFLICTS | MATCHES | takes(RotateBody),
     summary="Give a key a new secret, which is told once",
 )
 async def rotate(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> NewApiKeyView:
     given = await object_of(request, RotateBody)
     grace = _number(given, "grace_seconds", 0, least=0)
-    return await desk.api_keys.rotate(name, timedelta(seconds=grace), by)
+    return await desk.api_keys.rotate(name, timedelta(seconds=grace), by, _still(request, desk, name))
+
+
+def _still(request: AnyRequest, desk: Desk, name: str) -> Still:
+    return still(request, lambda: _tag(desk.api_keys.one(name)))
+
+
+def _tag(view: ApiKeyView) -> str:
+    """Moves with all but its use, which would end every condition within a minute."""
+    return tag_of_view({**view, "last_used_at": None})
 
 
 def _fields(given: dict[str, Any]) -> dict[str, Any]:

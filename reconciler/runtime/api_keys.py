@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ from reconciler.errors import Conflict, Invalid, NotFound
 from reconciler.model import API_VERSION, JsonValue, Ref
 from reconciler.ports.store import Note
 from reconciler.ref_text import DEFAULT_NAMESPACE
-from reconciler.runtime.asker import Asker
+from reconciler.runtime.asker import Asker, Still, as_it_is
 from reconciler.runtime.bundle import Bundle
 from reconciler.runtime.keyring import KIND, Holder, hash_of
 from reconciler.runtime.parts import Parts
@@ -38,9 +38,12 @@ FIRST: Final = "first-api-key"  # of the store
 SHOWN: Final = 7  # characters of a secret: `sk-` and four more
 
 Apply = Callable[[Bundle, Asker], Awaitable["OperationView"]]
-Delete = Callable[[Sequence[Ref], Asker], Awaitable["OperationView"]]
 Fields = Mapping[str, JsonValue]
 """Of the spec, as a manifest has them."""
+
+
+class Delete(Protocol):
+    def __call__(self, refs: Sequence[Ref], by: Asker, *, still: Still) -> Awaitable[OperationView]: ...
 
 
 class ApiKeys:
@@ -97,16 +100,18 @@ class ApiKeys:
         await self._node.store.commit(Note(FIRST, value=True))
         return made
 
-    async def change(self, name: str, fields: Fields, by: Asker) -> ApiKeyView:
+    async def change(self, name: str, fields: Fields, by: Asker, still: Still = as_it_is) -> ApiKeyView:
         async with self._one_at_a_time:
             ref, spec = self._named(name)
+            still()
             return self._view(ref, await self._write(ref, {**_written(spec), **fields}, by))
 
-    async def rotate(self, name: str, grace: timedelta, by: Asker) -> NewApiKeyView:
+    async def rotate(self, name: str, grace: timedelta, by: Asker, still: Still = as_it_is) -> NewApiKeyView:
         """A new secret; the old one goes on for a while."""
         secret = f"sk-{token_urlsafe(32)}"
         async with self._one_at_a_time:
             ref, spec = self._named(name)
+            still()
             moved: Fields = {
                 "hashes": [hash_of(secret), spec.hashes[0]] if grace else [hash_of(secret)],
                 "rotatedAt": stamp(self._node.clock.now() + grace),
@@ -115,9 +120,9 @@ class ApiKeys:
             spec = await self._write(ref, {**_written(spec), **moved}, by)
         return {**self._view(ref, spec), "secret": secret}
 
-    async def revoke(self, name: str, by: Asker) -> None:
+    async def revoke(self, name: str, by: Asker, still: Still = as_it_is) -> None:
         ref, _ = self._named(name)
-        await self._delete([ref], by)
+        await self._delete([ref], by, still=still)
 
     # ------------------------------------------------------------------------------------------- inside
 

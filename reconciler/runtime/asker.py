@@ -5,7 +5,7 @@ Rules: a dry run takes the way of the real one, through every check, up to where
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,14 @@ from reconciler.model import Event, JsonValue
 
 if TYPE_CHECKING:
     from reconciler.views import PreviewView
+
+
+Still = Callable[[], None]
+"""Raises where something is no longer as the caller has seen it."""
+
+
+def as_it_is() -> None:
+    """For who writes whatever it is by now."""
 
 
 class Asker(NamedTuple):

@@ -7,7 +7,7 @@ would change the world goes through the inbox, an override or a wake, never past
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
 from uuid import uuid4
@@ -27,7 +27,7 @@ from reconciler.ports.store import Operation
 from reconciler.runtime import present, signed_token
 from reconciler.runtime.answers import Answers
 from reconciler.runtime.api_keys import ApiKeys
-from reconciler.runtime.asker import Asker, Rehearsed
+from reconciler.runtime.asker import Asker, Rehearsed, Still, as_it_is
 from reconciler.runtime.bundle import INBOX, Bundle
 from reconciler.runtime.hooks import Hooks
 from reconciler.runtime.inbox_reader import InboxReader
@@ -45,14 +45,6 @@ if TYPE_CHECKING:
         OverrideView,
         PreviewView,
     )
-
-Still = Callable[[], None]
-"""Raises where something is no longer as the caller has seen it."""
-
-
-def as_it_is() -> None:
-    """For who writes whatever it is by now."""
-
 
 WAKE: Final = "reconcile:write"
 TIMING: Final = frozenset({"suspend", "hold"})  # fields of a wish that say when it counts, not what it is

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.conditional import tag_of
-from tests.api.nodes import Running, key
+from tests.api.nodes import Running, key, running
 from tests.api.test_errors import is_problem
 
 BOB = "/api/v1/resources/key/default/bob"
@@ -115,3 +115,27 @@ async def test_any_text_is_a_condition(api: Running, condition: str) -> None:
     headers = {"If-None-Match": condition.strip(), "If-Match": condition.strip()}
     assert (await api.socket.get(BOB, headers=headers)).status_code in {200, 304}
     assert (await api.socket.delete(OVERRIDE, headers=headers)).status_code == 404
+
+
+@pytest.mark.req("AUTH-04", "AUTH-05", "AUTH-03")
+async def test_of_two_who_change_a_key_the_second_is_told() -> None:
+    keys = "/api/v1/auth/keys"
+    async with running(limits__enabled=False) as api:
+        made = (await api.socket.post(keys, json={"name": "ci", "permissions": ["read"]})).json()
+        seen = (await api.socket.get(f"{keys}/ci")).headers["etag"]
+        used = await api.public.get("/api/v1/status", headers={"X-API-Key": made["secret"]})
+        assert used.status_code == 200
+        assert (await api.socket.get(f"{keys}/ci")).headers["etag"] == seen, "its use is no change"
+        first = await api.socket.patch(f"{keys}/ci", json={"enabled": False}, headers={"If-Match": seen})
+        assert first.status_code == 200
+        for ask in (
+            api.socket.put(f"{keys}/ci", json={"enabled": True}, headers={"If-Match": seen}),
+            api.socket.post(f"{keys}/ci/rotate", headers={"If-Match": seen}),
+            api.socket.delete(f"{keys}/ci", headers={"If-Match": seen}),
+        ):
+            told = is_problem(await ask)
+            assert (told["status"], told["code"]) == (412, "PRECONDITION_FAILED")
+        now = await api.socket.get(f"{keys}/ci")
+        assert now.json()["enabled"] is False
+        gone = await api.socket.delete(f"{keys}/ci", headers={"If-Match": now.headers["etag"]})
+        assert gone.status_code == 204
