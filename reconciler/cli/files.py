@@ -101,25 +101,27 @@ def _manifests(named: Sequence[str]) -> Iterator[_Manifest]:
 
 def _placed(manifests: Sequence[_Manifest]) -> Mapping[str, _Manifest]:
     """Path in the bundle -> the manifest there."""
-    if len({one.root for one in manifests}) == 1:
-        return {one.path: one for one in manifests}
-    found: dict[str, _Manifest] = {}
-    for one in manifests:
-        path = _in_bundle(one, one.path)
-        first = found.setdefault(path, one)
-        if first is not one and not (first.root / first.path).samefile(one.root / one.path):
+    homes = _homes({one.root: one.named for one in manifests})
+    return {posixpath.normpath(posixpath.join(homes[one.root], one.path)): one for one in manifests}
+
+
+def _homes(roots: Mapping[Path, str]) -> Mapping[Path, str]:
+    """The folder of each in the bundle: of several, as they lie from here, or elsewhere by their names."""
+    if len(roots) == 1:
+        return dict.fromkeys(roots, "")
+    here, homes, elsewhere = Path.cwd(), dict[Path, str](), dict[str, Path]()
+    for given, named in roots.items():
+        root = given.resolve()
+        if root.is_relative_to(here):
+            homes[given] = str(root.relative_to(here))
+        elif elsewhere.setdefault(root.name, root) == root and not Path(root.name).exists():
+            homes[given] = root.name
+        else:
             raise Invalid(
-                f"{first.named} and {one.named} have one name in what is applied together: {path}",
+                f"{named}: there is another '{root.name}' in what is applied together",
                 remedy="name a folder that holds both, or apply them one after the other, each with a --set",
             )
-    return found
-
-
-def _in_bundle(manifest: _Manifest, path: str) -> str:
-    """Where a file below its root stands beside those of other roots: as from here, if it is below."""
-    root, here = manifest.root.resolve(), Path.cwd()
-    home = str(root.relative_to(here)) if root.is_relative_to(here) else root.name
-    return posixpath.normpath(posixpath.join(home, path))
+    return homes
 
 
 def _below(folder: Path) -> Iterator[Path]:

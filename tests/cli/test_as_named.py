@@ -120,7 +120,7 @@ def test_what_would_lie_at_one_place_is_refused(data: Path, here: Path, tmp_path
     (other / "same.yaml").write_text(key("elsewhere"))
     told = run(data, here, "diff", "-f", "first", "-f", str(other))
     assert told.returncode == 2
-    assert f"first/same.yaml and {other}/same.yaml have one name" in told.stderr
+    assert f"{other}/same.yaml: there is another 'first' in what is applied together" in told.stderr
     assert "remedy: name a folder that holds both" in told.stderr
 
 

@@ -147,7 +147,7 @@ def test_a_problem_is_json_where_json_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("-o", "json", "init"),
+        ("-o", "json", "completion", "bash"),
         ("--trace-id", "none", "status"),
         ("--timeout", "soon", "status"),
         ("-o", "xml", "get"),
