@@ -53,7 +53,8 @@ def layered(desk: Desk, wanted: Settings, closing: Closing, limiter: Limiter | N
     limiter = limiter or Limiter(wanted.limits)
     once_only = Idempotency(Framework(build(desk, wanted.api, closing, limiter), limiter), desk)
     gate = Gate(once_only, Cors(wanted.cors), limiter, desk.as_of)
-    return Upgrading(Proxies(gate, wanted.api.trusted_proxies))
+    trusted = wanted.api.trusted_proxies
+    return Upgrading(Proxies(gate, trusted) if trusted else gate)
 
 
 def build(
@@ -122,33 +123,39 @@ def build(
 
 
 def _on_the_spot(app: Litestar) -> None:
-    """Provide what routes need by plain calls.
+    """Provide what routes need by calls: the framework would begin tasks for that, and little of it waits.
 
-    The framework would check what we have made ourselves, and begin a task for each though few of them wait.
+    Nor is it checked what the API has made itself.
     """
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for _, model in route.route_handler_map.values():
                 provided = [each for batch in model.dependency_batches for each in batch]
-                plain = [each for each in provided if _is_plain(each)]
-                model.extractors += (_provides(each.key, each.provide) for each in plain)
-                model.dependency_batches = [{each} for each in provided if each not in plain]
+                at_once = [each for each in provided if _is_at_once(each)]
+                model.extractors += (_provides(each.key, each.provide) for each in at_once)
+                model.dependency_batches = [{each} for each in provided if each not in at_once]
 
 
-def _is_plain(provided: DependencyContainer) -> bool:
-    """It waits for nothing, and takes nothing that a caller could have written wrong."""
-    takes = provided.provide.parsed_fn_signature.parameters.values()
-    written = any(isinstance(one.kwarg_definition, QueryParameter | HeaderParameter) for one in takes)
-    return provided.provide.has_sync_callable and not written and all(map(_is_plain, provided.dependencies))
+def _is_at_once(provided: DependencyContainer) -> bool:
+    provide = provided.provide
+    stays = provide.has_async_generator_dependency or provide.has_sync_generator_dependency
+    return provide.has_sync_callable and not stays and all(map(_is_at_once, provided.dependencies))
 
 
 def _provides(name: str, provide: Provide) -> Callable[[dict[str, Any], Any], Awaitable[None]]:
-    make, takes = provide.dependency, tuple(provide.parsed_fn_signature.parameters)
+    make, takes = provide.dependency, provide.parsed_fn_signature.parameters
+    model = provide.signature_model
+    written = any(
+        isinstance(one.kwarg_definition, QueryParameter | HeaderParameter) for one in takes.values()
+    )
 
-    async def extract(values: dict[str, Any], _: object) -> None:
+    async def checked(values: dict[str, Any], request: Any) -> None:  # noqa: ANN401 - as extractors are
+        values[name] = make(**model.parse_values_from_connection_kwargs(connection=request, kwargs=values))
+
+    async def plain(values: dict[str, Any], _: object) -> None:
         values[name] = make(**{taken: values[taken] for taken in takes})
 
-    return extract
+    return checked if written else plain  # what no caller has written is as it should be
 
 
 async def first(request: Request[Any, Any, Any]) -> Response[None] | Response[bytes] | None:

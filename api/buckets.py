@@ -56,14 +56,8 @@ class Standing:
 class Answer:
     allowed: bool
     standings: Sequence[Standing]
+    tightest: Standing  # the one that is nearest to its end
     buckets: Mapping[str, Bucket]  # by policy, as they are from now on
-
-    @property
-    def tightest(self) -> Standing:
-        """The one that is nearest to its end."""
-        return min(
-            self.standings, key=lambda one: (-one.short_s, one.remaining / one.policy.burst, -one.full_in_s)
-        )
 
     @property
     def retry_after_s(self) -> int:
@@ -81,11 +75,9 @@ def take(policies: Sequence[Policy], buckets: Mapping[str, Bucket], cost: int, n
     allowed = not any(short)
     if allowed:
         left = [tokens - cost for tokens in left]
-    return Answer(
-        allowed,
-        list(map(_standing, policies, left, short)),
-        {policy.name: Bucket(tokens, now) for policy, tokens in zip(policies, left, strict=True)},
-    )
+    standings = list(map(_standing, policies, left, short))
+    held = {policy.name: Bucket(tokens, now) for policy, tokens in zip(policies, left, strict=True)}
+    return Answer(allowed, standings, min(standings, key=_far_from_end), held)
 
 
 def _short(policy: Policy, left: float, cost: int) -> float:
@@ -96,3 +88,7 @@ def _short(policy: Policy, left: float, cost: int) -> float:
 
 def _standing(policy: Policy, left: float, short_s: float) -> Standing:
     return Standing(policy, max(0, int(left)), (policy.burst - left) / policy.per_second, short_s)
+
+
+def _far_from_end(one: Standing) -> tuple[float, ...]:
+    return -one.short_s, one.remaining / one.policy.burst, -one.full_in_s

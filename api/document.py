@@ -6,6 +6,7 @@ looks through kinds of media, cookies and headers for each answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from litestar import Request, Response
@@ -13,14 +14,29 @@ from litestar.serialization import encode_json
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.versions import JSON
+from reconciler.model import EMPTY
 
 OK = 200
-EMPTY = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
 
 T = TypeVar("T")
 
 
 class Document(Response[T]):
+    def __init__(
+        self,
+        content: T,
+        *,
+        headers: Mapping[str, str] = EMPTY,
+        media_type: str | None = None,
+        status_code: int | None = None,
+        **_: Any,  # noqa: ANN401 - what else the framework would say, of which there is nothing
+    ) -> None:
+        """The framework's own asks each time of what kind its headers and cookies are, at length."""
+        self.content, self.media_type, self.status_code = content, media_type, status_code
+        self.headers, self.cookies, self.encoding = dict(headers), [], "utf-8"
+        self.background, self.response_type_encoders = None, {}
+
     def to_asgi_response(  # type: ignore[override] # any ASGI application does
         self,
         app: None,
@@ -28,7 +44,7 @@ class Document(Response[T]):
         **told: Any,  # noqa: ANN401 - as the framework has it
     ) -> ASGIApp:
         status = self.status_code or told["status_code"]
-        if (self.media_type or told["media_type"] or JSON) != JSON or status in EMPTY or self.cookies:
+        if (self.media_type or told["media_type"] or JSON) != JSON or status in BODILESS or self.cookies:
             return super().to_asgi_response(app, request, **told)
         self.status_code = status
         return self

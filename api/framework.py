@@ -1,33 +1,51 @@
 """Litestar asked for its routes alone: what goes wrong in them is told here, as all that goes wrong is.
 
-Rules: the framework's own way to its router would catch errors once more and wrap what is sent for it; which
-route was chosen is noted for those further out. What fits no route has an address all the same, and that pays
-for it.
+Rules: the framework's own way to its router and to a route would look for hooks, guards and layers that there
+are none of, catch errors once more and wrap what is sent for it; which route was chosen is noted for those
+further out. What fits no route has an address all the same, and that pays for it.
 """
 
 from __future__ import annotations
 
-from litestar import Litestar
+from typing import TYPE_CHECKING, Any, cast
+
+from litestar import Litestar, Request
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
-from litestar.types import Receive, Scope, Send
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.utils import normalize_path
 
 from api.document import Document
 from api.errors import failed
 from api.identity import Door
 from api.limits import Limiter, TooMuch
+from api.routes import AnyRequest
 from reconciler.runtime.asker import Rehearsed
+
+if TYPE_CHECKING:
+    from litestar._kwargs import KwargsModel
 
 
 class Framework:
     def __init__(self, app: Litestar, limiter: Limiter) -> None:
         self._app = app
         self._limiter = limiter
-        self._routes = app.asgi_router
+        self._find = app.asgi_router.handle_routing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = cast("HTTPScope", scope)  # the gate lets nothing else in
         scope["litestar_app"] = self._app
         try:
-            await self._routes(scope, receive, send)
+            path, method = normalize_path(asked["path"]), asked["method"]
+            way, handler, asked["path"], params, template = self._find(path=path, method=method)
+            asked["route_handler"], asked["path_params"], asked["path_template"] = handler, params, template
+            route: HTTPRoute = cast("Any", way).__self__
+            handler, model = route.route_handler_map[method]
+            if model.dependency_batches:  # they wait, or are to be put away afterwards
+                await way(scope, receive, send)
+            else:
+                await self._answer(handler, model, Request(scope, receive, send))
         except Rehearsed as rehearsed:  # a dry run, where the real one would have begun to write
             await Document(rehearsed.plan)(scope, receive, send)
         except (NotFoundException, MethodNotAllowedException) as error:
@@ -37,10 +55,23 @@ class Framework:
         finally:
             scope["state"]["route"] = scope.get("path_template")
 
+    async def _answer(self, handler: HTTPRouteHandler, model: KwargsModel, request: AnyRequest) -> None:
+        """As the framework does, where there is nothing else that it would have to do."""
+        before = handler.resolve_before_request()
+        told = await before(request) if before is not None else None
+        if told is None:
+            values: dict[str, Any] = {}
+            for extract in model.extractors:
+                await extract(values, request)
+            taken = handler.signature_model.parse_values_from_connection_kwargs(request, values)
+            told = handler.fn(**taken) if handler.has_sync_callable else await handler.fn(**taken)
+        response = await handler.to_response(self._app, told, request)
+        await response(request.scope, request.receive, request.send)
+
     def _paid(self, scope: Scope) -> TooMuch | None:
         """What keeps it from being paid, if that is still to be done."""
         state, client = scope["state"], scope["client"]
-        if "caller" in state or Door(state["door"]) is Door.SOCKET:
+        if "caller" in state or state["door"] is Door.SOCKET:
             return None
         taken = state["taken"] = self._limiter.of_address(client[0] if client is not None else "", 1)
         return TooMuch(taken) if taken is not None and not taken.answer.allowed else None

@@ -31,6 +31,7 @@ from reconciler.within import begin, fresh_request_id
 
 API = "/api/"
 HOOKS = "/api/v1/hooks/"
+HOST = re.compile(r"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 SANE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 STRICT = (b"strict-transport-security", b"max-age=31536000")
@@ -96,6 +97,8 @@ def _refuse_foreign(scope: HTTPScope, headers: dict[str, str], going: Outgoing) 
         or state.get("proxied")
     ):
         raise Refused("this host is not served here", remedy="ask for localhost or 127.0.0.1")
+    if not HOST.fullmatch(host):
+        raise Invalid("the header `Host` names no host")
     if headers.get("transfer-encoding", "chunked").lower() != "chunked":
         raise OtherCoding
 

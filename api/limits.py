@@ -159,19 +159,18 @@ def _restored(saved: Any) -> Iterator[tuple[str, Mapping[str, Bucket]]]:  # noqa
         yield who, {name: Bucket(tokens, now - max(0.0, wall - at)) for name, (tokens, at) in held.items()}
 
 
-def told_of(taken: Taken) -> Iterator[tuple[bytes, bytes]]:
+def told_of(taken: Taken) -> Sequence[tuple[bytes, bytes]]:
     """The seeds' own headers for the policy nearest to its end, the draft standard's for all."""
-    answer = taken.answer
-    near = answer.tightest
-    yield b"x-ratelimit-limit", b"%d" % near.policy.quota
-    yield b"x-ratelimit-remaining", b"%d" % near.remaining
-    yield b"x-ratelimit-reset", b"%d" % taken.reset
-    policies = (
-        f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in answer.standings
+    near, all_of_them = taken.answer.tightest, taken.answer.standings
+    policies = [f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in all_of_them]
+    standings = [f'"{one.policy.name}";r={one.remaining};t={ceil(_until(one))}' for one in all_of_them]
+    return (
+        (b"x-ratelimit-limit", b"%d" % near.policy.quota),
+        (b"x-ratelimit-remaining", b"%d" % near.remaining),
+        (b"x-ratelimit-reset", b"%d" % taken.reset),
+        (b"ratelimit-policy", ", ".join(policies).encode()),
+        (b"ratelimit", ", ".join(standings).encode()),
     )
-    yield b"ratelimit-policy", ", ".join(policies).encode()
-    standings = (f'"{one.policy.name}";r={one.remaining};t={ceil(_until(one))}' for one in answer.standings)
-    yield b"ratelimit", ", ".join(standings).encode()
 
 
 def _until(one: Standing) -> float:

@@ -7,8 +7,9 @@ last thing that was told, so that nothing is told twice and nothing left out whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Generic, NamedTuple, TypedDict, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request
 from litestar.params import QueryParameter
@@ -108,9 +109,7 @@ def frame_of(items: int, request: Request[Any, Any, Any], asked: Paging) -> Fram
     page, size = asked
     total = -(-items // size)
 
-    path = request.scope["path"]
-    query = urlencode([(key, value) for key, value in request.query_params.multi_items() if key != "page"])
-    way = f"{path}?{query}&page=" if query else f"{path}?page="
+    way = _way(request.scope["path"], request.scope["query_string"])
 
     def link(number: int) -> str | None:
         return f"{way}{number}" if 1 <= number <= total else None
@@ -124,6 +123,13 @@ def frame_of(items: int, request: Request[Any, Any, Any], asked: Paging) -> Fram
             "last": link(total),
         },
     }
+
+
+@lru_cache(maxsize=64)
+def _way(path: str, query: bytes) -> str:
+    """To another page of the same, up to its number."""
+    same = [one for one in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if one[0] != "page"]
+    return f"{path}?{urlencode(same)}&page=" if same else f"{path}?page="
 
 
 def stretch_of(refs: Iterable[Ref], view: Callable[[Ref], T], cursor: str | None, limit: int) -> Stretch[T]:

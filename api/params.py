@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
+from urllib.parse import parse_qsl
 
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
@@ -25,22 +26,25 @@ class _Takes(NamedTuple):
 
 
 def only_known(request: Request[Any, Any, Any]) -> None:
-    if not request.scope["query_string"]:
-        return
-    known = _known(request.route_handler)
-    given = request.query_params
+    query = request.scope["query_string"]
+    if query and (faults := _faults(request.route_handler, query)):
+        raise Wrong(*faults)
+
+
+@lru_cache(maxsize=64)
+def _faults(handler: HTTPRouteHandler, query: bytes) -> Sequence[Fault]:
+    known = _known(handler)
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     faults = [
         Fault(f"/query/{name}", name, "unknown parameter", misspelt(name, sorted(known)))
-        for name in given
+        for name, _ in given
         if name not in known
     ]
-    faults += [
+    return faults + [
         Fault(f"/query/{name}", name, *wrong)
-        for name, value in given.multi_items()
+        for name, value in given
         if name in known and (wrong := _misread(value, known[name]))
     ]
-    if faults:
-        raise Wrong(*faults)
 
 
 @lru_cache(maxsize=256)

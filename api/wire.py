@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.connections import Connections
 from api.errors import CONTENT_TYPE, Trouble, encoded
 from api.identity import Door, peer_of
-from api.one_piece import OnePiece
+from api.one_piece import in_one_piece
 from reconciler.within import fresh_request_id
 
 HEAD_BYTES = 64 * 1024
@@ -78,7 +78,7 @@ class Wire(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if cycle.scope["method"] != "HEAD":  # whose answer is a head alone
-            cycle.transport = OnePiece(self.transport)  # type: ignore[assignment] # as much of one as it uses
+            app = in_one_piece(app, cycle)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:

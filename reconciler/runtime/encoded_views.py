@@ -66,7 +66,7 @@ class EncodedViews:
 
     def of(self, entry: Entry) -> Encoded:
         known = self._known(entry)
-        age = _age(entry, self._node.clock.monotonic())
+        (age,) = _ages((entry,), self._node.clock.monotonic())
         return Encoded(b"".join((known.before, age, known.after)), known.wish_and_status, known.whole)
 
     def of_several(self, entries: Sequence[Entry]) -> EncodedArray:
@@ -77,7 +77,7 @@ class EncodedViews:
         if known is None or not (_same(known.entries, entries) and _same(known.basis, basis)):
             known = self._made_of_several(entries, basis)
         now, told = self._node.clock.monotonic(), [*known.pieces]
-        told[2::4] = [_age(entry, now) for entry in entries]
+        told[2::4] = _ages(entries, now)
         return EncodedArray(b"".join(told), known.whole)
 
     def _known(self, entry: Entry) -> _Kept:
@@ -143,8 +143,8 @@ def _same(some: Sequence[object], others: Sequence[object]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-def _age(entry: Entry, now: float) -> bytes:
-    return b"%.3f" % (now - entry.passed) if entry.passed else OPEN
+def _ages(entries: Iterable[Entry], now: float) -> list[bytes]:
+    return [b"%.3f" % (now - entry.passed) if entry.passed else OPEN for entry in entries]
 
 
 def _looked_at(book: Book, refs: Iterable[Ref]) -> Iterator[object]:

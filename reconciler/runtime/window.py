@@ -278,9 +278,10 @@ class Window:
         kind = self._node.kinds.canonical(selection.kind) if selection.kind else ""
         book, labels = self._node.engine.book, selection.labels
         found = book.in_order(kind)
-        kinds = (kind,) if kind else self._node.kinds
-        if selection == Selection(selection.kind) and all(map(self._rights.sees_all, kinds)):
-            return found
+        if not (selection.namespace or selection.names or labels):
+            kinds = (kind,) if kind else self._node.kinds
+            if all(map(self._rights.sees_all, kinds)):
+                return found
         return [
             entry
             for entry in found

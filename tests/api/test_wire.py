@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from litestar.types import Send
 
 from api import connections, wire
-from tests.api.nodes import Running, serving_at, until
+from api.stream import Closing
+from tests.api.nodes import Running, listening, serving_at, until
 
 Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -257,3 +259,45 @@ async def test_clients_that_hang_up_leave_nothing_behind(api: Running) -> None:
             await reader.readuntil(b"\r\n\r\n")
             await until(streams)
     await until(lambda: not streams())
+
+
+async def heard(*headers: tuple[bytes, bytes], body: bytes = b"{}", ends: bytes = b"") -> bytes:
+    """What comes of an answer until nothing more does."""
+
+    async def app(_: object, receive: object, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
+        await send({"type": "http.response.body", "body": body, "more_body": bool(ends)})
+        if ends:
+            await send({"type": "http.response.body", "body": ends, "more_body": False})
+
+    async with asyncio.timeout(60), listening(app, Closing()) as path:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(HEAD + b"\r\n")
+        writer.write_eof()
+        told = await reader.read()
+        writer.close()
+        return told
+
+
+async def test_an_answer_comes_whole_however_it_is_said() -> None:
+    two = (b"content-length", b"2")
+    whole = await heard(two, (b"x-name", b"a\tb \xff"))
+    assert whole.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
+    assert whole.endswith(b"\r\ncontent-length: 2\r\nx-name: a\tb \xff\r\n\r\n{}")
+    assert (await heard(two, (b"connection", b"close"))).endswith(b"\r\nconnection: close\r\n\r\n{}")
+    assert (await heard((b"content-length", b"4"), ends=b"[]")).endswith(b"\r\n\r\n{}[]")
+    assert (await heard(ends=b"[]")).endswith(
+        b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n2\r\n[]\r\n0\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize("value", [b"a\r\nx: b", b"a\nx: b", b"a\rb", b"a\x00b", b"\r\n\r\nHTTP/1.1 200 OK"])
+async def test_no_header_passes_for_a_line_of_its_own(value: bytes) -> None:
+    told = await heard((b"content-length", b"2"), (b"x-name", value))
+    assert told.startswith(b"HTTP/1.1 500 ") or not told
+    assert value not in told
+
+
+async def test_an_answer_of_another_length_than_it_says_is_cut_off() -> None:
+    assert not (await heard((b"content-length", b"3"))).endswith(b"{}\r\n")
+    assert b"{}" not in await heard((b"content-length", b"1"))
