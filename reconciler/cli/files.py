@@ -210,4 +210,4 @@ def _inside(folder: Path) -> Iterator[Path]:
     """All of it, but what git keeps for itself, as it would come from a repository."""
     for root, folders, files in os.walk(folder, onerror=_unreadable):
         folders[:] = [one for one in folders if one != ".git"]
-        yield from (Path(root, file) for file in files)
+        yield from (Path(root, file) for file in files if file != ".git")  # of a worktree or a submodule

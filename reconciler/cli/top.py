@@ -130,11 +130,13 @@ def run(arguments: Sequence[str]) -> int:
 def _replace_what_is_closed() -> None:
     """By who started us: there is nothing to read, and nobody to ask or to tell.
 
-    Not by nothing: whatever we start would take the next file that is opened, the store perhaps, for it.
+    Not by nothing: the next file that is opened, the store perhaps, would be taken for it, and by whatever we
+    start as well.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is its own
+            os.set_inheritable(nowhere, True)
             setattr(sys, name, open(nowhere, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
 
 

@@ -279,7 +279,7 @@ class Window:
         book, labels = self._node.engine.book, selection.labels
         found = book.in_order(kind)
         if not (selection.namespace or selection.names or labels):
-            kinds = (kind,) if kind else self._node.kinds
+            kinds = {kind} if kind else {entry.ref.kind for entry in found}  # others may be broken plug-ins
             if all(map(self._rights.sees_all, kinds)):
                 return found
         return [

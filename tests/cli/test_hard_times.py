@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,6 +58,28 @@ def test_where_nothing_can_be_told_the_exit_status_is_right(
 @pytest.mark.parametrize("through", [">&-", "2>&-"])
 def test_a_closed_output_is_nobody_listening(data: Path, through: str) -> None:
     assert run(data, "get", through=through).returncode == 0
+
+
+STARTS_ANOTHER = """
+import os, sys
+from reconciler.cli.top import run
+run(["version"])
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1], sys.argv[2]])
+"""
+NOTES_ITS_STREAMS = """
+import os, sys
+same = [os.path.samestat(os.fstat(number), os.stat(os.devnull)) for number in range(3)]
+with open(sys.argv[1], "w") as noted:
+    print(*same, file=noted)
+"""
+
+
+@pytest.mark.req("CLI-08")
+def test_who_is_started_by_one_without_streams_has_some(tmp_path: Path) -> None:
+    noted = tmp_path / "noted"
+    words = [sys.executable, "-c", STARTS_ANOTHER, NOTES_ITS_STREAMS, str(noted)]
+    subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *words], timeout=60, check=False)
+    assert noted.read_text() == "True True True\n"
 
 
 @pytest.mark.req("CLI-01")

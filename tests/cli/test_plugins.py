@@ -96,6 +96,18 @@ def test_a_broken_plug_in_hinders_nothing_that_does_not_need_it(tmp_path: Path, 
     assert told.stdout.endswith("Plan: 1 to add, 0 to change, 0 to remove, 0 unchanged.\n")
 
 
+@pytest.mark.parametrize("words", [["get"], ["get", "key"]])
+def test_nor_does_it_hinder_a_list(tmp_path: Path, broken: Path, words: Sequence[str]) -> None:
+    manifest, data = tmp_path / "key.yaml", str(tmp_path / "data")
+    manifest.write_text(KEY)
+    run(["apply", "-f", str(manifest), "--data", data, "--yes"])
+
+    told = run([*words, "--data", data], broken)
+
+    assert told.stderr.splitlines()[-1].split()[0] == "0", told.stderr
+    assert "one" in told.stdout
+
+
 def test_what_needs_a_broken_plug_in_says_why_it_is_broken(tmp_path: Path, broken: Path) -> None:
     manifest = tmp_path / "lost.yaml"
     manifest.write_text("apiVersion: example.com/v1\nkind: Lost\nmetadata: {name: one}\nspec: {}\n")

@@ -190,7 +190,7 @@ def test_a_set_prunes_what_it_applied_before(tmp_path: Path, data: Path) -> None
 @pytest.mark.req("CLI-08")
 def test_a_folder_goes_along_without_what_git_keeps_for_itself(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "web"
-    for name in (".git/objects/pack", "static/.hidden", "run.sh"):
+    for name in (".git/objects/pack", "submodule/.git", "static/.hidden", "run.sh"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("")
     (folder / "web.yaml").write_text(SLEEPER.replace("{command", "{cwd: ., command"))
