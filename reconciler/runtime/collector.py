@@ -6,7 +6,7 @@ another; whatever does not work is an `OSError`.
 
 from __future__ import annotations
 
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
 from urllib.parse import urlsplit
 
 PATIENCE_S = 10.0
@@ -40,6 +40,9 @@ class Collector:
         except OSError:
             self.close()
             raise
+        except (InvalidURL, UnicodeError) as error:
+            self.close()
+            raise OSError(f"nobody can be asked there ({error})") from error
         except HTTPException as error:
             self.close()
             raise OSError(f"what answers there is no HTTP ({error!r})") from error

@@ -82,6 +82,13 @@ def test_who_is_not_there_is_told() -> None:
         ours.send(b"0")
 
 
+@pytest.mark.parametrize("address", ["a..b:1/", "localhost:1/\u00fc", "localhost:1/ ", "localhost:x/"])
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    """Whatever the settings let pass: nobody's traces are worth a node."""
+    with closing(Collector(f"http://{address}")) as ours, pytest.raises(OSError, match="nobody can be asked"):
+        ours.send(b"0")
+
+
 def test_what_speaks_no_http_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
