@@ -56,6 +56,7 @@ async def until_told(api: Running, number: int, *prefixes: str) -> list[tuple[st
 @pytest.mark.req("EVT-09", "EVT-02")
 async def test_the_life_of_a_group_and_its_service() -> None:
     async with running(SHOP) as api:
+        api.node.ends_services = True  # and with them who keeps them
         await api.ready("servicegroup/shop")
         group, web = "servicegroup/shop", "service/shop.web"
         beginning = [("service.started", web), ("group.started", group)]
