@@ -53,6 +53,7 @@ class Outgoing:
         self.started = False
 
     async def __call__(self, message: Message) -> None:
+        head, self._document = self._document, None  # one whose body never comes is not said
         if message["type"] == "http.response.start":
             if self.started:
                 raise RuntimeError("half an answer is out, and nothing else can be said any more")
@@ -61,7 +62,6 @@ class Outgoing:
             else:
                 await self._begin(message["status"], [*message.get("headers", ())])
         elif message["type"] == "http.response.body":
-            head, self._document = self._document, None
             if head is not None:
                 await self._tell(head, message)
             elif self._method != "HEAD":

@@ -29,7 +29,21 @@ FEW = 20  # requests or queries that say nothing yet
 FEW_READS = 100
 COMMIT = "commit"
 NOT_KEPT = frozenset(  # no caller can have these already: they go on, or are of the moment
-    {"/metrics", "/api/v1/events", "/api/v1/resources/{kind}/{namespace}/{name}/logs"}
+    {
+        "/api/v1/daemon/health",
+        "/api/v1/daemon/stats",
+        "/api/v1/events",
+        "/api/v1/metrics/optimizations",
+        "/api/v1/metrics/performance",
+        "/api/v1/metrics/services",
+        "/api/v1/resources/{kind}/{namespace}/{name}/logs",
+        "/api/v1/system/health",
+        "/api/v1/system/metrics",
+        "/health",
+        "/health/full",
+        "/metrics",
+        "/stats",
+    }
 )
 AT = (*BOUNDS_S, BOUNDS_S[-1])  # what is beyond the last bound counts as that
 

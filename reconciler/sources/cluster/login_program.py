@@ -54,7 +54,8 @@ def _entry(read: Sequence[tuple[Path, Json]], word: str, name: str) -> tuple[Pat
 
 def _files() -> list[Path]:
     named = os.environ.get("KUBECONFIG") or "~/.kube/config"
-    return [Path(path.strip()).expanduser() for path in named.split(os.pathsep) if path.strip()]
+    # In full: a program in the current folder would be looked for among those that are installed.
+    return [Path(path.strip()).expanduser().absolute() for path in named.split(os.pathsep) if path.strip()]
 
 
 def _printed(folder: Path, program: Json, server: Json) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ import yaml
 from reconciler.errors import Invalid
 from reconciler.sources.cluster.client import Client
 from reconciler.sources.cluster.connection import login
+from reconciler.sources.cluster.login_program import printed_credentials
 from tests.api.certificates import Authority
 from tests.node.running import HOLDFAST
 from tests.sources.cluster.apiserver import OPERATOR, Cluster
@@ -52,6 +53,21 @@ def script(folder: Path, text: str, name: str = "log-in") -> Path:
     path.write_text(text)
     path.chmod(0o755)
     return path
+
+
+def test_a_program_beside_the_kubeconfig_is_that_one_wherever_it_is_named_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "bin"
+    installed.mkdir()
+    for folder, token in ((tmp_path, "ours"), (installed, "theirs")):
+        script(folder, f'#!/bin/sh\necho \'{{"status": {{"token": "{token}"}}}}\'\n')
+    path = config(tmp_path, "http://127.0.0.1:1", {"apiVersion": API, "command": "./log-in"})
+    monkeypatch.setenv("PATH", str(installed), prepend=os.pathsep)
+    monkeypatch.chdir(tmp_path)
+    for named in (str(path), "config", f"../{tmp_path.name}/config"):
+        monkeypatch.setenv("KUBECONFIG", named)
+        assert printed_credentials() == {"token": "ours"}
 
 
 @pytest.mark.needs("etcd", "kube-apiserver", "openssl")
