@@ -37,6 +37,7 @@ from reconciler.ports.usage import Usage
 
 START_S = 30.0  # a program on a slow disk takes its time to begin
 MARGIN_S = 15.0  # beyond its grace, for a killed process to be gone
+RETIRES_S = 2.0
 TRIES = 5
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
@@ -142,6 +143,9 @@ class Processes:
             with suppress(asyncio.CancelledError):
                 await self._minding
         if self._link:
+            if not self._only_looks:
+                with suppress(Problem, Lost):  # one of an earlier version knows no such word, and stays
+                    await self._link.ask("retire", patience_s=RETIRES_S)
             await self._link.close()
         await self._probes.close()
 

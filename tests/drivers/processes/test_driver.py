@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -49,6 +50,34 @@ async def test_no_keeper_runs_before_there_is_something_to_keep(processes: Proce
     await processes.forget("web")
     await processes.shutdown()
     assert not folder.exists()
+
+
+async def test_a_keeper_with_nothing_to_keep_goes_with_who_leaves_it(
+    processes: Processes, folder: Path
+) -> None:
+    await processes.start(Run("web", ("true",), env=ENV))
+    await until(processes, lambda all_: all_["web"].state is ProcessState.EXITED)
+    other = driver(folder)
+    await other.open()
+    keeper = os.pidfd_open(keeper_pid(processes))
+    try:
+        await processes.close()
+        assert (await other.fresh())["web"].state is ProcessState.EXITED, "there is still who listens"
+        await other.close()
+        assert select([keeper], [], [], PATIENCE_S)[0] == [keeper]
+    finally:
+        os.close(keeper)
+    await processes.open()
+    assert processes.processes()["web"].exit_code == 0, "the next one knows what there was"
+
+
+async def test_a_keeper_stays_with_what_runs_whoever_leaves(processes: Processes) -> None:
+    process = await processes.start(Run("web", SLEEP, env=ENV))
+    pid = keeper_pid(processes)
+    await processes.close()
+    await processes.open()
+    assert keeper_pid(processes) == pid
+    assert processes.processes()["web"].pid == process.pid
 
 
 async def test_many_first_starts_at_once_start_one_keeper(processes: Processes, folder: Path) -> None:

@@ -70,6 +70,12 @@ class Server:
         self.starts.closed = True
         self.ends.stop_all(done)
 
+    def _retire(self) -> None:
+        """Leave, if there is nothing to keep and nobody else who may be about to bring something."""
+        others = sum(client.open and client.subscribed for client in self._clients) - 1
+        if others <= 0 and all(row.over for row in self.table.rows.values()):
+            self.shutdown()
+
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
@@ -128,6 +134,9 @@ class Server:
                 answer(None)
             case "shutdown":
                 self.shutdown(client, n)
+            case "retire":
+                answer(None)
+                self._retire()
             case verb:
                 self._verbs.do(verb, fields, answer)
 

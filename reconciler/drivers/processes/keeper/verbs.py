@@ -38,7 +38,7 @@ class Verbs:
         known = self._known.get(verb) if isinstance(verb, str) else None
         if known is None:
             raise _expected(
-                "do", f"one of {', '.join(sorted(self._known))}, list, subscribe, shutdown, version"
+                "do", f"one of {', '.join(sorted(self._known))}, list, retire, subscribe, shutdown, version"
             )
         known(fields, answer)
 
