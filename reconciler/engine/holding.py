@@ -2,9 +2,11 @@
 
 Rules: who needs a ref as it is wished keeps it; who only needed it as it was wished before keeps it until it
 is as it is wished now, so that nobody loses what it works with before the other is there. But what fails may
-want just what the ref still holds, a port or a name, and both would wait for ever: whoever cannot come to be
-as it is wished, since it or what it waits for has been failing for `PATIENCE`, keeps nothing that it does not
-need. A source that cannot be read, and may want what is to go, is no such case: of that a person decides.
+want just what the ref still holds, a port or a name, and both would wait for ever: whoever has not been ready
+for `PATIENCE`, and cannot come to be as it is wished, since it or what it waits for has been failing for as
+long, keeps nothing that it does not need. What had failed before anybody came to wait for it leaves that time
+to go back as well. A source that cannot be read, and may want what is to go, is no such case: of that a
+person decides.
 """
 
 from __future__ import annotations
@@ -37,12 +39,19 @@ def awaited(book: Book, ref: Ref) -> tuple[Ref, ...]:
 
 
 def _waits_in_vain(book: Book, ref: Ref, now: datetime) -> bool:
+    if not _has_been_unready(_judged(book, ref), now):
+        return False
     return any(_has_been_failing(_judged(book, one), now) for one in awaited(book, ref))
 
 
 def _judged(book: Book, ref: Ref) -> Status | None:
     entry = book.get(ref)
     return entry.judged if entry is not None else None
+
+
+def _has_been_unready(status: Status | None, now: datetime) -> bool:
+    ready = status.condition("Ready") if status is not None else None
+    return ready is not None and not ready.status and now - ready.since >= PATIENCE
 
 
 def _has_been_failing(status: Status | None, now: datetime) -> bool:

@@ -225,6 +225,13 @@ SAFEGUARDS = (
         ByTest("tests/engine/test_holding.py::test_what_is_renamed_and_wants_what_it_had_gets_it_in_the_end"),
     ),
     Planted(
+        "what had failed before anybody waited for it leaves the time to go back",
+        Edit("engine/holding.py", "if not _has_been_unready(_judged(book, ref), now):", "if False:"),
+        ByTest(
+            "tests/engine/test_holding.py::test_who_is_led_on_to_what_has_failed_for_long_can_be_led_back"
+        ),
+    ),
+    Planted(
         "a tombstone says what was wanted last",
         Edit("engine/ledger.py", "if fate.doomed and entry.want is not None:", "if False:"),
         ByTest(

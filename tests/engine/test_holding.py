@@ -86,6 +86,23 @@ async def test_through_whatever_it_waits() -> None:
 
 
 @virtual
+async def test_who_is_led_on_to_what_has_failed_for_long_can_be_led_back() -> None:
+    """`web` works with `old`; that `new` cannot be made was so before anybody thought of moving it there."""
+    others = {"taken": thing(size=PORT), "new": thing(size=PORT)}
+    house = await converged(old=thing(), web=thing(uses=["old"]), **others)
+    await asyncio.sleep(2 * PATIENCE_S)
+    assert house.reason("new") == "Conflict"
+    await change(house, web=thing(uses=["new"], value=2), **others)
+    await asyncio.sleep(PATIENCE_S - 60)
+    assert there(house) == {"old", "web", "taken"}
+    await change(house, old=thing(), web=thing(uses=["old"]), **others)
+    await asyncio.sleep(PATIENCE_S)
+    assert there(house) == {"old", "web", "taken"}
+    assert (house.reason("old"), house.reason("web")) == ("Converged", "Converged")
+    assert not any(call == "Remove old" for call in house.diary.calls)
+
+
+@virtual
 async def test_what_fails_for_a_while_only_costs_nobody_what_it_works_with() -> None:
     house = await converged(old=thing(), web=thing(uses=["old"]))
     house.faults.take_down("act", PATIENCE_S - 120)
