@@ -123,16 +123,16 @@ def weigh(
     left = set(named) - set(asked)
     if not left or allowed:
         return Submission(accepted=True, removes=named)
-    counted = len(left.difference(foreign))
-    total = sum(not kept.doomed for ref, kept in inventory.items() if ref not in foreign)
+    standing = {ref for ref, kept in inventory.items() if not kept.doomed}
     if rebuilt:
         return Submission(
             accepted=True,
             reason="StoreRebuilt",
             removes=asked,
-            message=f"the store was lost and rebuilt, so {len(left)} of {total} resources are kept until a "
-            f"person confirms: {ALLOWING}",
+            message=f"the store was lost and rebuilt, so {len(left)} of {len(standing)} resources are kept "
+            f"until a person confirms: {ALLOWING}",
         )
+    counted, total = len(left.difference(foreign)), len(standing.difference(foreign))
     if total >= BUDGET_FROM and counted * 2 > total:
         return Submission(
             accepted=False,

@@ -213,4 +213,6 @@ def test_what_is_foreign_counts_neither_as_gone_nor_as_there() -> None:
     assert (most.accepted, len(most.removes)) == (True, 7)
     refused = weighed(inventory, ours[:4], foreign=foreign)
     assert "it would remove 4 of 6" in refused.message
-    assert weighed(inventory, foreign[:1], foreign=foreign, rebuilt=True).removes == ()
+    rebuilt = weighed(inventory, foreign, foreign=foreign, rebuilt=True)
+    assert rebuilt.removes == ()
+    assert "4 of 10 resources are kept" in rebuilt.message, "where nothing goes, it counts like any other"
