@@ -2,11 +2,10 @@
 
 Rules: who needs a ref as it is wished keeps it; who only needed it as it was wished before keeps it until it
 is as it is wished now, so that nobody loses what it works with before the other is there. But what fails may
-want just what the ref still holds, a port or a name, and both would wait for ever: whoever has not been ready
-for `PATIENCE`, and cannot come to be as it is wished, since it or what it waits for has been failing for as
-long, keeps nothing that it does not need. What had failed before anybody came to wait for it leaves that time
-to go back as well. A source that cannot be read, and may want what is to go, is no such case: of that a
-person decides.
+want just what the ref still holds, a port or a name, and both would wait for ever: a ref that has been going
+for `PATIENCE` is kept no longer by who cannot come to be as it is wished, since it or what it waits for has
+been failing for as long. What had failed before the ref was to go leaves that time to go back as well. A
+source that cannot be read, and may want what is to go, is no such case: of that a person decides.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ PATIENCE: Final = timedelta(minutes=10)  # as a rollout has: before that, a bad 
 
 
 def keepers(book: Book, ref: Ref, now: datetime) -> tuple[Ref, ...]:
-    needing = book.dependents(ref)
-    return tuple(one for one in book.holders(ref) if one in needing or not _waits_in_vain(book, one, now))
+    needing, holding = book.dependents(ref), book.holders(ref)
+    if not _has_been_going(_judged(book, ref), now):
+        return tuple(holding)
+    return tuple(one for one in holding if one in needing or not _waits_in_vain(book, one, now))
 
 
 def awaited(book: Book, ref: Ref) -> tuple[Ref, ...]:
@@ -39,8 +40,6 @@ def awaited(book: Book, ref: Ref) -> tuple[Ref, ...]:
 
 
 def _waits_in_vain(book: Book, ref: Ref, now: datetime) -> bool:
-    if not _has_been_unready(_judged(book, ref), now):
-        return False
     return any(_has_been_failing(_judged(book, one), now) for one in awaited(book, ref))
 
 
@@ -49,7 +48,8 @@ def _judged(book: Book, ref: Ref) -> Status | None:
     return entry.judged if entry is not None else None
 
 
-def _has_been_unready(status: Status | None, now: datetime) -> bool:
+def _has_been_going(status: Status | None, now: datetime) -> bool:
+    """What is to go is not ready from then on."""
     ready = status.condition("Ready") if status is not None else None
     return ready is not None and not ready.status and now - ready.since >= PATIENCE
 

@@ -225,8 +225,8 @@ SAFEGUARDS = (
         ByTest("tests/engine/test_holding.py::test_what_is_renamed_and_wants_what_it_had_gets_it_in_the_end"),
     ),
     Planted(
-        "what had failed before anybody waited for it leaves the time to go back",
-        Edit("engine/holding.py", "if not _has_been_unready(_judged(book, ref), now):", "if False:"),
+        "what had failed before something was to go leaves the time to go back",
+        Edit("engine/holding.py", "if not _has_been_going(_judged(book, ref), now):", "if False:"),
         ByTest(
             "tests/engine/test_holding.py::test_who_is_led_on_to_what_has_failed_for_long_can_be_led_back"
         ),

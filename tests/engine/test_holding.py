@@ -103,6 +103,23 @@ async def test_who_is_led_on_to_what_has_failed_for_long_can_be_led_back() -> No
 
 
 @virtual
+async def test_who_has_failed_for_long_leaves_the_time_to_go_back_when_it_is_wished_anew() -> None:
+    """`web` has not been as it is wished since long before `old` was to go."""
+    others = {"taken": thing(size=PORT)}
+    house = await converged(old=thing(), web=thing(uses=["old"]), **others)
+    await change(house, old=thing(), web=thing(uses=["old"], size=PORT), **others)
+    await asyncio.sleep(2 * PATIENCE_S)
+    assert house.reason("web") == "Conflict"
+    await change(house, web=thing(size=PORT, value=3), **others)
+    await asyncio.sleep(PATIENCE_S - 60)
+    assert there(house) == {"old", "web", "taken"}
+    await change(house, old=thing(), web=thing(uses=["old"]), **others)
+    await asyncio.sleep(PATIENCE_S)
+    assert (house.reason("old"), house.reason("web")) == ("Converged", "Converged")
+    assert not any(call == "Remove old" for call in house.diary.calls)
+
+
+@virtual
 async def test_what_fails_for_a_while_only_costs_nobody_what_it_works_with() -> None:
     house = await converged(old=thing(), web=thing(uses=["old"]))
     house.faults.take_down("act", PATIENCE_S - 120)
