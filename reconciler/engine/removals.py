@@ -80,10 +80,12 @@ def is_over(kept: Kept, inventory: Mapping[Ref, Kept], wishes: Wishes, *, doomed
     return not whose & {NOBODY, *wishes.undecided} and (not doomed or whose <= wishes.sources.keys())
 
 
-def why_stays(kept: Kept | None, wishes: Wishes, *, rebuilt: bool) -> str:
+def why_stays(kept: Kept | None, wishes: Wishes, unread: Collection[str], *, rebuilt: bool) -> str:
     """Of what nobody wants, and nobody has decided about; empty while it may yet be wanted."""
-    if kept is None or kept.source in wishes.undecided:
+    if kept is None or kept.source in {NOBODY, *unread} & wishes.undecided:
         return ""
+    if kept.source in wishes.undecided:
+        return f"its source {kept.source} cannot be read whole; it stays as it is until that is mended"
     if rebuilt:
         return (
             "nothing declares it; the store was lost and rebuilt, so it stays until a person confirms "

@@ -197,7 +197,7 @@ class Wanted:
                 await self._ledger.decide([(entry, Fate(doomed=True, source=NOBODY if over else None))])
 
     def why_stays(self, entry: Entry) -> str:
-        return why_stays(entry.kept, self.wishes, rebuilt=self._rebuilt)
+        return why_stays(entry.kept, self.wishes, self.unread, rebuilt=self._rebuilt)
 
     def _with(self, snapshots: Sequence[Snapshot]) -> Mapping[str, Snapshot]:
         before = self._snapshots

@@ -76,6 +76,25 @@ async def test_a_source_that_moves_while_it_is_broken_loses_nothing_that_it_cann
 
 
 @virtual
+async def test_what_a_broken_source_may_still_declare_says_so() -> None:
+    house = House()
+    await with_sources(house, root("one"), of("one", a=1))
+    engine = await house.restart()
+    for one in (root("one"), snapshot(source="one", revision="2", problems=BROKEN)):
+        await engine.submit(one)
+    await house.settled()
+    status = engine.status(named("a"))
+    assert status is not None
+    ready = status.condition("Ready")
+    assert ready is not None
+    assert ready.message == "its source one cannot be read whole; it stays as it is until that is mended"
+    assert house.value("a") == 1
+    await engine.submit(of("one", "3", a=1))
+    await house.settled()
+    assert house.reason("a") == "Converged"
+
+
+@virtual
 async def test_a_source_that_is_taken_back_for_a_while_loses_nothing_that_it_cannot_say() -> None:
     house = House()
     above = snapshot({"source/three": FEED, "b": thing(value=2)}, source="two")

@@ -126,7 +126,13 @@ class Simulation:
 
     def _lost(self, wants: Wants) -> frozenset[Ref]:
         """What nobody can say for certain."""
-        return unmanaged(self.node.accepted) | in_doubt(wants)
+        accepted, rows = self.node.accepted, self.node.witness.rows
+        resumed = {  # it had gone with its source, which is back, and cannot be read whole
+            ref
+            for ref, row in rows.items()
+            if row.source in accepted.stale and ref not in accepted.declared[row.source]
+        }
+        return unmanaged(accepted) | in_doubt(wants) | resumed
 
     def _fine(self, wants: Wants, lost: frozenset[Ref]) -> set[Ref]:
         """What nothing stands in the way of."""
