@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ CREDENTIALS: Final = ("token", "clientCertificateData", "clientKeyData")
 Json = Mapping[str, Any]
 
 
-def printed_credentials() -> Mapping[str, str]:
+def printed_credentials(patience_s: float = PATIENCE_S) -> Mapping[str, str]:
     """What the program prints that the current context's user names; empty where there is none."""
     read = [(path.parent, yaml.safe_load(path.read_text(encoding="utf-8")) or {}) for path in _files()]
     current = next((config["current-context"] for _, config in read if config.get("current-context")), "")
@@ -40,7 +41,9 @@ def printed_credentials() -> Mapping[str, str]:
     folder, user = _entry(read, "user", context.get("user", ""))
     if not user.get("exec"):
         return {}
-    return _printed(folder, user["exec"], _server(*_entry(read, "cluster", context.get("cluster", ""))))
+    return _printed(
+        folder, user["exec"], _server(*_entry(read, "cluster", context.get("cluster", ""))), patience_s
+    )
 
 
 def _entry(read: Sequence[tuple[Path, Json]], word: str, name: str) -> tuple[Path, Json]:
@@ -58,7 +61,7 @@ def _files() -> list[Path]:
     return [Path(path.strip()).expanduser().absolute() for path in named.split(os.pathsep) if path.strip()]
 
 
-def _printed(folder: Path, program: Json, server: Json) -> Mapping[str, str]:
+def _printed(folder: Path, program: Json, server: Json, patience_s: float) -> Mapping[str, str]:
     name, api = str(program.get("command", "")), str(program.get("apiVersion", ""))
     if not (name and api.startswith(API)):
         raise Invalid(f"its `exec` wants a command, and an apiVersion that begins with {API}")
@@ -71,26 +74,39 @@ def _printed(folder: Path, program: Json, server: Json) -> Mapping[str, str]:
     given = {one["name"]: one["value"] for one in program.get("env") or ()}
     command = [str(folder / name) if os.sep in name else name, *map(str, program.get("args") or ())]
     try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **given, "KUBERNETES_EXEC_INFO": asked},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE_S,
+        status, printed, complaint = _run(
+            command, {**os.environ, **given, "KUBERNETES_EXEC_INFO": asked}, patience_s
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{name}, which is to log in, has not ended in {PATIENCE_S:g} s") from None
+        raise Unavailable(f"{name}, which is to log in, has not ended in {patience_s:g} s") from None
     except OSError as error:
         remedy = str(program.get("installHint") or "install it, or name another kubeconfig by KUBECONFIG")
         raise Missing(f"{name}, which is to log in, cannot be run: {error.strerror}", remedy=remedy) from None
-    if done.returncode:
-        told = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200] or "it says nothing"
+    if status:
+        told = complaint.decode(errors="replace").strip().rpartition("\n")[2][:200] or "it says nothing"
         raise Unavailable(
-            f"{name}, which is to log in, has failed with status {done.returncode}: {told}",
+            f"{name}, which is to log in, has failed with status {status}: {told}",
             remedy="run it by hand; `kubectl get nodes` runs it too",
         )
-    return _understood(name, done.stdout)
+    return _understood(name, printed)
+
+
+def _run(command: Sequence[str], env: Mapping[str, str], patience_s: float) -> tuple[int, bytes, bytes]:
+    """In a session of its own: what it has started holds its output too, and ends with it."""
+    with subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as program:
+        try:
+            printed, complaint = program.communicate(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(program.pid, signal.SIGKILL)
+            raise
+    return program.returncode, printed, complaint
 
 
 def _server(folder: Path, cluster: Json) -> Json:

@@ -6,22 +6,25 @@ import asyncio
 import base64
 import json
 import os
+import shlex
 import ssl
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
 
-from reconciler.errors import Invalid
+from reconciler.errors import Invalid, Unavailable
 from reconciler.sources.cluster.client import Client
 from reconciler.sources.cluster.connection import login
 from reconciler.sources.cluster.login_program import printed_credentials
 from tests.api.certificates import Authority
-from tests.node.running import HOLDFAST
+from tests.node.running import HOLDFAST, processes, until
 from tests.sources.cluster.apiserver import OPERATOR, Cluster
+from tests.sources.cluster.operators import sleeper
 
 pytestmark = pytest.mark.req("CORE-07")
 
@@ -157,3 +160,16 @@ def test_what_is_wrong_with_it_is_told_without_what_it_printed(
     )
     assert (ended.returncode, told in ended.stderr) == (status, True), ended.stderr
     assert "s3cr3t" not in ended.stderr + ended.stdout
+
+
+def test_one_that_never_ends_is_ended_with_all_that_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = uuid4().hex
+    sleeps = shlex.join(sleeper(marker, "log-in"))
+    script(tmp_path, f"#!/bin/sh\n{sleeps} &\nwait\n")
+    path = config(tmp_path, "http://127.0.0.1:1", {"apiVersion": API, "command": "./log-in"})
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(Unavailable, match=r"has not ended in 0\.5 s"):
+        printed_credentials(patience_s=0.5)
+    until(lambda: not processes(marker), "nothing of it is left")
