@@ -7,13 +7,13 @@ scope. A limited permission is worth nothing where no single resource is meant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final
 
 from reconciler.errors import Invalid
 from reconciler.model import EMPTY, Ref
 from reconciler.records import dataclass
+from reconciler.spelling import nearest, shown
 
 READ: Final = "read"
 WRITE: Final = "write"
@@ -125,9 +125,9 @@ def check(scope: str) -> str:
     name = scope.lower()
     if name in _IMPLIED:
         return name
-    near = get_close_matches(name, _IMPLIED, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"levels: {READ}, {WRITE}, {ADMIN}; or a scope"
-    raise Invalid(f"there is no permission '{scope}'", remedy=hint)
+    near = nearest(name, _IMPLIED)
+    hint = f"did you mean '{near}'?" if near else f"levels: {READ}, {WRITE}, {ADMIN}; or a scope"
+    raise Invalid(f"there is no permission '{shown(scope)}'", remedy=hint)
 
 
 def implied(scope: str) -> frozenset[str]:

@@ -7,12 +7,12 @@ a dataclass; a secret's value never enters any of these, only its reference and 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, NamedTuple, Never, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Never, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -22,6 +22,9 @@ from reconciler.records import dataclass
 from reconciler.ref_text import DEFAULT_NAMESPACE, parted
 
 JsonValue = Any  # str, int, float, bool, None, and lists and dicts of these
+
+
+NO_KEYS: Final[KeysView[Any]] = {}.keys()
 
 
 class _Empty(Mapping[Any, Any]):
@@ -37,6 +40,9 @@ class _Empty(Mapping[Any, Any]):
 
     def __len__(self) -> int:
         return 0
+
+    def keys(self) -> KeysView[Any]:
+        return NO_KEYS  # `{**EMPTY}` asks for them, once or twice for every resource
 
     def __hash__(self) -> int:
         return hash(())

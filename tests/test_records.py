@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
@@ -51,6 +52,28 @@ def empty(decorated: Callable[..., Any]) -> type[Any]:
     return Empty
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Base:
+    zero: int = 0
+
+
+def heir(decorated: Callable[..., Any]) -> type[Any]:
+    @decorated(frozen=True, slots=True)
+    class Heir(Base):
+        one: int = 1
+
+    return Heir
+
+
+def shared(decorated: Callable[..., Any]) -> type[Any]:
+    @decorated(frozen=True, slots=True)
+    class Shared:
+        of_all: ClassVar[int] = 1
+        one: int = 1
+
+    return Shared
+
+
 CALLS: list[tuple[Callable[..., type[Any]], tuple[Any, ...], dict[str, Any]]] = [
     (plain, (1,), {}),
     (plain, (1, "b"), {"three": [3]}),
@@ -63,6 +86,10 @@ CALLS: list[tuple[Callable[..., type[Any]], tuple[Any, ...], dict[str, Any]]] = 
     (picky, (1, "", None, 4), {}),
     (empty, (), {}),
     (empty, (1,), {}),
+    (heir, (1, 2), {}),
+    (heir, (1, 2, 3), {}),
+    (shared, (), {"one": 2}),
+    (shared, (), {"of_all": 2}),
 ]
 
 
@@ -80,6 +107,7 @@ def told(made: Callable[[], Any]) -> object:
         hash(one) == hash(made()) if "three" not in one.__match_args__ else None,
         one == dataclasses.asdict(one),
         dataclasses.replace(one) == one,
+        copy.deepcopy(one) == one,
     )
 
 

@@ -257,7 +257,7 @@ class Book:
     def _holds(self, ref: Ref) -> Mapping[Ref, Need]:
         """What it needs as it is wished, and what it needed, until that was brought about."""
         kept = self._entries[ref].kept
-        return self._needs(ref) if kept is None else {**kept.needs, **self._needs(ref)}
+        return {**kept.needs, **self._needs(ref)} if kept is not None and kept.needs else self._needs(ref)
 
     def _index(self, ref: Ref) -> None:
         """Keep who-looks-at-whom and who-is-part-of-whom current for one ref."""

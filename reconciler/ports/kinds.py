@@ -37,7 +37,7 @@ class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
         return kind if kind is not None else self._loaded(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._ours or super().__contains__(name)
+        return name in self._kinds or name in self._ours or super().__contains__(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter((*self._kinds, *self._later))

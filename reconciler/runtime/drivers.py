@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from reconciler.ports.clock import Clock
 from reconciler.ports.feed import Feed
-from reconciler.ports.keys import Keys
 from reconciler.ports.kinds import Kinds
-from reconciler.ports.processes import Processes
-from reconciler.ports.secrets import Secrets, SecretStore
-from reconciler.ports.sources import SourceConfig, Sources
+from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.timed import Timed, calls
 from reconciler.settings import Settings
 
@@ -81,18 +78,18 @@ class Drivers:
             await self.processes.close()
 
     def uses(self, kinds: Kinds) -> Mapping[str, Any]:
-        """For each kind the ports that its `uses` names, by their types."""
+        """For each kind the ports that its `uses` asks for, found by their types' names: none is imported."""
 
         def timed(name: str, port: Callable[[], object]) -> Callable[[], object]:
             return lambda: Timed(port(), name, self.calls.add if self._tracer is None else self._called)
 
-        ports: dict[Any, Callable[[], object]] = {
-            Clock: lambda: self._clock,
-            Keys: timed("keys", lambda: self.keystore.keys),
-            Secrets: timed("secrets", lambda: self.keystore.secrets),
-            SecretStore: timed("secrets", lambda: self.keystore.secrets),
-            Processes: timed("processes", lambda: self.processes),
-            Sources: timed("sources", lambda: self.sources),
+        ports = {
+            "Clock": lambda: self._clock,
+            "Keys": timed("keys", lambda: self.keystore.keys),
+            "Secrets": timed("secrets", lambda: self.keystore.secrets),
+            "SecretStore": timed("secrets", lambda: self.keystore.secrets),
+            "Processes": timed("processes", lambda: self.processes),
+            "Sources": timed("sources", lambda: self.sources),
         }
         return _Uses(kinds, ports)
 
@@ -121,7 +118,7 @@ class Drivers:
             return DirectoryFeed(config, self._clock)
 
         def inbox(config: SourceConfig) -> Feed:
-            from reconciler.sources.inbox import InboxFeed
+            from reconciler.sources.inbox_feed import InboxFeed
 
             return InboxFeed(config, self._clock)
 
@@ -129,12 +126,13 @@ class Drivers:
 
 
 class _Uses(dict[str, Any]):
-    def __init__(self, kinds: Kinds, ports: Mapping[Any, Callable[[], object]]) -> None:
+    def __init__(self, kinds: Kinds, ports: Mapping[str, Callable[[], object]]) -> None:
         self._kinds = kinds
         self._ports = ports
 
     def __missing__(self, name: str) -> object:
         uses = self._kinds[name].uses
         types = get_type_hints(uses)
-        made = self[name] = uses(**{field.name: self._ports[types[field.name]]() for field in fields(uses)})
+        ports = {field.name: self._ports[types[field.name].__name__]() for field in fields(uses)}
+        made = self[name] = uses(**ports)
         return made

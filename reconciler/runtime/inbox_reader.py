@@ -12,7 +12,6 @@ from reconciler.model import EMPTY, Ref, Snapshot
 from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.bundle import INBOX
 from reconciler.runtime.parts import Parts
-from reconciler.sources.directory import DirectoryFeed
 from reconciler.sources.generations import CURRENT
 from reconciler.sources.inbox import ref_of
 
@@ -27,6 +26,8 @@ class InboxReader:
         """What lies in the inbox, but for what is known already. For who has no source that follows it."""
         if not self._node.inbox.besides(besides):
             return Snapshot(INBOX, "", EMPTY)
+        from reconciler.sources.directory import DirectoryFeed  # seldom needed, and it watches
+
         config = SourceConfig(INBOX, "inbox", str(self._node.inbox.folder), paths=(CURRENT,))
         fetched = await DirectoryFeed(config, self._node.clock).latest()
         unknown = {path: digest for path, digest in fetched.paths.items() if ref_of(path) not in besides}

@@ -11,25 +11,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
 from reconciler.errors import Conflict, Failed, Invalid, NotFound
 from reconciler.model import Ref
-from reconciler.ports.clock import Clock
-from reconciler.ports.feed import Fetched
-from reconciler.ports.sources import SourceConfig
 from reconciler.records import dataclass
-from reconciler.sources.directory import RHYTHM, DirectoryFeed, Rhythm
 from reconciler.sources.generations import CURRENT, Generations, put_file
 from reconciler.sources.listing import Listing, clean, has_a_name, read
 
 LONGEST_NAME: Final = 240  # bytes; file systems allow 255, and a temporary name needs one more
 
-_ALLOWED: Final = ".allow-prune"  # the revision that may remove much
+ALLOWED: Final = ".allow-prune"  # the revision that may remove much
 _SET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DOCUMENT: Final = re.compile(r"([^@]+)@([^@]+)@([^@]+)\.yaml")
 
@@ -139,7 +134,7 @@ class Inbox:
 
     def _allow(self) -> None:
         revision = read(self._folder.root, (CURRENT,), Listing()).revision
-        put_file(self._folder.root / _ALLOWED, revision.encode())
+        put_file(self._folder.root / ALLOWED, revision.encode())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -198,20 +193,3 @@ def _place(name: str, path: str) -> str:
     if any(len(part.encode()) > LONGEST_NAME for part in parts):
         raise Invalid(f"'{path[:80]}…' is too long for a file's name", remedy="choose a shorter one")
     return "/".join((name, *parts))
-
-
-class InboxFeed(DirectoryFeed):
-    """The inbox as a source."""
-
-    def __init__(self, config: SourceConfig, clock: Clock, rhythm: Rhythm = RHYTHM) -> None:
-        Inbox(Path(config.location)).prepare()
-        super().__init__(replace(config, paths=(CURRENT,)), clock, rhythm)
-
-    async def latest(self, applied: str = "") -> Fetched:
-        fetched = await super().latest(applied)
-        return replace(fetched, allow_prune=self._allowed() == fetched.revision)
-
-    def _allowed(self) -> str:
-        with suppress(OSError):
-            return (self._location / _ALLOWED).read_text()
-        return ""

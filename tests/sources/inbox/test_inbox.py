@@ -12,7 +12,8 @@ from reconciler.errors import Conflict, Corrupt, Failed, Invalid, NotFound
 from reconciler.model import Ref
 from reconciler.ports.sources import SourceConfig
 from reconciler.runtime.clock import SystemClock
-from reconciler.sources.inbox import Batch, Document, Inbox, InboxFeed
+from reconciler.sources.inbox import Batch, Document, Inbox
+from reconciler.sources.inbox_feed import InboxFeed
 
 
 def ref(name: str, kind: str = "Key") -> Ref:

@@ -41,7 +41,7 @@ from reconciler.runtime.clock import SystemClock
 from reconciler.sources.directory import DirectoryFeed
 from reconciler.sources.git import Access, GitFeed
 from reconciler.sources.history import Memory
-from reconciler.sources.inbox import InboxFeed
+from reconciler.sources.inbox_feed import InboxFeed
 from reconciler.sources.reader import Reader
 from reconciler.sources.supervisor import FeedFactory, Supervisor
 from reconciler.sources.uptake import Means
