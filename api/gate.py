@@ -3,8 +3,8 @@
 Rules: every request has an id, the caller's own when it is a sane one; over TCP a request must name a
 loopback host, because a web page that a browser was tricked into showing names another (a push hook proves
 itself instead, and comes through a proxy under whatever name, and so does all that a trusted proxy passes
-on; over TLS the certificate says for whom it was meant); what still escapes from below ends as a problem
-document, never in the server's loop.
+on; over TLS the certificate says for whom it was meant); who is refused here pays for it all the same; what
+still escapes from below ends as a problem document, never in the server's loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from api import versions
 from api.cors import Cors
 from api.errors import Detailed, failed
 from api.identity import Door
-from api.limits import Limiter
+from api.limits import Limiter, owed
 from api.listen import is_loopback
 from api.outgoing import READING, Outgoing
 from reconciler.errors import Invalid, Refused
@@ -82,7 +82,7 @@ class Gate:
             if going.started:
                 log.exception("%s %s %s", request_id, scope["method"], scope["path"])
                 raise  # half an answer is out: only closing the connection says so
-            await failed(error, scope, going)
+            await failed(owed(scope, self._limiter) or error, scope, going)
 
 
 def _refuse_foreign(scope: HTTPScope, headers: dict[str, str], going: Outgoing) -> None:

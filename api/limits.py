@@ -2,8 +2,9 @@
 
 Rules: a key has a bucket of its own, who has none shares that of their address, and the owner at the socket
 has no limit; wrong keys have a stricter one. An answer that says only that nothing has changed costs whoever
-has a key nothing. What was left is kept over a restart. One loop takes from the buckets, one call after
-another: however many ask at once, none gets in on the same token as another.
+has a key nothing; what is refused before a route is found costs its address as much as a call. What was left
+is kept over a restart. One loop takes from the buckets, one call after another: however many ask at once,
+none gets in on the same token as another.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any, Final
 
+from litestar.types import Scope
+
 from api.buckets import HOUR_S, MINUTE_S, Answer, Bucket, Policy, Standing, take
 from api.errors import Detailed
+from api.identity import Door
 from reconciler import settings
 from reconciler.access import ADMIN, WRITE
 from reconciler.errors import Limited
@@ -157,6 +161,15 @@ def _restored(saved: Any) -> Iterator[tuple[str, Mapping[str, Bucket]]]:  # noqa
     now, wall = time.monotonic(), time.time()
     for who, held in (saved or {}).items():
         yield who, {name: Bucket(tokens, now - max(0.0, wall - at)) for name, (tokens, at) in held.items()}
+
+
+def owed(scope: Scope, limiter: Limiter) -> TooMuch | None:
+    """Let its address pay for what no guard has let pay; what keeps it from that is told instead."""
+    state, client = scope["state"], scope["client"]
+    if "caller" in state or state["door"] is Door.SOCKET:
+        return None
+    taken = state["taken"] = limiter.of_address(client[0] if client is not None else "", 1)
+    return TooMuch(taken) if taken is not None and not taken.answer.allowed else None
 
 
 def told_of(taken: Taken) -> Sequence[tuple[bytes, bytes]]:

@@ -243,3 +243,39 @@ async def test_what_fits_no_route_is_paid_for_by_its_address() -> None:
         assert int(over.headers["retry-after"]) > 0
         assert (await api.public.get(STATUS)).status_code == 429
         assert (await api.socket.get("/nothing")).status_code == 404
+
+
+@pytest.mark.req("RTL-02", "RTL-07", "X-21")
+@pytest.mark.parametrize(
+    ("method", "headers", "code"),
+    [
+        ("GET", {"Host": "elsewhere.example"}, "FORBIDDEN"),
+        ("GET", {"X-API-Version": "9"}, "INVALID_FIELD"),
+        ("GET", {"Accept": "application/vnd.holdfast.v9+json"}, "NOT_ACCEPTABLE"),
+        ("POST", {"Origin": "https://elsewhere.example"}, "FORBIDDEN"),
+    ],
+)
+async def test_who_is_refused_before_the_routes_pays_all_the_same(
+    method: str, headers: dict[str, str], code: str
+) -> None:
+    async with running(limits__enabled=True, limits__address_per_minute=2) as api:
+        answers = [await api.public.request(method, STATUS, headers=headers) for _ in range(3)]
+        assert [one.json()["code"] for one in answers] == [code, code, "RATE_LIMIT_EXCEEDED"]
+        assert [one.headers["x-ratelimit-remaining"] for one in answers] == ["1", "0", "0"]
+        assert int(answers[2].headers["retry-after"]) > 0
+        assert (await api.public.get(STATUS)).status_code == 429
+        assert (await api.public.get("/health")).status_code == 200
+        version = {"X-API-Version": "9"}
+        assert "x-ratelimit-limit" not in (await api.socket.get(STATUS, headers=version)).headers
+
+
+@pytest.mark.req("RTL-02")
+async def test_a_key_does_not_pay_for_what_its_address_has_sent() -> None:
+    async with running(
+        api_key("two", secret("b"), "read"), limits__enabled=True, limits__address_per_minute=1
+    ) as api:
+        await api.ready("apikey/two")
+        wrong = {"X-API-Version": "9"}
+        assert [(await asked(api, "b", **wrong)).status_code for _ in range(2)] == [400, 429]
+        told = await asked(api, "b")
+        assert (told.status_code, told.headers["x-ratelimit-remaining"]) == (200, "99")
