@@ -7,8 +7,10 @@ all faults are told at once; a body that stops halfway is nothing.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
+from functools import partial
 from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
 
 from litestar import Request
@@ -17,10 +19,11 @@ from litestar.exceptions import HTTPException, InternalServerException, Serializ
 from litestar.params import QueryParameter, SkipValidation
 from litestar.serialization import decode_json
 
-from api.errors import Fault, Wrong, misspelt
+from api.errors import Fault, Wrong
+from api.members import Reader, all_of, pointer, read
 from api.room import Room, Take
-from api.shapes import members, required
 from reconciler.errors import Invalid
+from reconciler.model import EMPTY
 from reconciler.runtime.bundle import DEFAULT_SET, Bundle
 
 JSON = "application/json"
@@ -75,7 +78,7 @@ TheBundle = NamedDependency[SkipValidation[Bundle]]
 
 def _bundle(kind: str, body: bytes, beside: Rest) -> Bundle:
     if kind == JSON:
-        return Bundle.from_json(_decoded(body))
+        return Bundle(**read(_decoded(body), BundleBody, {"manifests": _texts, "files": _contents}))
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -90,39 +93,40 @@ def _bundle(kind: str, body: bytes, beside: Rest) -> Bundle:
     )
 
 
-async def object_of(request: Request[Any, Any, Any], shape: type[Any]) -> dict[str, Any]:
-    """A JSON object with the members of this typed dictionary; no body is an empty one."""
+def _texts(given: Any, name: str) -> dict[str, str]:  # noqa: ANN401 - whatever the body has there
+    if not isinstance(given, dict):
+        raise Wrong(Fault(pointer(name), name, "expected an object from paths to texts"))
+    faults = [
+        Fault(pointer(name, path), path, "expected text")
+        for path, held in given.items()
+        if not isinstance(held, str)
+    ]
+    if faults:
+        raise Wrong(*faults)
+    return given
+
+
+def _contents(given: Any, name: str) -> dict[str, bytes]:  # noqa: ANN401 - whatever the body has there
+    texts = _texts(given, name)
+    contents = all_of(partial(_content, held, name, path) for path, held in texts.items())
+    return dict(zip(texts, contents, strict=True))
+
+
+def _content(held: str, name: str, path: str) -> bytes:
+    try:
+        return b64decode(held, validate=True)
+    except ValueError as error:
+        raise Wrong(Fault(pointer(name, path), path, f"is not base64: {error}")) from error
+
+
+async def object_of(
+    request: Request[Any, Any, Any], shape: type[Any], reads: Mapping[str, Reader] = EMPTY
+) -> dict[str, Any]:
+    """What a JSON object says of the members of this typed dictionary; no body is an empty one."""
     body = await _body(request, _small)
     if body:
         _content_type(request, {JSON})
-    found = _decoded(body) if body else {}
-    if not isinstance(found, dict):
-        raise Wrong(Fault("", "body", "expected an object"))
-    known = members(shape)
-    faults = [
-        Fault(f"/{name}", name, "unknown field", misspelt(name, list(known)))
-        for name in found
-        if name not in known
-    ]
-    missing = [name for name in required(shape) if name not in found]
-    faults += [Fault(f"/{name}", name, "a required field is missing") for name in missing]
-    if faults:
-        raise Wrong(*faults)
-    return found
-
-
-def text_of(given: dict[str, Any], name: str) -> str:
-    value = given.get(name, "")
-    if not isinstance(value, str):
-        raise Wrong(Fault(f"/{name}", name, "expected text"))
-    return value
-
-
-def flag_of(given: dict[str, Any], name: str) -> bool:
-    value = given.get(name, False)
-    if not isinstance(value, bool):
-        raise Wrong(Fault(f"/{name}", name, "expected true or false"))
-    return value
+    return read(_decoded(body) if body else {}, shape, reads)
 
 
 def _content_type(request: Request[Any, Any, Any], taken: Collection[str]) -> str:

@@ -31,7 +31,9 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "send an object",
     ),
     "MISSING_FIELD": Meaning(
-        "A member that must be there is not.", "name: it must be there", "say what it is called"
+        "A member that must be there is not: `errors` names each.",
+        "name: a required field is missing",
+        "say what it is called",
     ),
     "INVALID_FIELD": Meaning(
         "A member or a parameter is not acceptable: `errors` names each, with a suggestion.",

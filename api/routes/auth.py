@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath
 
-from api.bodies import flag_of, object_of, text_of
+from api.bodies import object_of
 from api.conditional import MATCHES, still, tag_of_view
 from api.document import Document
 from api.errors import Fault, Wrong
 from api.idempotency import ONCE
 from api.identity import CONFLICTS, needs
+from api.members import Reader, all_of, pointer
 from api.pages import Page, page_of
 from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
 from api.shapes import takes
@@ -26,6 +29,7 @@ from reconciler.views import ApiKeyView, NewApiKeyView
 
 ADMINS = needs("admin")
 RATE = {"per_minute": "perMinute", "burst": "burst", "weight": "weight"}
+FIELDS = {"name": "title", "expires_at": "expiresAt", "rate_limit": "rate"}
 LIMITS = {"names": list, "namespaces": list, "labels": dict}
 
 
@@ -63,8 +67,8 @@ class RotateBody(TypedDict):
 async def create(
     request: AnyRequest, desk: TheDesk, by: By, namespace: Namespace = "default"
 ) -> NewApiKeyView:
-    given = await object_of(request, ApiKeyBody)
-    return await desk.api_keys.create(text_of(given, "name"), _fields(given), by, namespace=namespace)
+    given = await object_of(request, ApiKeyBody, READS)
+    return await desk.api_keys.create(given.pop("name"), _fields(given), by, namespace=namespace)
 
 
 @get("/api/v1/auth/keys", sync_to_thread=False, opt=ADMINS, summary="All keys, without their secrets")
@@ -98,13 +102,8 @@ async def amend(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str])
 
 
 async def _changed(request: AnyRequest, desk: TheDesk, by: By, name: str) -> ApiKeyView:
-    given = await object_of(request, ChangedApiKeyBody)
-    fields = _fields(given)
-    if "name" in given:
-        fields["title"] = text_of(given, "name")
-    if "enabled" in given:
-        fields["enabled"] = flag_of(given, "enabled")
-    return await desk.api_keys.change(name, fields, by, _still(request, desk, name))
+    given = await object_of(request, ChangedApiKeyBody, READS)
+    return await desk.api_keys.change(name, _fields(given), by, _still(request, desk, name))
 
 
 @delete(
@@ -123,9 +122,9 @@ async def revoke(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]
     summary="Give a key a new secret, which is told once",
 )
 async def rotate(request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str]) -> NewApiKeyView:
-    given = await object_of(request, RotateBody)
-    grace = _number(given, "grace_seconds", 0, least=0)
-    return await desk.api_keys.rotate(name, timedelta(seconds=grace), by, _still(request, desk, name))
+    given = await object_of(request, RotateBody, {"grace_seconds": partial(_number, least=0)})
+    grace = timedelta(seconds=given.get("grace_seconds", 0))
+    return await desk.api_keys.rotate(name, grace, by, _still(request, desk, name))
 
 
 def _still(request: AnyRequest, desk: Desk, name: str) -> Still:
@@ -139,17 +138,10 @@ def _tag(view: ApiKeyView) -> str:
 
 def _fields(given: dict[str, Any]) -> dict[str, Any]:
     """Of the spec, as a manifest has them."""
-    found: dict[str, Any] = {}
-    if "permissions" in given:
-        found["permissions"] = _permissions(given["permissions"])
-    if "expires_at" in given:
-        found["expiresAt"] = _moment(given["expires_at"])
-    if "rate_limit" in given:
-        found["rate"] = _rate(given["rate_limit"])
-    return found
+    return {FIELDS.get(name, name): value for name, value in given.items()}
 
 
-def _permissions(given: Any) -> list[Any]:  # noqa: ANN401 - whatever the body has there
+def _permissions(given: object, _: str) -> list[Any]:
     if not isinstance(given, list) or not given:
         raise Wrong(Fault("/permissions", "permissions", "expected a list of texts", '["read"]'))
     faults = []
@@ -174,7 +166,7 @@ def _permission(one: Any) -> None:  # noqa: ANN401 - whatever the body has there
         raise Invalid("a limit is `names` or `namespaces`, as lists, or `labels`, an object")
 
 
-def _moment(given: Any) -> str | None:  # noqa: ANN401 - whatever the body has there
+def _moment(given: Any, _: str) -> str | None:  # noqa: ANN401 - whatever the body has there
     if given is None:
         return None
     try:
@@ -185,16 +177,19 @@ def _moment(given: Any) -> str | None:  # noqa: ANN401 - whatever the body has t
     return stamp(at.replace(tzinfo=at.tzinfo or UTC))
 
 
-def _rate(given: Any) -> dict[str, int] | None:  # noqa: ANN401 - whatever the body has there
+def _rate(given: object, name: str) -> dict[str, int] | None:
     if given is None:
         return None
     if not isinstance(given, dict) or not given.keys() <= RATE.keys() or "per_minute" not in given:
         raise Wrong(Fault("/rate_limit", "rate_limit", "expected an object", '{"per_minute": 600}'))
-    return {RATE[name]: _number(given, name, 0, under="/rate_limit", least=1) for name in given}
+    numbers = all_of(partial(_number, value, one, least=1, under=(name,)) for one, value in given.items())
+    return dict(zip((RATE[one] for one in given), numbers, strict=True))
 
 
-def _number(given: dict[str, Any], name: str, default: int, *, least: int, under: str = "") -> int:
-    value = given.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise Wrong(Fault(f"{under}/{name}", name, f"expected a whole number, {least} or more"))
-    return value
+def _number(given: object, name: str, *, least: int, under: tuple[str, ...] = ()) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        raise Wrong(Fault(pointer(*under, name), name, f"expected a whole number, {least} or more"))
+    return given
+
+
+READS: Mapping[str, Reader] = {"permissions": _permissions, "expires_at": _moment, "rate_limit": _rate}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from functools import partial
+from typing import NotRequired, TypedDict
 
 from litestar import post
 
-from api.bodies import BUNDLE, BundleBody, TheBundle, flag_of, object_of
+from api.bodies import BUNDLE, BundleBody, TheBundle, object_of
 from api.errors import Fault, Wrong, read_at
 from api.identity import CONFLICTS, EACH, READS
+from api.members import all_of
 from api.routes import AnyRequest, By, TheDesk
 from api.shapes import takes
 from reconciler.model import Ref
@@ -60,9 +62,9 @@ async def diff(desk: TheDesk, bundle: TheBundle) -> PreviewView:
 )
 async def reconcile(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
     """Without a body, or with no refs named in it, all resources are meant."""
-    given = await object_of(request, ReconcileBody)
-    refs = _refs(desk, given) or desk.refs(Selection())
-    return await desk.reconcile(refs, by, allow_prune=flag_of(given, "allow_prune"))
+    given = await object_of(request, ReconcileBody, {"refs": partial(_refs, desk)})
+    refs = given.get("refs") or desk.refs(Selection())
+    return await desk.reconcile(refs, by, allow_prune=given.get("allow_prune", False))
 
 
 @post(
@@ -73,12 +75,11 @@ async def reconcile(request: AnyRequest, desk: TheDesk, by: By) -> OperationView
 )
 async def delete(request: AnyRequest, desk: TheDesk, by: By) -> OperationView:
     """They may need one another."""
-    given = await object_of(request, DeleteBody)
-    return await desk.delete(_refs(desk, given), by, allow_prune=flag_of(given, "allow_prune"))
+    given = await object_of(request, DeleteBody, {"refs": partial(_refs, desk)})
+    return await desk.delete(given["refs"], by, allow_prune=given.get("allow_prune", False))
 
 
-def _refs(desk: TheDesk, given: dict[str, Any]) -> list[Ref]:
-    named = given.get("refs", [])
-    if not isinstance(named, list) or not all(isinstance(ref, str) for ref in named):
+def _refs(desk: TheDesk, given: object, _: str) -> list[Ref]:
+    if not isinstance(given, list) or not all(isinstance(ref, str) for ref in given):
         raise Wrong(Fault("/refs", "refs", "expected a list of texts", 'such as ["service/web"]'))
-    return [read_at(f"/refs/{place}", desk.ref, ref) for place, ref in enumerate(named)]
+    return all_of(partial(read_at, f"/refs/{place}", desk.ref, ref) for place, ref in enumerate(given))

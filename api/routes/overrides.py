@@ -7,13 +7,15 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from litestar import delete, get, post
 
-from api.bodies import object_of, text_of
+from api.bodies import object_of
 from api.conditional import MATCHES, still, tag_of_view
 from api.errors import Fault, Wrong, read_at
 from api.identity import EACH
+from api.members import text
 from api.pages import Page, page_of
 from api.routes import AnyRequest, By, TheDesk, ThePaging, TheRef
 from api.shapes import takes
+from reconciler.model import Ref
 from reconciler.quantities import parse_duration
 from reconciler.views import OverrideView
 
@@ -49,14 +51,12 @@ OverrideBody = TypedDict(  # `for` is a word of Python's own
 )
 async def add(request: AnyRequest, desk: TheDesk, by: By) -> OverrideView:
     """It takes the place of what was said about the same resource before."""
-    given = await object_of(request, OverrideBody)
-    patch = given["patch"]
-    if not isinstance(patch, dict) or not patch:
-        raise Wrong(
-            Fault("/patch", "patch", "expected the fields of the spec to override", '{"suspend": true}')
-        )
-    ref = read_at("/ref", desk.ref, text_of(given, "ref"))
-    return await desk.override(ref, patch, by, text_of(given, "reason"), _last(text_of(given, "for")))
+
+    def ref(given: object, name: str) -> Ref:
+        return read_at("/ref", desk.ref, text(given, name))
+
+    given = await object_of(request, OverrideBody, {"ref": ref, "patch": _patch, "for": _last})
+    return await desk.override(given["ref"], given["patch"], by, given.get("reason", ""), given.get("for"))
 
 
 @get(ONE, opt=EACH, sync_to_thread=False, summary="What is overridden of one resource")
@@ -69,8 +69,17 @@ async def end(request: AnyRequest, desk: TheDesk, by: By, ref: TheRef) -> None:
     await desk.end_override(ref, by, still(request, lambda: tag_of_view(desk.override_of(ref))))
 
 
-def _last(text: str) -> timedelta | None:
+def _patch(given: object, _: str) -> dict[str, Any]:
+    if not isinstance(given, dict) or not given:
+        raise Wrong(
+            Fault("/patch", "patch", "expected the fields of the spec to override", '{"suspend": true}')
+        )
+    return given
+
+
+def _last(given: object, name: str) -> timedelta | None:
+    said = text(given, name)
     try:
-        return parse_duration(text) if text else None
+        return parse_duration(said) if said else None
     except ValueError as error:
         raise Wrong(Fault("/for", "for", str(error))) from error

@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 from litestar import get, post
 from litestar.params import FromPath
 
-from api.bodies import object_of, text_of
+from api.bodies import object_of
 from api.identity import EACH
 from api.pages import Limit, Page, page_of
 from api.routes import AnyRequest, By, Namespace, TheDesk, ThePaging
@@ -74,7 +74,7 @@ async def rollback(
     """Held there until the override on the source is taken back."""
     given = await object_of(request, RollbackBody)
     source = desk.source(_named(name, namespace))
-    return await desk.rollback(source["name"], text_of(given, "revision"), by, text_of(given, "reason"))
+    return await desk.rollback(source["name"], given.get("revision", ""), by, given.get("reason", ""))
 
 
 def _named(name: FromPath[str], namespace: FromPath[str]) -> str:

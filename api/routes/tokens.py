@@ -9,7 +9,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from api.bodies import object_of, text_of
+from api.bodies import object_of
 from api.idempotency import ONCE
 from api.identity import EACH, OPEN, OWN, PROVEN
 from api.routes import AnyRequest, By, TheDesk
@@ -50,7 +50,7 @@ async def refresh(request: AnyRequest, desk: TheDesk, by: By, failed: Failed) ->
     """One that comes a second time ends its session, and all tokens of it."""
     given = await object_of(request, RefreshBody)
     try:
-        return await desk.tokens.refresh(text_of(given, "refresh_token"), by)
+        return await desk.tokens.refresh(given["refresh_token"], by)
     except Unauthorized:
         failed()
         raise

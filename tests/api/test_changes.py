@@ -68,7 +68,7 @@ spec: {command: [./hello.sh], restart: never}
     missing = await api.socket.post("/api/v1/diff", json=bundle(service))
     assert missing.status_code in (200, 400)
     broken = await api.socket.post("/api/v1/diff", json=bundle(service, files={"hello.sh": "%%%"}))
-    assert (broken.status_code, broken.json()["code"]) == (400, "INVALID_REQUEST")
+    assert (broken.status_code, broken.json()["code"]) == (400, "INVALID_FIELD")
 
 
 @pytest.mark.req("CORE-05")
