@@ -1,4 +1,8 @@
-"""A parameter that no route knows is refused: a typo never passes for a default."""
+"""The parameters of a query, before their route: what is wrong with them is told at once, each by its name.
+
+Rules: one that no route knows is refused, so a typo never passes for a default; the framework reads what the
+route and each that provides for it takes one after another, and would tell of the first that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,28 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from litestar import Request
+from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
+from msgspec import ValidationError, convert
 
 from api.errors import Fault, Wrong, misspelt
 
+ISO = "write it in ISO 8601, as in 2026-01-31T12:00:00Z"
 NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class _Takes(NamedTuple):
-    """What a parameter may be, beside the number or the flag that the framework reads by itself."""
+    """What a parameter may be."""
 
     text: bool
     time: bool
+    many: bool
+    type: Any  # as the framework will read it
 
 
 def only_known(request: Request[Any, Any, Any]) -> None:
@@ -50,26 +59,33 @@ def _faults(handler: HTTPRouteHandler, query: bytes) -> Sequence[Fault]:
 @lru_cache(maxsize=256)
 def _known(handler: HTTPRouteHandler) -> Mapping[str, _Takes]:
     """The names by which a route's parameters are given, and what they are."""
-    signatures = [handler.parsed_fn_signature]
-    signatures += [provided.parsed_fn_signature for provided in handler.resolve_dependencies().values()]
+    readers: Sequence[HTTPRouteHandler | Provide] = [handler, *handler.resolve_dependencies().values()]
     return {
         field.kwarg_definition.name or name: _Takes(
-            _holds(field.annotation, str), _holds(field.annotation, datetime)
+            _holds(field.annotation, str),
+            _holds(field.annotation, datetime),
+            _holds(field.annotation, list),
+            each.signature_model.__annotations__[name],
         )
-        for signature in signatures
-        for name, field in signature.parameters.items()
+        for each in readers
+        for name, field in each.parsed_fn_signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     }
 
 
 def _misread(value: str, takes: _Takes) -> tuple[str, str] | None:
-    """What the framework would take for something that nobody has said."""
+    """What the framework would refuse, or take for something that nobody has said."""
     if value == "null" and not takes.text:
         return "is no value", "leave the parameter out"
     if takes.time and NUMBER.fullmatch(value):
-        return "is no time", "write it in ISO 8601, as in 2026-01-31T12:00:00Z"
+        return "is no time", ISO
+    try:
+        convert([value] if takes.many else value, takes.type, strict=False)
+    except ValidationError as error:
+        return str(error), ISO if takes.time else ""
     return None
 
 
 def _holds(annotation: object, wanted: type) -> bool:
-    return annotation is wanted or any(_holds(part, wanted) for part in get_args(annotation))
+    parts = get_args(annotation)
+    return wanted in {annotation, get_origin(annotation)} or any(_holds(part, wanted) for part in parts)

@@ -133,7 +133,7 @@ async def test_a_kind_that_there_is_none_of_is_pointed_at(
     assert told["code"] == "INVALID_FIELD"
 
 
-@pytest.mark.req("ERR-04", "ERR-15")
+@pytest.mark.req("CORE-17", "ERR-04", "ERR-15")
 async def test_parameters_that_are_wrong_are_all_named(api: Running) -> None:
     answer = await api.public.get("/api/v1/resources", params={"page": "x", "per_page": 0})
     told = is_problem(answer)
@@ -141,6 +141,10 @@ async def test_parameters_that_are_wrong_are_all_named(api: Running) -> None:
     answer = await api.public.get("/api/v1/events/history", params={"tpye": "a", "lmit": 2})
     suggestions = [one["suggestion"] for one in is_problem(answer)["errors"]]  # type: ignore[attr-defined]
     assert suggestions == ["did you mean 'type'?", "did you mean 'limit'?"]
+    answer = await api.public.get("/api/v1/events/history?lmit=2&limit=0&since=yesterday&cursor=1")
+    told = is_problem(answer)
+    wrong = {"/query/lmit", "/query/limit", "/query/since"}
+    assert {one["pointer"] for one in told["errors"]} == wrong  # type: ignore[attr-defined]
     for query in (
         "since=yesterday",
         "subject=key",
