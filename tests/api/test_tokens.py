@@ -149,7 +149,7 @@ async def test_only_a_refresh_token_refreshes_and_only_an_access_token_lets_in(a
     for wrong in (pair["access_token"], key["secret"], "", "a.b.c", "\u2028"):
         answer = await renewed(api, wrong)
         assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHORIZED")
-    assert (await api.public.post(REFRESH, json={})).json()["code"] == "INVALID_FIELD"
+    assert (await api.public.post(REFRESH, json={})).json()["code"] == "MISSING_FIELD"
     assert (await api.public.post(REFRESH, json={"refresh_token": 1})).json()["code"] == "INVALID_FIELD"
     swapped = await api.public.post(TOKEN, headers=bearer(pair["access_token"]))
     assert (swapped.status_code, swapped.json()["remedy"]) == (403, "send the API key itself")
