@@ -43,11 +43,15 @@ class Document(Response[T]):
         request: Request[Any, Any, Any],
         **told: Any,  # noqa: ANN401 - as the framework has it
     ) -> ASGIApp:
-        status = self.status_code or told["status_code"]
-        if (self.media_type or told["media_type"] or JSON) != JSON or status in BODILESS or self.cookies:
-            return super().to_asgi_response(app, request, **told)
-        self.status_code = status
-        return self
+        if self.is_json(told.get("status_code", OK), told.get("media_type")):
+            return self
+        return super().to_asgi_response(app, request, **told)
+
+    def is_json(self, status_code: int, media_type: str | None) -> bool:
+        """By what it says of itself, or else by what its route says; then it is sent as it is."""
+        self.status_code = self.status_code or status_code
+        is_json = (self.media_type or media_type or JSON) == JSON
+        return is_json and self.status_code not in BODILESS and not self.cookies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = self.content if isinstance(self.content, bytes) else encode_json(self.content)

@@ -7,6 +7,7 @@ further out. What fits no route has an address all the same, and that pays for i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from litestar import Litestar, Request
@@ -27,11 +28,16 @@ if TYPE_CHECKING:
     from litestar._kwargs import KwargsModel
 
 
+Taking = Callable[[AnyRequest, dict[str, Any]], dict[str, Any]]
+"""What was found for a route -> what its function takes of it."""
+
+
 class Framework:
     def __init__(self, app: Litestar, limiter: Limiter) -> None:
         self._app = app
         self._limiter = limiter
         self._find = app.asgi_router.handle_routing
+        self._taking = {handler: _taking(handler) for handler in _handlers(app)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = cast("HTTPScope", scope)  # the gate lets nothing else in
@@ -63,10 +69,11 @@ class Framework:
             values: dict[str, Any] = {}
             for extract in model.extractors:
                 await extract(values, request)
-            taken = handler.signature_model.parse_values_from_connection_kwargs(request, values)
+            taken = self._taking[handler](request, values)
             told = handler.fn(**taken) if handler.has_sync_callable else await handler.fn(**taken)
-        response = await handler.to_response(self._app, told, request)
-        await response(request.scope, request.receive, request.send)
+        if not (isinstance(told, Document) and told.is_json(handler.status_code, handler.media_type)):
+            told = await handler.to_response(self._app, told, request)
+        await told(request.scope, request.receive, request.send)
 
     def _paid(self, scope: Scope) -> TooMuch | None:
         """What keeps it from being paid, if that is still to be done."""
@@ -75,3 +82,17 @@ class Framework:
             return None
         taken = state["taken"] = self._limiter.of_address(client[0] if client is not None else "", 1)
         return TooMuch(taken) if taken is not None and not taken.answer.allowed else None
+
+
+def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            yield from (handler for handler, _ in route.route_handler_map.values())
+
+
+def _taking(handler: HTTPRouteHandler) -> Taking:
+    """What no caller has written is as it should be, and is not looked at again."""
+    names, model = handler.parsed_fn_signature.parameters.keys(), handler.signature_model
+    if names <= {*handler.resolve_dependencies(), "request"}:
+        return lambda _, values: {name: values[name] for name in names}
+    return model.parse_values_from_connection_kwargs

@@ -59,7 +59,7 @@ class Keyring:
         self._engine = engine
         self._read: Wishes | None = None
         self._by_hash: Mapping[str, _Known] = EMPTY
-        self._used: dict[str, str] | None = None
+        self._used: dict[str, datetime] | None = None
         self.moved = False  # since it was saved
 
     def find(self, secret: str, now: datetime) -> Holder | Refusal:
@@ -69,29 +69,29 @@ class Keyring:
 
     def use(self, holder: Holder, now: datetime) -> None:
         """Somebody came with it; noted to the minute, so that it is seldom written down."""
-        before = self.used(holder.key)
+        name = holder.actor
+        before = self._uses.get(name)
         if before is None or now - before >= MINUTE:
-            self._uses[str(holder.key)] = now.isoformat()
+            self._uses[name] = now
             self.moved = True
 
     def used(self, ref: Ref) -> datetime | None:
         """When somebody came with it last."""
-        text = self._uses.get(str(ref))
-        return datetime.fromisoformat(text) if text is not None else None
+        return self._uses.get(str(ref))
 
     @property
-    def _uses(self) -> dict[str, str]:
+    def _uses(self) -> dict[str, datetime]:
         """Those of earlier processes as well."""
         if self._used is None:
             kept: Any = self._engine.notes.get(NOTE)
-            self._used = dict(kept or {})
+            self._used = {key: datetime.fromisoformat(at) for key, at in (kept or {}).items()}
         return self._used
 
     def saved(self) -> Note:
         """To be written down: when each key that there is was used last."""
         self.moved = False
         known = {str(ref) for ref, _ in self.declared()}
-        return Note(NOTE, {ref: at for ref, at in self._uses.items() if ref in known})
+        return Note(NOTE, {ref: at.isoformat() for ref, at in self._uses.items() if ref in known})
 
     def counts(self, holder: Holder, now: datetime) -> bool:
         """Does whoever was let in by this key still belong in here?"""
