@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from reconciler.engine.entry import Entry
 from reconciler.engine.graph import cycles
 from reconciler.engine.relations import Relations
-from reconciler.engine.wishes import Wishes
+from reconciler.engine.wishes import NOBODY, Wishes
 from reconciler.errors import Unavailable
 from reconciler.model import (
     EMPTY,
@@ -56,10 +56,16 @@ class Book:
         self._in_order.clear()
         self._tie_knots()
 
+    def records(self, ref: Ref) -> bool:
+        """Whether it has a row, or is just about to get one."""
+        entry = self._entries.get(ref)
+        return entry is not None and (entry.kept is not None or entry.under_way != NOBODY)
+
     def recall(self, rows: Iterable[Kept]) -> None:
         """What was found to be ours, though nothing was known of it."""
         for row in rows:
-            self._entries[row.ref] = Entry(row.ref, kept=row)
+            entry = self._entries.setdefault(row.ref, Entry(row.ref))
+            entry.kept = entry.kept or row  # a pass may have written one meanwhile
         self._in_order.clear()
 
     def __getitem__(self, ref: Ref) -> Entry:

@@ -1,6 +1,7 @@
 """After the store was lost: what bears our mark is written down again, as soon as it can be told.
 
-Rules: who wanted it nobody knows; a driver that does not answer is asked again.
+Rules: who wanted it nobody knows; a driver that does not answer is asked again. What is wanted meanwhile, and
+has not had its turn yet, gets a row as well: taken back before that, it would be forgotten.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Recollection:
         for name in list(self.unasked):
             with suppress(Exception):
                 owned = await self._world.kinds[name].owned(self._world.uses[name])
-                rows = [_recalled(ref) for ref in sorted(owned) if ref not in self._book]
+                rows = [_recalled(ref) for ref in sorted(owned) if not self._book.records(ref)]
                 await self._world.store.commit(*rows)
                 self._book.recall(rows)
                 self.unasked.remove(name)

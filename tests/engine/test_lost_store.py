@@ -181,3 +181,19 @@ async def test_what_is_declared_again_while_its_end_is_weighed_stays() -> None:
     assert (await house.engine.submit(again)).removes == ()
     await asyncio.sleep(0.1)
     assert (house.value("a"), house.reason("a")) == (2, "Converged")
+
+
+@virtual
+async def test_what_waits_for_its_turn_when_it_is_found_is_not_forgotten() -> None:
+    house = House()
+    await with_sources(house, root("one", "two"), of("one"), of("two", a=1))
+    house.faults.take_down("owned", 5.0)
+    await lose_the_store(house)
+    await house.engine.submit(root("one", "two"))
+    await house.engine.submit(of("two", a=1))
+    await asyncio.sleep(10.0)  # "one" comes first, and is not read
+    for one in (of("two", "2"), of("one")):
+        await house.engine.submit(one)
+    await house.settled()
+    assert house.value("a") == 1
+    assert house.engine.withheld() == (named("a"),)

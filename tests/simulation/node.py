@@ -22,7 +22,7 @@ from reconciler.errors import NotFound, Problem, Unavailable
 from reconciler.model import NODE_SOURCE, Override, Ref, Snapshot
 from reconciler.ports.kinds import Kinds
 from reconciler.ports.sources import Submission
-from reconciler.ports.store import Note
+from reconciler.ports.store import Kept, Note
 from reconciler.store.memory import MemoryStore
 from tests.simulation.committer import Committer
 from tests.simulation.durable import Door
@@ -94,8 +94,18 @@ class Node:
 
     def voices(self) -> frozenset[tuple[str, Ref]]:
         clear = self.accepted.clear()
-        counting = sources_in(self.wants_by(clear))
+        counting = sources_in(self.wants_by(clear)) - self.let_go(self.accepted, self.read())
         return frozenset((source, ref) for source in counting for ref in clear.declared.get(source, {}))
+
+    def let_go(self, accepted: Accepted, speaking: frozenset[str]) -> frozenset[str]:
+        """Sources that are named no more by who named them last, as it stands in the store.
+
+        Another one may name them that has yet to be read in this life, which nobody can know.
+        """
+        named = sources_in(self.wants_by(accepted.only(speaking)))
+        rows = {ref.name: row for ref, row in self.witness.rows.items() if ref.kind == "Source"}
+        gone = (name for name, row in rows.items() if row.source in speaking or _is_over(row))
+        return frozenset(gone) - named
 
     def read(self) -> frozenset[str]:
         engine = self.life.engine if self.life is not None else None
@@ -145,11 +155,11 @@ class Node:
         await self.start()
 
     def _believe_the_store(self) -> None:
-        """The next process goes by what is stored, and the tombstones there tell what was decided."""
+        """The next process goes by what is stored, and it shows there what was decided to be over."""
         for snapshot in self._unanswered:
             before, after = self.wants(), self.wants_by(self.accepted.with_(snapshot))
-            doomed = {ref for ref, row in self.witness.rows.items() if row.doomed}
-            if doomed & before.keys() - after.keys():
+            over = {ref for ref, row in self.witness.rows.items() if _is_over(row)}
+            if over & before.keys() - after.keys():
                 self.accepted.believe(snapshot)
 
     # ------------------------------------------------------------------------------------------- people
@@ -216,6 +226,11 @@ class Node:
             self.accepted.forget(source)
 
 
+def _is_over(row: Kept) -> bool:
+    """It is to go, or stays and is nobody's: not what was found after a loss, which nobody's word was for."""
+    return row.doomed or (not row.source and row.revision != "")
+
+
 @dataclass(frozen=True)
 class Candidate:
     """What a submission would bring, at the moment when somebody asks."""
@@ -232,7 +247,9 @@ class Candidate:
         return self.snapshot.allow_prune
 
     def reached(self) -> frozenset[str]:
-        return sources_in(self.node.wants_by(self.node.accepted.with_(self.snapshot)))
+        accepted = self.node.accepted.with_(self.snapshot)
+        let_go = self.node.let_go(accepted, self.node.read() | {self.source})
+        return sources_in(self.node.wants_by(accepted)) - let_go
 
     def wanted(self) -> frozenset[Ref]:
         read = self.node.accepted.only(self.node.read()).with_(self.snapshot)
