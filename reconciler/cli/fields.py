@@ -24,7 +24,10 @@ def every_kind(kinds: Kinds) -> list[KindResult]:
 
 
 def document(path: str, kinds: Kinds) -> FieldResult:
-    """`service`, `service.spec.health`, `service.health.http`: `spec` may be left out."""
+    """`service`, `service.spec.health`, `service.health.http`: `spec` may be left out.
+
+    In a mapping a name may stand or not: `servicegroup.services.web.health`, `servicegroup.services.health`.
+    """
     kind, *names = path.split(".")
     canonical = kinds.canonical(kind)
     model = kinds[canonical].spec
@@ -63,12 +66,21 @@ def _inside(schema: dict[str, Any], name: str, walked: str, definitions: dict[st
     fields = schema.get("properties", {})
     if name in fields:
         return dict(fields[name])
-    values = schema.get("additionalProperties") or schema.get("items")
-    if isinstance(values, dict) and not fields:  # a mapping or a list: what is in it
-        return _inside(_resolved(values, definitions), name, walked, definitions)
+    if (values := _values(schema)) and not fields:  # a mapping or a list: what is in it
+        held = _resolved(values, definitions)
+        if "items" in schema or nearest(name, held.get("properties", {})):
+            return _inside(held, name, walked, definitions)
+        return values  # the name of one of them
     near = nearest(name, fields)
     hint = f"did you mean '{near}'?" if near else f"it has {', '.join(fields) or 'no fields'}"
     raise Invalid(f"{walked} has no field '{name}', {hint}")
+
+
+def _values(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of a mapping or a list what is in it, if that is told."""
+    patterns: dict[str, Any] = schema.get("patternProperties", {})  # its names have a form
+    values = schema.get("additionalProperties") or schema.get("items") or next(iter(patterns.values()), None)
+    return values if isinstance(values, dict) else {}
 
 
 def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -87,8 +99,7 @@ def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
 def _field(path: str, schema: dict[str, Any], definitions: dict[str, Any]) -> FieldResult:
     here = _resolved(schema, definitions)
     fields = here.get("properties")
-    values = here.get("additionalProperties") or here.get("items")
-    if not fields and isinstance(values, dict):
+    if not fields and (values := _values(here)):
         fields = _resolved(values, definitions).get("properties")
     required = here.get("required", ())
     members: list[MemberResult] = [
@@ -114,8 +125,8 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     name = str(here.get("type", "anything"))
     if name == "array":
         return f"list of {_type(here.get('items', {}), definitions)}"
-    if name == "object" and isinstance(here.get("additionalProperties"), dict):
-        return f"mapping to {_type(here['additionalProperties'], definitions)}"
+    if name == "object" and (values := _values(here)):
+        return f"mapping to {_type(values, definitions)}"
     return {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true | false"}.get(
         name, name
     )

@@ -83,7 +83,7 @@ def _nested(field: Schema, definitions: Schema) -> Iterator[tuple[Schema, str]]:
         yield from _nested(choice, definitions)
     if isinstance(items := field.get("items"), Mapping):
         yield from ((inner, f"[]{suffix}") for inner, suffix in _nested(items, definitions))
-    if isinstance(values := field.get("additionalProperties"), Mapping):
+    if values := _values(field):
         yield from ((inner, f".NAME{suffix}") for inner, suffix in _nested(values, definitions))
 
 
@@ -96,9 +96,16 @@ def _type(field: Schema, definitions: Schema) -> str:
         return " or ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), definitions)}"
-    if isinstance(values := field.get("additionalProperties"), Mapping):
+    if values := _values(field):
         return f"map of {_type(values, definitions)}"
     return str(field.get("type", "any"))
+
+
+def _values(field: Schema) -> Schema:
+    """What a map holds, if that is told: under names that have a form, or under any."""
+    patterns: Schema = field.get("patternProperties", {})
+    values = field.get("additionalProperties") or next(iter(patterns.values()), None)
+    return values if isinstance(values, Mapping) else {}
 
 
 def _resolved(field: Schema, definitions: Schema) -> Schema:
