@@ -203,8 +203,9 @@ def load(
     environment = environ.get(f"{PREFIX}ENVIRONMENT") or str(written.pop("environment", settings.environment))
     overlays = written.pop("environments", {})
     settings = replace(settings, environment=environment)
-    settings = _laid(settings, written, str(path))
-    settings = _laid(settings, overlays.get(environment, {}), f"{path} [environments.{environment}]")
+    settings = _laid_from_file(settings, written, str(path))
+    overlay = overlays.get(environment, {})
+    settings = _laid_from_file(settings, overlay, f"{path} [environments.{environment}]")
     settings = _laid(settings, _from_environment(environ), "the environment")
     return _laid(settings, _nested(flags or {}), "the command line")
 
@@ -263,6 +264,14 @@ def _nested(flat: Mapping[str, object]) -> dict[str, Any]:
         section, _, name = key.partition(".")
         nested.setdefault(section, {})[name] = value
     return nested
+
+
+def _laid_from_file(settings: Settings, layer: Mapping[str, Any], where: str) -> Settings:
+    if not layer:
+        return settings
+    from reconciler.former_names import in_own_names
+
+    return _laid(settings, in_own_names(layer, where), where)
 
 
 def _laid(settings: Settings, layer: Mapping[str, Any], where: str) -> Settings:

@@ -25,7 +25,7 @@ LARGEST = 25 * 1024 * 1024  # what GitHub sends at most; none of it is kept
 async def hook(
     request: AnyRequest, desk: TheDesk, by: By, name: FromPath[str], namespace: Namespace = "default"
 ) -> HookView:
-    """Signed as GitHub, Gitea, Forgejo, Gogs, Bitbucket and GitLab do, or with a bearer token."""
+    """Signed as GitHub, Gitea, Forgejo, Gogs, Bitbucket, GitLab or Holdfast do, or with a bearer token."""
     source = name if namespace == "default" else f"{namespace}/{name}"
     proof = await desk.hooks.proof(source)
     try:

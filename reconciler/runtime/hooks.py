@@ -35,6 +35,8 @@ SIGNATURES = (  # HMAC-SHA256 of the body, in hex; `sha256=` may stand before it
     "x-gitea-signature",
     "x-forgejo-signature",
     "x-gogs-signature",
+    "x-holdfast-signature",
+    "x-k1node-signature",  # as programs sign that were written for K1Node
 )
 GITLAB = "x-gitlab-token"
 BEARER = "bearer "

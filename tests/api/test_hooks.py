@@ -38,6 +38,8 @@ FORGES = {
     "Gitea": {"X-Gitea-Event": "push", "X-Gitea-Signature": signature()},
     "Forgejo": {"X-Forgejo-Signature": signature(), "X-Gitea-Signature": signature()},
     "Gogs": {"X-Gogs-Signature": signature()},
+    "a program of ours": {"X-Holdfast-Signature": f"sha256={signature()}"},
+    "a program for K1Node": {"X-K1Node-Signature": f"sha256={signature()}"},
     "GitLab": {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": SECRET},
     "a script": BEARER,
     "a script in capitals": {"Authorization": f"BEARER  {SECRET}"},
@@ -96,7 +98,7 @@ async def told() -> AsyncIterator[Told]:
         yield found
 
 
-@pytest.mark.req("EVT-06")
+@pytest.mark.req("EVT-06", "X-29")
 @pytest.mark.parametrize("forge", FORGES)
 async def test_each_forge_proves_itself_in_its_own_way(told: Told, forge: str) -> None:
     answer = await told.hook(FORGES[forge])

@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 from api.described_problems import MEANINGS
 from api.errors import STATUS
 from reconciler import errors as tree
+from reconciler.former_names import FORMER
 from reconciler.settings import PREFIX, Settings
 from tests.checks.tables import NOTE, table, value
 
@@ -33,6 +34,10 @@ def settings() -> str:
             f"where `{PREFIX}CONFIG` says), its overlay for the environment",
             "(`[environments.NAME.SECTION]`), variables, flags. A name that is no setting is refused.\n",
             *table(("setting", "variable", "default", "what it does"), rows),
+            "\n## Former names\n",
+            "The file may call these settings as LibreSeed does. Two names of one setting in one layer",
+            "are an error.\n",
+            *table(("former name", "setting"), [(f"`{old}`", f"`{new}`") for old, new in FORMER.items()]),
             "",
         ]
     )

@@ -58,6 +58,16 @@ def test_what_stands_after_counts_more_than_before_and_both_more_than_the_enviro
         assert TRACE in node.asked[-1]["traceparent"]
 
 
+@pytest.mark.req("X-29")
+def test_what_another_program_is_told_is_not_taken_for_ours(
+    node: Answering, url: str, tmp_path: Path
+) -> None:
+    environ = {"REVAER_API_URL": "http://127.0.0.1:1", "REVAER_API_KEY": KEY}
+    assert run(tmp_path, "status", environ={**environ, "HOLDFAST_API_URL": url}).returncode == 0
+    assert "x-api-key" not in node.asked[-1]
+    assert b"no node" in run(tmp_path, "status", environ=environ).stderr
+
+
 @pytest.mark.req("CLI-05", "OBS-19")
 @pytest.mark.parametrize(
     ("environ", "sent"),
