@@ -59,7 +59,6 @@ def _faults(handler: HTTPRouteHandler, query: bytes) -> Sequence[Fault]:
 @lru_cache(maxsize=256)
 def _known(handler: HTTPRouteHandler) -> Mapping[str, _Takes]:
     """The names by which a route's parameters are given, and what they are."""
-    readers: Sequence[HTTPRouteHandler | Provide] = [handler, *handler.resolve_dependencies().values()]
     return {
         field.kwarg_definition.name or name: _Takes(
             _holds(field.annotation, str),
@@ -67,10 +66,20 @@ def _known(handler: HTTPRouteHandler) -> Mapping[str, _Takes]:
             _holds(field.annotation, list),
             each.signature_model.__annotations__[name],
         )
-        for each in readers
+        for each in _readers(handler)
         for name, field in each.parsed_fn_signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     }
+
+
+def _readers(handler: HTTPRouteHandler) -> Sequence[HTTPRouteHandler | Provide]:
+    """The route, and of all that is provided what it needs, or what that needs in its turn."""
+    provided = handler.resolve_dependencies()
+    found: list[HTTPRouteHandler | Provide] = [handler]
+    for each in found:  # which grows meanwhile
+        needed = [provided[name] for name in each.parsed_fn_signature.parameters if name in provided]
+        found += [one for one in needed if one not in found]
+    return found
 
 
 def _misread(value: str, takes: _Takes) -> tuple[str, str] | None:

@@ -145,6 +145,8 @@ async def test_parameters_that_are_wrong_are_all_named(api: Running) -> None:
     told = is_problem(answer)
     wrong = {"/query/lmit", "/query/limit", "/query/since"}
     assert {one["pointer"] for one in told["errors"]} == wrong  # type: ignore[attr-defined]
+    assert (await api.public.get("/api/v1/status/all?limit=1000")).status_code == 200
+    is_problem(await api.public.get("/api/v1/status/all?page=1"))
     for query in (
         "since=yesterday",
         "subject=key",
