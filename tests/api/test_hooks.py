@@ -98,7 +98,7 @@ async def told() -> AsyncIterator[Told]:
         yield found
 
 
-@pytest.mark.req("EVT-06", "X-29")
+@pytest.mark.req("EVT-06", "X-29", "X-30")
 @pytest.mark.parametrize("forge", FORGES)
 async def test_each_forge_proves_itself_in_its_own_way(told: Told, forge: str) -> None:
     answer = await told.hook(FORGES[forge])

@@ -58,7 +58,7 @@ def value(found: Figures, series: str, /, **labels: str) -> float:
     return sum(number for of, number in found[series].items() if labels.items() <= dict(of).items())
 
 
-@pytest.mark.req("OBS-04", "OBS-12")
+@pytest.mark.req("OBS-04", "OBS-12", "X-30")
 async def test_each_route_is_counted_with_what_it_answered(api: Running) -> None:
     for path in ("/api/v1/status", "/api/v1/status", "/api/v1/resources/key/default/nobody", "/x/1", "/x/2"):
         await api.public.get(path)

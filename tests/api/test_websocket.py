@@ -51,7 +51,7 @@ async def until_end(link: ClientConnection) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.req("EVT-14", "EVT-02")
+@pytest.mark.req("EVT-14", "EVT-02", "X-30")
 async def test_a_subscription_hears_what_happens(api: Running) -> None:
     async with connected(api) as link:
         await say(link, "subscribe", subscription="mine", type=["test.*"])
