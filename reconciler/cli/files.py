@@ -143,6 +143,7 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             return _whole(file, str(path))
     except OSError as error:
+        error.filename = str(path)  # a failed read names none
         _unreadable(error)
         raise
 

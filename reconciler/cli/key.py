@@ -68,15 +68,29 @@ def import_(name: str, file: str, output: str) -> None:
     """
     import asyncio
 
-    from reconciler.model import Ref
-
-    ref = Ref("Key", namespace(), name)
+    ref = _declarable(name)
     public = asyncio.run(keystore().keys.take(ref, content(file, "")))
     if output == "json":
         print_json(_result(ref, public))
         return
     click.echo(f"{ref} {public.fingerprint}")
     click.echo(f"next: declare {ref} with `generate: true` and `adopt: true`", err=True)
+
+
+def _declarable(name: str) -> Ref:
+    """Refused where no manifest could bear it: what is put in under such a name is never used."""
+    from pydantic import ValidationError
+
+    from reconciler.errors import Invalid
+    from reconciler.model import Ref
+    from reconciler.sources.metadata import Metadata
+
+    try:
+        named = Metadata(name=name, namespace=namespace())
+    except ValidationError as error:
+        (field,), told = error.errors()[0]["loc"], error.errors()[0]["msg"]
+        raise Invalid(f"{field}: {told.removeprefix('Value error, ')}") from error
+    return Ref("Key", named.namespace, named.name)
 
 
 def _result(ref: Ref, public: PublicKey) -> KeyResult:

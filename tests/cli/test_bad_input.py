@@ -83,6 +83,12 @@ def test_what_has_no_end_is_refused(tmp_path: Path, through: str) -> None:
     assert "more than 48 MiB" in told.stderr or "/dev/zero is no file" in told.stderr
 
 
+@pytest.mark.req("CLI-01")
+def test_a_file_that_breaks_off_is_named(tmp_path: Path) -> None:
+    told = run(tmp_path, "validate", "-f", "/proc/self/mem")  # it opens, and cannot be read from its start
+    assert (told.returncode, told.stderr) == (2, "error: /proc/self/mem cannot be read: Input/output error\n")
+
+
 @pytest.mark.req("CLI-01", "CORE-05")
 def test_a_folder_that_cannot_be_read_whole_is_not_taken_for_a_smaller_one(tmp_path: Path) -> None:
     """Its manifests would else be pruned as if they had been taken out."""

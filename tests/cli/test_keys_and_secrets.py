@@ -100,6 +100,8 @@ async def test_the_manifest_that_is_printed_is_one_that_the_node_takes(
         (["secret", "show", "shop-db", "password"], "", "not in the keystore", 5),
         (["key", "show", "release"], "", "not in the keystore", 5),
         (["key", "import", "release", "-"], PLANTED, "no ed25519 private key", 2),
+        (["key", "import", "../release", "-"], PLANTED, "name: expected up to 253", 2),
+        (["key", "import", "-n", "A b", "release", "-"], PLANTED, "namespace: expected up to 63", 2),
     ],
 )
 def test_what_is_wrong_is_said_with_its_status_and_nothing_secret(
