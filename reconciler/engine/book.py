@@ -46,11 +46,13 @@ class Book:
         """What was known when the last process ended."""
         for ref in {**saved.inventory, **saved.statuses}:
             if ref.kind in self._kinds:
+                kept, status = saved.inventory.get(ref), saved.statuses.get(ref)
                 self._entries[ref] = Entry(
                     ref,
-                    kept=saved.inventory.get(ref),
+                    kept=kept,
                     memory=saved.memory.get(ref, EMPTY),
-                    status=saved.statuses.get(ref),
+                    status=status,
+                    changes=status.generation - 1 if kept is None and status is not None else 0,
                 )
                 self._index(ref)
         self._in_order.clear()
@@ -169,6 +171,8 @@ class Book:
         del self._entries[ref]
         self._in_order.clear()
         self._relations.drop(ref)
+        if ref in self._knots:  # the others may have an order without it
+            self._tie_knots()
 
     def resource(self, ref: Ref) -> Resource[Any]:
         """The wish for a ref: what is wanted, or the tombstone made from what was."""

@@ -29,6 +29,7 @@ class Entry:
     fault: Exception | None = None  # its kind could not even say what belongs to it
     passed: float = 0.0  # when the last pass ended, on the monotonic clock
     under_way: str = ""  # by whose word a pass is being made over it
+    changes: int = 0  # of the wish, as long as there is no row that would tell
     _digest: str = ""
 
     @property
@@ -42,14 +43,16 @@ class Entry:
     def generation(self) -> int:
         """Grows with every change of the wish."""
         if self.kept is None:
-            return 1
+            return 1 + self.changes
         moved = self.want is not None and self.kept.digest != self.digest
         return self.kept.generation + moved
 
     @property
     def judged(self) -> Status | None:
         """Its status, unless that is about an earlier wish."""
-        return self.status if self.status is not None and self.status.generation == self.generation else None
+        if self.status is None or (self.want is None and self.kept is None):
+            return None
+        return self.status if self.status.generation == self.generation else None
 
     @property
     def in_force(self) -> bool:
@@ -70,7 +73,15 @@ class Entry:
         return self.want is None and self.kept is not None and not self.kept.doomed
 
     def wish(self, want: Resource[Any] | None) -> None:
+        if self.kept is None and want is not None:
+            self.changes += self._counts_as_change(want)
         self.want, self._digest = want, ""
+
+    def _counts_as_change(self, want: Resource[Any]) -> bool:
+        """Of what has no row. What the last process was told to wish is known by its revision alone."""
+        if self.want is not None:
+            return self.digest != digest(want)
+        return self.status is not None and self.status.revision != want.origin.revision
 
     def is_like(self, other: Entry) -> bool:
         return self.want is other.want and self.kept is other.kept and self.status is other.status

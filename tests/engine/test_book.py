@@ -143,6 +143,15 @@ def test_a_knot_holds_no_member_back_from_going() -> None:
     assert it.dependents(A) == (C,)
 
 
+def test_what_is_left_of_a_knot_goes_in_its_order() -> None:
+    around = (row(A, needs={B: Need.READY}), row(B, needs={C: Need.READY}), row(C, needs={A: Need.READY}))
+    it = book(*around)
+    assert it.dependents(B) == ()
+    it.drop(C)
+    assert it.knot(A) == ()
+    assert it.dependents(B) == (A,)
+
+
 def test_what_is_dropped_is_out_of_every_index() -> None:
     it = book()
     it.wish(wishes(wish(A, thing(uses=["b"]))))

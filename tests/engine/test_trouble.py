@@ -117,3 +117,39 @@ async def test_an_answer_that_was_lost_leaves_store_and_memory_agreed() -> None:
     saved = await house.store.load()
     assert saved.statuses[named("a")] == engine.status(named("a"))
     assert engine.status(named("a")).ready  # type: ignore[union-attr]
+
+
+@virtual
+async def test_what_was_told_of_a_foreign_object_does_not_answer_the_wish_to_adopt_it() -> None:
+    house = House()
+    engine = await house.start()
+    house.outside.outsider_makes(named("a"), 9)
+    await engine.submit(snapshot({"a": thing(value=1)}))
+    await house.settled()
+    assert house.reason("a") == "ForeignObject"
+    engine = await house.restart()
+    await engine.submit(snapshot({"a": thing(value=1)}))
+    await engine.submit(snapshot({"a": thing(value=2)}, revision="2"))
+    assert engine.book[named("a")].judged is None
+    await house.settled()
+    status = engine.book[named("a")].judged
+    assert status is not None
+    assert (status.generation, house.reason("a")) == (2, "ForeignObject")
+    await engine.submit(snapshot({"a": thing(value=2, adopt=True)}, revision="3"))
+    assert engine.book[named("a")].judged is None
+    await house.settled()
+    status = engine.book[named("a")].judged
+    assert status is not None
+    assert (status.generation, house.reason("a")) == (3, "Converged")
+
+
+@virtual
+async def test_the_last_process_knew_how_often_the_wish_for_a_foreign_object_had_changed() -> None:
+    house = House()
+    engine = await house.start()
+    house.outside.outsider_makes(named("a"), 9)
+    for value in (1, 2):
+        await engine.submit(snapshot({"a": thing(value=value)}, revision=str(value)))
+        await house.settled()
+    engine = await house.restart()
+    assert engine.book[named("a")].generation == 2

@@ -176,7 +176,7 @@ class Witness:
             known = (row, now, self._handed.get(other))  # it may be on its way that it needs it no more
             if any(one is None or ref not in one.needs for one in known):
                 continue
-            if not self._knotted(other, ref) and not self._held_in_vain(ref, other):
+            if not self._knotted(other, ref, begun.rows) and not self._held_in_vain(ref, other):
                 self.fail(f"{ref} is removed while {other} still needs it")
 
     def _held_in_vain(self, ref: Ref, other: Ref) -> bool:
@@ -194,13 +194,13 @@ class Witness:
             todo += set(status.waits_for if status is not None else ()) - seen
         return False
 
-    def _knotted(self, one: Ref, other: Ref) -> bool:
-        """Do both need each other, through whatever? Then no order would do."""
+    def _knotted(self, one: Ref, other: Ref, before: Mapping[Ref, Kept]) -> bool:
+        """Do both need each other, through whatever there is or was `before`? Then no order would do."""
         wants = self._known.wants()
         todo, seen = [other], set[Ref]()
         while todo:
             ref = todo.pop()
-            row = self.rows.get(ref)
+            row = self.rows.get(ref, before.get(ref))
             needs = set(row.needs) if row is not None else set[Ref]()
             for need in needs.union(*(needs_of(want) for want in wants.get(ref, ()))) - seen:
                 if need == one:
