@@ -62,6 +62,13 @@ class Shut(NamedTuple):
     waits_for: tuple[Ref, ...] = ()
 
 
+LOOKED_AT = "suspended: observed, not acted upon"
+LEFT_ALONE = (
+    f"nothing declares it any more; {LOOKED_AT}, as its annotation `{RECONCILE_DISABLED}: {DISABLED}` said "
+    "last; declare it once without that, then it can go"
+)
+
+
 def decide(kind: Kind[Any, Any, Any, Any], case: Case[Any, Any], around: Surroundings) -> Decision:
     want = case.want
     unmet = _unmet(case) if want.spec is not None and want.needs else {}
@@ -90,10 +97,7 @@ def _shut(
     """The first gate that is shut."""
     want = case.want
     if is_suspended(want) and not kind.suspends:
-        said = "suspended: observed, not acted upon"
-        return Shut(
-            Gate.SUSPENDED, said if want.spec is not None else f"nothing declares it any more; {said}"
-        )
+        return Shut(Gate.SUSPENDED, LOOKED_AT if want.spec is not None else LEFT_ALONE)
     if case.seen.owner is Owner.FOREIGN and not adopts(want):
         there = "it is there already, and was made elsewhere or let go of; `adopt: true` takes it over"
         return Shut(Gate.FOREIGN, there)

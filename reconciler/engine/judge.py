@@ -68,8 +68,9 @@ def _readiness(outcome: Outcome) -> tuple[bool, tuple[str, str], bool]:
     if decision.gate is not Gate.OPEN:
         return False, (decision.gate, decision.message), decision.gate in STUCK
     if decision.changes:
-        waiting = decision.plan.waiting
-        return False, ("Progressing", waiting or "differs in " + _where(decision)), decision.plan.stalled
+        plan = decision.plan
+        reason = "NotProgressing" if plan.stalled else "Progressing"
+        return False, (reason, plan.waiting or "differs in " + _where(decision)), plan.stalled
     return verdict.ready, (verdict.reason, verdict.message), verdict.stalled
 
 

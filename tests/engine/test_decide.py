@@ -145,7 +145,10 @@ def test_suspended_is_observed_and_not_acted_upon(suspended: Case[Any, Any]) -> 
 def test_what_is_suspended_and_declared_no_more_says_both() -> None:
     off = {"holdfast.dev/reconcile": "disabled"}
     found = decided(replace(gone(), want=replace(gone().want, annotations=off)))
-    assert found.message == "nothing declares it any more; suspended: observed, not acted upon"
+    assert found.message == (
+        "nothing declares it any more; suspended: observed, not acted upon, as its annotation "
+        "`holdfast.dev/reconcile: disabled` said last; declare it once without that, then it can go"
+    )
 
 
 def test_a_kind_may_carry_out_its_own_suspension() -> None:
