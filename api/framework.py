@@ -19,8 +19,7 @@ from litestar.utils import normalize_path
 
 from api.document import Document
 from api.errors import failed
-from api.identity import Door
-from api.limits import Limiter, TooMuch
+from api.limits import Limiter, owed
 from api.routes import AnyRequest
 from reconciler.runtime.asker import Rehearsed
 
@@ -55,7 +54,7 @@ class Framework:
         except Rehearsed as rehearsed:  # a dry run, where the real one would have begun to write
             await Document(rehearsed.plan)(scope, receive, send)
         except (NotFoundException, MethodNotAllowedException) as error:
-            await failed(self._paid(scope) or error, scope, send)
+            await failed(owed(scope, self._limiter) or error, scope, send)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             await failed(error, scope, send)
         finally:
@@ -74,14 +73,6 @@ class Framework:
         if not (isinstance(told, Document) and told.is_json(handler.status_code, handler.media_type)):
             told = await handler.to_response(self._app, told, request)
         await told(request.scope, request.receive, request.send)
-
-    def _paid(self, scope: Scope) -> TooMuch | None:
-        """What keeps it from being paid, if that is still to be done."""
-        state, client = scope["state"], scope["client"]
-        if "caller" in state or state["door"] is Door.SOCKET:
-            return None
-        taken = state["taken"] = self._limiter.of_address(client[0] if client is not None else "", 1)
-        return TooMuch(taken) if taken is not None and not taken.answer.allowed else None
 
 
 def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
