@@ -60,6 +60,7 @@ class SourceState:
     """How far a source has come."""
 
     config: SourceConfig
+    current: bool = False  # it was read by this config; until then the rest is what an earlier one came to
     revision: str = ""  # applied
     seen_revision: str = ""  # the newest that was fetched
     fetched_at: datetime | None = None
@@ -77,7 +78,10 @@ class SourceState:
 class Sources(Protocol):
     """The node's sources, as the kind `Source` configures them."""
 
-    async def configure(self, config: SourceConfig) -> None: ...
+    async def configure(self, config: SourceConfig) -> None:
+        """Follow it like this. Where that is news, its state is not `current` until it was read so."""
+        ...
+
     async def remove(self, name: str) -> None: ...
     def state(self, name: str) -> SourceState | None: ...
     def names(self) -> frozenset[str]: ...

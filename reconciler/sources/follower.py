@@ -1,7 +1,7 @@
 """One source, followed: fetch when there may be news, hand over what was fetched, wait for more.
 
 Rules: an error is shown and tried again, less and less often; it ends nothing. What is asked for by a
-person is answered by a round that began after the asking.
+person is answered by a round that began after the asking, and so is a configuration.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Follower:
         if feed is not None:
             self._old_feeds.append(self._feed)
             self._feed = feed
-        self._tell(config=config)
+        self._tell(config=config, current=False)
         self._awake.set()
 
     def poke(self, *, allow_prune: bool = False) -> None:
@@ -93,7 +93,9 @@ class Follower:
                 self._answering, self._asked = self._asked, []
                 WITHIN.set(self._asked_within)
                 self._asked_within = None
+                config = self.state.config
                 await self._guarded(self._round())
+                self._tell(current=self.state.config is config)
                 for answer in self._answering:
                     if not answer.done():
                         answer.set_result(self.state)

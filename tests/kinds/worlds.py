@@ -7,7 +7,7 @@ new port adds its Fake to `PORTS`, and values that no schema can tell to `VALUES
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from hashlib import sha256
 from typing import Any, get_type_hints
 
@@ -47,13 +47,20 @@ class AnySecret:
 
 
 class FollowedSources:
-    """The port `Sources`: follows what it is told to, and reads nothing."""
+    """The port `Sources`: follows what it is told to, and reads when it is asked."""
 
     def __init__(self) -> None:
         self._states: dict[str, SourceState] = {}
 
     async def configure(self, config: SourceConfig) -> None:
-        self._states[config.name] = SourceState(config)
+        state = self._states.get(config.name, SourceState(config))
+        self._states[config.name] = replace(
+            state, config=config, current=state.current and state.config == config
+        )
+
+    async def read(self, name: str) -> SourceState:
+        self._states[name] = replace(self._states[name], current=True, revision="r1")
+        return self._states[name]
 
     async def remove(self, name: str) -> None:
         self._states.pop(name, None)

@@ -1,8 +1,8 @@
 """A source: a git repository or a folder that declares resources, other sources among them.
 
 Rules: it is known to its resources by its name, with the namespace before it where that is not the
-default one. It is Ready when its newest revision is applied without reservations; whatever else is the
-case is told with the reason, while the last good revision stays in force.
+default one. It is Ready when its newest revision, read as it is declared now, is applied without
+reservations; whatever else is the case is told with the reason, while the last good revision stays in force.
 """
 
 from __future__ import annotations
@@ -155,6 +155,8 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
     if config.suspended:
         message = "it is not read until it is resumed"
         return Verdict(ready=bool(facts.get("revision")), reason="Suspended", message=message)
+    if not facts.get("current"):
+        return _reading(facts)
     problems, held, error = facts.get("problems", ()), str(facts.get("held", "")), str(facts.get("error", ""))
     told = error or "; ".join(problems[:NAMED_PROBLEMS])
     if len(problems) > NAMED_PROBLEMS and not error:
@@ -164,8 +166,6 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
         return Verdict(ready=False, reason=held, message=message, stalled=True)
     if error:
         return Verdict(ready=False, reason="FetchFailed", message=told)
-    if not facts.get("revision"):
-        return Verdict(ready=False, reason="Fetching", message="its first revision is being read")
     if problems:
         return Verdict(ready=False, reason="Incomplete", message=told, stalled=True)
     if withheld := facts.get("withheld", 0):
@@ -175,6 +175,15 @@ def _standing(facts: Mapping[str, JsonValue], config: SourceConfig) -> Verdict:
         message = f"at {facts['revision']}, where a person holds it; the newest is {facts['newest']}"
         return Verdict(ready=facts["revision"] == config.hold, reason=held, message=message)
     return Verdict(reason="Applied", message=f"at {facts['revision']}")
+
+
+def _reading(facts: Mapping[str, JsonValue]) -> Verdict:
+    """What is known was read by an earlier configuration, so it says nothing of this one."""
+    revision = facts.get("revision")
+    if not revision:
+        return Verdict(ready=False, reason="Fetching", message="its first revision is being read")
+    message = f"at {revision} until it was read as it is declared now"
+    return Verdict(ready=False, reason="Reading", message=message)
 
 
 def _check_place(want: Resource[SourceSpec]) -> None:
@@ -190,6 +199,7 @@ def _check_place(want: Resource[SourceSpec]) -> None:
 
 def _facts(state: SourceState) -> Mapping[str, JsonValue]:
     return {
+        "current": state.current,
         "revision": state.revision,
         "newest": state.seen_revision,
         "resources": state.resources,
