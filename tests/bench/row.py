@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from signal import SIGKILL
 from statistics import median
+from threading import TIMEOUT_MAX, Timer
 from typing import Any
 
 RUNS = 5
@@ -42,8 +44,8 @@ def at_most(name: str, value: float, unit: str, limit: float) -> Row:
     return Row(name, round(value, 4), unit, goal=f"<= {limit:g} {unit}", holds=value <= limit)
 
 
-def beside(name: str, value: float, unit: str, other: tuple[str, float], limit: float) -> Row:
-    """Our figure as a part of somebody else's."""
+def beside(name: str, value: float, unit: str, other: tuple[str, float], limit: float | None) -> Row:
+    """Our figure as a part of somebody else's; without a limit there is no goal."""
     against, figure = other
     ratio = value / figure
     return Row(
@@ -52,8 +54,8 @@ def beside(name: str, value: float, unit: str, other: tuple[str, float], limit: 
         unit,
         f"{against}: {figure:.4g} {unit}",
         round(ratio, 4),
-        f"<= {limit:g}",
-        ratio <= limit,
+        "" if limit is None else f"<= {limit:g}",
+        None if limit is None else ratio <= limit,
     )
 
 
@@ -74,8 +76,13 @@ class Timed:
     mebibytes: float
 
 
-def timed(command: Sequence[str], folder: Path | None = None, environ: dict[str, str] | None = None) -> Timed:
-    """One run: wall time, and the peak memory of the process."""
+def timed(
+    command: Sequence[str],
+    folder: Path | None = None,
+    environ: dict[str, str] | None = None,
+    limit_s: float = TIMEOUT_MAX,
+) -> Timed:
+    """One run: wall time, and the peak memory of the process; killed when it takes longer than its limit."""
     began = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -84,11 +91,17 @@ def timed(command: Sequence[str], folder: Path | None = None, environ: dict[str,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    stop = Timer(limit_s, os.kill, (process.pid, SIGKILL))
+    stop.daemon = True
+    stop.start()
     _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    stop.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:  # a comparison that finds a difference was not of what it was meant to be
+    # A comparison that finds a difference was not of what it was meant to be.
+    if process.returncode and seconds < limit_s:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}: {' '.join(command)}")
-    return Timed(time.perf_counter() - began, usage.ru_maxrss / 1024)
+    return Timed(seconds, usage.ru_maxrss / 1024)
 
 
 def in_turn(*runs: Callable[[], Timed]) -> list[Timed]:
