@@ -248,7 +248,7 @@ SAFEGUARDS = (
         "after the loss of the store what bears our mark is written down again",
         Edit(
             "engine/recollection.py",
-            "rows = [_recalled(ref) for ref in sorted(owned) if ref not in self._book]",
+            "rows = [_recalled(ref) for ref in sorted(owned) if not self._book.records(ref)]",
             "rows = []",
         ),
         BySeed("was made and is lost"),

@@ -142,6 +142,7 @@ def test_a_source_s_own_place_stays_its_own(node: RunningNode, here: Path, tmp_p
     other = tmp_path / "other"
     other.mkdir()
     (other / "4.yaml").write_text(key("declared").replace("creator", "maintainer"))
+    assert run(node.data, tmp_path, "wait", "key/declared", "--timeout", "60s").returncode == 0
     told = run(node.data, tmp_path, "diff", "-f", "other", "-o", "json")
     preview = json.loads(told.stdout)
     assert preview["conflicts"] == ["key/declared is declared differently at 4.yaml:1:1 (source root)"]
