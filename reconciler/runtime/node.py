@@ -12,7 +12,6 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cached_property
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.errors import Invalid, Problem
@@ -22,6 +21,7 @@ from reconciler.ports.store import Note
 from reconciler.runtime import node_id, present
 from reconciler.runtime.availability import HEARTBEAT, ended, noted
 from reconciler.runtime.clock import SystemClock
+from reconciler.runtime.entry_points import EntryPoint
 from reconciler.runtime.lock import Lock
 from reconciler.runtime.own_sources import ROOT, declare_own_sources
 from reconciler.runtime.parts import Parts
@@ -170,7 +170,7 @@ class Node(Parts):
 
 
 def _named(plugin: EntryPoint) -> str:
-    return f"{plugin.dist.name} {plugin.dist.version}" if plugin.dist is not None else ""
+    return f"{plugin.distribution.name} {plugin.distribution.version}"
 
 
 @asynccontextmanager

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 from reconciler import kinds as own
 from reconciler.ports.kind import Kind
 from reconciler.ports.kinds import Kinds
+from reconciler.runtime.entry_points import EntryPoint, entry_points
 
 NAMES = "names.json"
 KINDS = "holdfast.kinds"
@@ -79,7 +79,7 @@ def services() -> list[EntryPoint]:
 def from_elsewhere() -> list[EntryPoint]:
     """The plug-ins of other distributions, as far as they can be loaded."""
     found = (*_entries(KINDS, *sys.path), *services())
-    return [entry for entry in found if entry.dist is not None and entry.dist.name != OURS and _loads(entry)]
+    return [entry for entry in found if entry.distribution.name != OURS and _loads(entry)]
 
 
 def _loads(entry: EntryPoint) -> bool:
@@ -91,6 +91,6 @@ def _loads(entry: EntryPoint) -> bool:
 
 
 @cache
-def _entries(group: str, *_: str) -> list[EntryPoint]:
+def _entries(group: str, *path: str) -> list[EntryPoint]:
     """Sought once for as long as modules are found in the same folders: all distributions are looked at."""
-    return sorted(entry_points(group=group), key=lambda entry: entry.name)
+    return sorted(entry_points(group, path), key=lambda entry: entry.name)

@@ -65,6 +65,7 @@ def test_a_command_imports_the_kinds_and_drivers_that_it_meets(tmp_path: Path) -
     rooms = ("reconciler.kinds.", "reconciler.drivers.", "reconciler.sources.git", "holdfast_samples.")
     assert [name for name in modules if name.startswith(rooms)] == ["holdfast_samples.null"]
     assert not {"cryptography", "pyrage", "watchdog", "http.client", "rich", "litestar"} & set(modules)
+    assert not {"importlib.metadata", "email"} & set(modules), "the plug-ins are found without"
 
 
 @pytest.mark.req("CLI-02")
