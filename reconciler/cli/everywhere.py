@@ -97,6 +97,12 @@ def output_as(*forms: str, json: str) -> Callable[[F], F]:
     return click.option("-o", "--output", type=_Forms(forms), default=forms[0], show_default=True, help=told)
 
 
+def given_form(*forms: str) -> str:
+    """`-o` of what prints something and has verbs too, which are given what stood before them."""
+    chosen = given("output", forms[0])
+    return _Forms(forms).convert(chosen, None, click.get_current_context())
+
+
 class _Everywhere(click.Command):
     """Also takes the options of every verb."""
 

@@ -9,22 +9,29 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.as_json import print_json
-from reconciler.cli.everywhere import Verbs, output_as
+from reconciler.cli.everywhere import Verbs, given_form, output_as
 from reconciler.cli.keystore import content, keystore, readable
+from reconciler.cli.printed import print_text, text_or_json
 
 
 @click.group(cls=Verbs, invoke_without_command=True)
 @click.pass_context
 def identity(ctx: click.Context) -> None:
     """Print whom to encrypt to; or back it up, take it in, replace it."""
-    if ctx.invoked_subcommand is None:
-        click.echo(keystore().recipient)
+    if ctx.invoked_subcommand is not None:
+        return
+    recipient = keystore().recipient
+    if given_form("text", "json") == "json":
+        print_json({"recipient": recipient})
+        return
+    click.echo(recipient)
 
 
 @identity.command()
-def export() -> None:
+@text_or_json
+def export(output: str) -> None:
     """Print the backup of this node, secret half and keys included."""
-    click.echo(keystore().export(), nl=False)
+    print_text(keystore().export(), output)
 
 
 @identity.command(name="import")

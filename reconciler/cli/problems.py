@@ -1,6 +1,7 @@
 """A problem as it is printed, the same whether a node answered it or this process raised it.
 
-Rules: its detail, each parameter that is wrong, and the remedy; as one line of JSON for who asked for JSON.
+Rules: its title and detail, each parameter that is wrong, and the remedy; as one line of JSON for who asked
+for JSON.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ def misplaced(rejected: Rejected) -> list[dict[str, str]]:
 def told(problem: Problem, *, as_json: bool) -> Iterator[str]:
     answered: dict[str, Any] = getattr(problem, "document", {})
     params = misplaced(problem) if isinstance(problem, Rejected) else answered.get("invalid_params", [])
+    title = answered.get("title") or TITLES.get(exits.status_of(problem), "Failed")
     if as_json:
-        title = answered.get("title") or TITLES.get(exits.status_of(problem), "Failed")
         document = {"title": title, "detail": problem.message, "code": problem.code}
         document |= {"remedy": problem.remedy} if problem.remedy else {}
         yield json.dumps({**document, "invalid_params": params}, sort_keys=True, ensure_ascii=False)
         return
-    yield f"error: {plain_lines(problem.message)}"
+    yield f"error ({plain(title)}): {plain_lines(problem.message)}"
     yield from (f"  {plain(_param(one))}" for one in params if _wrong(one) not in problem.message)
     if problem.remedy:
         yield f"  remedy: {plain_lines(problem.remedy)}"

@@ -194,6 +194,19 @@ class ReencryptedResult(TypedDict):
     values: int  # how many
 
 
+class ValueResult(TypedDict):
+    """A value that was encrypted."""
+
+    value: str  # the value
+    encoding: str  # `utf-8`; or `base64`, where it is no text
+
+
+class TextResult(TypedDict):
+    """What is printed as it is else: a script for a shell, a ciphertext, a manifest, a backup."""
+
+    text: str  # all of it
+
+
 class UnitResult(TypedDict):
     """A unit for systemd."""
 

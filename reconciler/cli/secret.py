@@ -7,7 +7,6 @@ standard output, and nowhere else.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import click
 from reconciler.cli.as_json import print_json
 from reconciler.cli.everywhere import Verbs, output_as
 from reconciler.cli.keystore import content, keystore, namespace, readable
+from reconciler.cli.printed import print_text, print_value, text_or_json, value_or_json
 from reconciler.writing import writing
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def secret() -> None:
 @to_recipients
 @click.option("--name", help="Print a whole manifest of a Secret of this name.")
 @click.option("--key", default="value", show_default=True, help="The value's key in that manifest.")
-def encrypt(file: str | None, recipients: tuple[str, ...], name: str | None, key: str) -> None:
+@text_or_json
+def encrypt(file: str | None, recipients: tuple[str, ...], name: str | None, key: str, output: str) -> None:
     """Encrypt what FILE holds, or what is typed or piped in.
 
     The newline that ends what is typed or piped in is left out; a FILE is taken as it is.
@@ -57,31 +58,28 @@ def encrypt(file: str | None, recipients: tuple[str, ...], name: str | None, key
 
     value = content(file, "Value")
     text = encrypted(value, recipients or (keystore().recipient,))
-    click.echo(text if name is None else manifest(name, key, text), nl=False)
+    print_text(text if name is None else manifest(name, key, text), output)
 
 
 @secret.command()
 @click.argument("file", required=False, type=readable)
-def decrypt(file: str | None) -> None:
+@value_or_json
+def decrypt(file: str | None, output: str) -> None:
     """Print the value of one ciphertext, from FILE or standard input."""
     text = content(file or "-", "").decode(errors="replace")
-    value = keystore().decrypt("\n".join(line.strip() for line in text.splitlines()))
-    _print(value)
+    print_value(keystore().decrypt("\n".join(line.strip() for line in text.splitlines())), output)
 
 
 @secret.command()
 @click.argument("name")
 @click.argument("key")
-def show(name: str, key: str) -> None:
+@value_or_json
+def show(name: str, key: str, output: str) -> None:
     """Print a value that the node has stored."""
     from reconciler.model import Ref
 
-    _print(keystore().secrets.resolve(Ref("Secret", namespace(), name), key))
-
-
-def _print(value: str | bytes) -> None:
-    """As it is; on a terminal what comes next begins a line of its own."""
-    click.echo(value, nl=sys.stdout.isatty())
+    value = keystore().secrets.resolve(Ref("Secret", namespace(), name), key)
+    print_value(value.encode(), output)
 
 
 @secret.command()

@@ -90,7 +90,7 @@ def test_a_place_is_named_as_the_person_named_it(data: Path, here: Path, named: 
     for verb in (["validate"], ["diff"], ["apply", "--yes"], ["apply", "--dry-run"]):
         told = run(data, here, *verb, *files, typed=BAD.replace("bad", "typed"))
         assert told.returncode == 2
-        lines = (told.stdout + told.stderr).replace("error: ", "").splitlines()
+        lines = (told.stdout + told.stderr).replace("error (Bad Request): ", "").splitlines()
         assert {line.partition(f": {UNKNOWN}")[0] for line in lines if UNKNOWN in line} == places
     told = run(data, here, "diff", "-o", "json", *files, typed=BAD.replace("bad", "typed"))
     document = json.loads(told.stderr)

@@ -86,7 +86,10 @@ def test_what_has_no_end_is_refused(tmp_path: Path, through: str) -> None:
 @pytest.mark.req("CLI-01")
 def test_a_file_that_breaks_off_is_named(tmp_path: Path) -> None:
     told = run(tmp_path, "validate", "-f", "/proc/self/mem")  # it opens, and cannot be read from its start
-    assert (told.returncode, told.stderr) == (2, "error: /proc/self/mem cannot be read: Input/output error\n")
+    assert (told.returncode, told.stderr) == (
+        2,
+        "error (Bad Request): /proc/self/mem cannot be read: Input/output error\n",
+    )
 
 
 @pytest.mark.req("CLI-01", "CORE-05")

@@ -126,7 +126,9 @@ def test_an_answer_without_a_code_ends_by_its_status(
     node.status, node.body = status, b"<html>whatever a proxy says"
     told = run(tmp_path, "--api-url", url, "status")
     assert told.returncode == end, told.stderr
-    assert told.stderr.startswith(b"error: %d " % status)
+    head, detail = told.stderr.split(b"): ", 1)
+    assert head.startswith(b"error (")
+    assert detail.startswith(b"%d " % status)
 
 
 @pytest.mark.req("CLI-01", "CLI-02", "TST-30")
@@ -136,10 +138,20 @@ def test_a_problem_document_ends_by_its_code(
 ) -> None:
     params = [{"field": "limit", "message": "is too much", "suggestion": "100 at most", "pointer": "/q"}]
     node.status = 500
-    node.body = {"code": code, "detail": "it is so", "remedy": "wait", "invalid_params": params}
+    node.body = {
+        "code": code,
+        "title": "So it is",
+        "detail": "it is so",
+        "remedy": "wait",
+        "invalid_params": params,
+    }
     told = run(tmp_path, "--api-url", url, "status")
     assert told.returncode == end
-    assert told.stderr.decode() == "error: it is so\n  limit: is too much (100 at most)\n  remedy: wait\n"
+    assert told.stderr.decode().splitlines() == [
+        "error (So it is): it is so",
+        "  limit: is too much (100 at most)",
+        "  remedy: wait",
+    ]
 
 
 @pytest.mark.req("CLI-02", "CLI-03")
@@ -157,7 +169,8 @@ def test_a_problem_is_json_where_json_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("-o", "json", "completion", "bash"),
+        ("-o", "yaml", "completion", "bash"),
+        ("-o", "json", "up"),
         ("--trace-id", "none", "status"),
         ("--timeout", "soon", "status"),
         ("-o", "xml", "get"),

@@ -52,4 +52,4 @@ def test_the_end_of_the_node_is_no_good_end(node: RunningNode, words: tuple[str,
         assert node.stop() == 0
     _, said = following.communicate(timeout=60)
     assert following.returncode == 7
-    assert "error: " in said
+    assert "error (Service Unavailable): " in said

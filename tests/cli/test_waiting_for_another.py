@@ -84,7 +84,7 @@ def test_who_waits_too_long_is_refused_and_changes_nothing(
     *waited, error, remedy = told.stderr.splitlines()
     assert told.returncode == 6
     assert waited == [f"waiting for process {holder.pid}, which works on {data}"] * ("500ms" in timeout)
-    assert error == f"error: {data} is in use by process {holder.pid}"
+    assert error == f"error (Conflict): {data} is in use by process {holder.pid}"
     assert remedy.startswith("  remedy: wait longer with --timeout, talk to that node, ")
     assert {path.name for path in data.iterdir()} == {"lock"}
 

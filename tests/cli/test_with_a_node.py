@@ -177,7 +177,7 @@ def test_another_way_to_the_node_is_taken_from_flags_and_the_environment(
     assert told.stdout == "key/release\n"
     missing = node.command("get", "key/none")
     assert missing.returncode == 5
-    assert missing.stderr.startswith("error: key/none does not exist\n  remedy: ")
+    assert missing.stderr.startswith("error (Not Found): key/none does not exist\n  remedy: ")
 
 
 @pytest.mark.req("CLI-07", "CLI-08", "CORE-11")
