@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litestar.types import Scope
 
@@ -27,6 +27,9 @@ from reconciler.errors import Limited
 from reconciler.figures import Counter
 from reconciler.model import EMPTY, JsonValue
 from reconciler.runtime.keyring import Holder
+
+if TYPE_CHECKING:
+    from reconciler.kinds.apikey.spec import Rate
 
 NOTE: Final = "limits"  # of the store
 DAY_S: Final = 24 * HOUR_S
@@ -72,7 +75,7 @@ class TooMuch(Detailed, Limited):
 class Limiter:
     def __init__(self, wanted: settings.Limits, saved: JsonValue = None) -> None:
         self._wanted = wanted
-        hourly = [Policy("hourly", wanted.per_hour, HOUR_S, wanted.per_hour)] if wanted.per_hour else []
+        hourly = [_each_hour(wanted.per_hour)] if wanted.per_hour else []
         self._of_keys = [Policy("default", wanted.per_minute, MINUTE_S, wanted.burst), *hourly]
         own = {WRITE: wanted.write_per_minute, ADMIN: wanted.admin_per_minute}
         self._of_levels = {level: [_each_minute(level, most), *hourly] for level, most in own.items() if most}
@@ -85,13 +88,11 @@ class Limiter:
         self.refused = Counter("holdfast_limited_total", "Requests that a limit has refused.", ("policy",))
 
     def of_key(self, holder: Holder, weight: int) -> Taken | None:
-        rate = holder.rate
-        if rate is not None:
-            own = Policy("key", rate.per_minute, MINUTE_S, rate.burst or rate.per_minute)
-            return self._take(f"key:{holder.key}", [own], weight * rate.weight, is_key=True)
-        policies = self._of_keys
+        rate, policies = holder.rate, self._of_keys
         if self._of_levels:
             policies = self._of_levels.get(holder.permissions.level, policies)
+        if rate is not None:
+            policies, weight = [*_own(rate, policies)], weight * rate.weight
         return self._take(f"key:{holder.key}", policies, weight, is_key=True)
 
     def of_address(self, address: str, weight: int) -> Taken | None:
@@ -155,6 +156,20 @@ class Limiter:
 
 def _each_minute(name: str, quota: int) -> Policy:
     return Policy(name, quota, MINUTE_S, quota)
+
+
+def _each_hour(quota: int) -> Policy:
+    return Policy("hourly", quota, HOUR_S, quota)
+
+
+def _own(rate: Rate, of_settings: Sequence[Policy]) -> Iterator[Policy]:
+    """Instead of those in the settings; but a key that has only its hours counted has no more in a minute."""
+    if rate.per_minute is not None:
+        yield Policy("key", rate.per_minute, MINUTE_S, rate.burst or rate.per_minute)
+    else:
+        yield of_settings[0]
+    if rate.per_hour is not None:
+        yield _each_hour(rate.per_hour)
 
 
 def _restored(saved: Any) -> Iterator[tuple[str, Mapping[str, Bucket]]]:  # noqa: ANN401 - as it was saved

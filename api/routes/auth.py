@@ -28,7 +28,8 @@ from reconciler.runtime.present import stamp
 from reconciler.views import ApiKeyView, NewApiKeyView
 
 ADMINS = needs("admin")
-RATE = {"per_minute": "perMinute", "burst": "burst", "weight": "weight"}
+RATE = {"per_minute": "perMinute", "per_hour": "perHour", "burst": "burst", "weight": "weight"}
+COUNTED = {"per_minute", "per_hour"}
 FIELDS = {"name": "title", "expires_at": "expiresAt", "rate_limit": "rate"}
 LIMITS = {"names": list, "namespaces": list, "labels": dict}
 
@@ -39,7 +40,7 @@ class ApiKeyBody(TypedDict):
     name: str  # such as `CI Pipeline`
     permissions: list[Any]  # levels, roles, scopes, or objects that limit one by names, namespaces or labels
     expires_at: NotRequired[str]  # it is refused from then on
-    rate_limit: NotRequired[dict[str, int]]  # its own: `per_minute`, and `burst` and `weight` if wanted
+    rate_limit: NotRequired[dict[str, int]]  # its own: `per_minute`, `per_hour` or both; `burst`, `weight`
 
 
 class ChangedApiKeyBody(TypedDict):
@@ -180,7 +181,7 @@ def _moment(given: Any, _: str) -> str | None:  # noqa: ANN401 - whatever the bo
 def _rate(given: object, name: str) -> dict[str, int] | None:
     if given is None:
         return None
-    if not isinstance(given, dict) or not given.keys() <= RATE.keys() or "per_minute" not in given:
+    if not isinstance(given, dict) or not given.keys() <= RATE.keys() or COUNTED.isdisjoint(given):
         raise Wrong(Fault("/rate_limit", "rate_limit", "expected an object", '{"per_minute": 600}'))
     numbers = all_of(partial(_number, value, one, least=1, under=(name,)) for one, value in given.items())
     return dict(zip((RATE[one] for one in given), numbers, strict=True))

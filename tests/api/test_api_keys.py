@@ -201,7 +201,7 @@ async def test_what_the_kind_refuses_is_told_too(api: Running) -> None:
 @pytest.mark.req("AUTH-01")
 async def test_a_name_is_given_once_and_an_id_names_one(api: Running) -> None:
     first = await made(api, "CI", rate_limit={"per_minute": 600, "burst": 10}, expires_at=None)
-    assert first["rate_limit"] == {"per_minute": 600, "burst": 10, "weight": 1}
+    assert first["rate_limit"] == {"per_minute": 600, "burst": 10, "per_hour": None, "weight": 1}
     assert (await api.socket.post(KEYS, json={"name": "ci", "permissions": ["read"]})).status_code == 409
     other = await api.socket.post(f"{KEYS}?namespace=other", json={"name": "ci", "permissions": ["read"]})
     assert other.status_code == 201

@@ -132,15 +132,22 @@ async def test_a_level_may_have_a_limit_of_its_own() -> None:
 @pytest.mark.req("RTL-03", "RTL-06", "X-16", "X-17")
 async def test_a_limit_for_the_hour_counts_beside_that_for_the_minute_and_a_key_may_weigh_more() -> None:
     manifests = (
-        api_key("two", secret("b"), "read") + "---\n" + rated("heavy", "h", "{perMinute: 10, weight: 5}")
+        f"{api_key('two', secret('b'), 'read')}---\n{rated('heavy', 'h', '{perMinute: 10, weight: 5}')}"
+        f"---\n{rated('hourly', 'o', '{perHour: 3}')}---\n{rated('both', 't', '{perMinute: 2, perHour: 9}')}"
     )
     async with running(manifests, limits__per_hour=2, limits__enabled=True) as api:
-        await api.ready("apikey/two", "apikey/heavy")
+        await api.ready(*(f"apikey/{name}" for name in ("two", "heavy", "hourly", "both")))
         answers = [await asked(api, "b") for _ in range(3)]
         assert [one.status_code for one in answers] == [200, 200, 429]
         assert answers[0].headers["ratelimit-policy"] == '"default";q=100;w=60, "hourly";q=2;w=3600'
         assert (answers[2].json()["limit"], answers[2].json()["retry_after"] > 60) == (2, True)
         assert [(await asked(api, "h")).status_code for _ in range(3)] == [200, 200, 429]
+        answers = [await asked(api, "o") for _ in range(4)]
+        assert [one.status_code for one in answers] == [200, 200, 200, 429]
+        assert answers[0].headers["ratelimit-policy"] == '"default";q=100;w=60, "hourly";q=3;w=3600'
+        answers = [await asked(api, "t") for _ in range(3)]
+        assert [one.status_code for one in answers] == [200, 200, 429]
+        assert answers[0].headers["ratelimit-policy"] == '"key";q=2;w=60, "hourly";q=9;w=3600'
 
 
 @pytest.mark.req("RTL-12", "X-21")

@@ -52,14 +52,24 @@ class Limited(Part):
 
 
 class Rate(Part):
-    """How much may be asked for; a bucket that refills smoothly."""
+    """How much may be asked for; buckets that refill smoothly."""
 
-    per_minute: int = Field(ge=1, le=1_000_000)
-    """Calls a minute in the long run."""
+    per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Calls a minute in the long run; where only `perHour` is said, as many as the node's settings allow."""
     burst: int | None = Field(default=None, ge=1, le=1_000_000)
     """How many at once; as many as in a minute if not said."""
+    per_hour: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Calls an hour in the long run, and as many at once: both limits count. If not said, no such limit."""
     weight: int = Field(default=1, ge=1, le=1000)
     """What each call costs, beside the weight of its route."""
+
+    @model_validator(mode="after")
+    def _says_of_what(self) -> Self:
+        if self.per_minute is None and self.per_hour is None:
+            raise ValueError("say `perMinute`, `perHour`, or both")
+        if self.burst is not None and self.per_minute is None:
+            raise ValueError("`burst` is said of `perMinute`, which is missing")
+        return self
 
 
 class ApiKeySpec(Spec):
