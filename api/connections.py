@@ -23,6 +23,7 @@ class Limits:
     body_s: float = 30.0  # the next piece of its body
     whole_body_s: float = 600.0  # all of it
     write_s: float = 60.0  # taking what is written to it
+    idle_s: float = 30.0  # asking again
     linger_s: float = 5.0  # sending what has been refused already, so that it gets to read why
 
 

@@ -6,6 +6,7 @@ What goes on, ends its connection, or is odd in any way goes uvicorn's own, whic
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from uvicorn._types import ASGI3Application
@@ -50,9 +51,10 @@ class _OnePiece:
             or cycle.flow.write_paused
         ):
             return False
-        lines = [b"%b: %b\r\n" % header for header in (*cycle.default_headers, *head["headers"])]
-        told = b"".join((STATUS_LINE[head["status"]], *lines, b"\r\n"))
-        if told.translate(None, TEXT) != b"\r\n" * (len(lines) + 2):
+        said = (*cycle.default_headers, *head["headers"])
+        lines = b"%b: %b\r\n" * len(said) % tuple(chain.from_iterable(said))
+        told = b"%b%b\r\n" % (STATUS_LINE[head["status"]], lines)
+        if told.translate(None, TEXT) != b"\r\n" * (len(said) + 2):
             return False  # some value would pass for a line of its own
         cycle.transport.write(told + body["body"])
         cycle.response_started = cycle.response_complete = True

@@ -2,7 +2,8 @@
 
 Rules: a client may keep the node waiting within `Limits` and no longer, and whoever trickles is cut off
 as well; whatever is wrong with the bytes themselves is told as a problem document too. One timer a
-connection, none while the node is at work on the request.
+connection, none while the node is at work on the request; and one that looks now and then whether somebody
+has asked since, which is not set again for each request.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Wire(HttpToolsProtocol):
         self._waits_for = ""
         self._timer: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._answered_at = 0.0
         shared.begun()
 
     # --------------------------------------------------------------------------------------- the connection
@@ -58,8 +61,9 @@ class Wire(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
-        if self._stuck is not None:
-            self._stuck.cancel()
+        for timer in (self._stuck, self._idle):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
         self._shared.ended()
 
@@ -82,12 +86,20 @@ class Wire(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.transport.is_closing():
-            self._head_bytes = 0
-            self._wait_no_more()  # between two requests uvicorn's own timer runs
-            if self.cycle.more_body:
-                self._watch()
+        """Without uvicorn's own, which begins a timer each time."""
+        self._shared.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._head_bytes = 0
+        self._wait_no_more()
+        self.flow.resume_reading()
+        self._answered_at = self.loop.time()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._idle is None:
+            self._look_again(self._limits.idle_s)
+        if self.cycle.more_body:
+            self._watch()
 
     # -------------------------------------------------------------------------------------------- WebSocket
 
@@ -150,6 +162,19 @@ class Wire(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
 
+    def _look_again(self, seconds: float) -> None:
+        self._idle = self.loop.call_later(seconds, self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        self._idle = None
+        if self._refused or self._waits_for or not self._awaits_head:
+            return  # somebody else sees to it, or the next answer does
+        left = self._answered_at + self._limits.idle_s - self.loop.time()
+        if left > 0:
+            self._look_again(left)
+        else:
+            self.transport.close()
+
     def _late(self, told: str) -> None:
         if self._refused or (self._begun and self.cycle.response_started and self.cycle.more_body):
             self.transport.close()
@@ -209,7 +234,6 @@ def config_of(app: Any) -> Config:  # noqa: ANN401 - ASGI, as uvicorn itself typ
         ws_per_message_deflate=False,  # four times the memory of a client
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=30,
     )
     config.load()
     return config

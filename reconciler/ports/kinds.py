@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.errors import Invalid
 from reconciler.model import EMPTY, Need, Ref, Spec
 from reconciler.ports.kind import Kind
-from reconciler.ref_text import DEFAULT_NAMESPACE
+from reconciler.ref_text import DEFAULT_NAMESPACE, parted
 from reconciler.spelling import nearest, shown
 
 
@@ -73,8 +73,8 @@ class Kinds(Mapping[str, Kind[Any, Any, Any, Any]]):
         return found
 
     def ref(self, text: str, namespace: str = DEFAULT_NAMESPACE) -> Ref:
-        ref = Ref.parse(text, namespace)
-        return ref._replace(kind=self.canonical(ref.kind))
+        kind, own, name = parted(text, namespace)
+        return Ref(self.canonical(kind), own, name)
 
     def needs(self, ref: Ref, spec: Spec) -> Mapping[Ref, Need]:
         """All that the spec needs: what `dependsOn` names, and what the kind implies."""
