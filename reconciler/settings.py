@@ -123,8 +123,12 @@ class Retention:
     """More events than this are dropped, the oldest first."""
     plans_per_resource: int = 20
     """How many recorded plans a resource keeps."""
+    plan_days: float = 365.0
+    """Recorded plans older than this are dropped, but the newest of each resource."""
     revisions_per_source: int = 50
     """How many revisions a source keeps, to go back to."""
+    revision_days: float = 365.0
+    """Revisions older than this are dropped, but the one in force and one to go back to."""
     operation_days: float = 30.0
     """What was asked for longer ago than this is dropped."""
     operation_rows: int = 10_000

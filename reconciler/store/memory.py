@@ -25,7 +25,7 @@ from reconciler.store.retention import oldest, surplus
 from reconciler.store.tail import ALL, Following, Page, Tail, matcher
 from reconciler.store.thinning import crowded, merged
 
-AT_PLAN, AT_OPERATION, OUTCOME = 3, 3, 3  # columns of their rows
+AT_PLAN, AT_OPERATION, AT_REVISION, OUTCOME = 3, 3, 2, 3  # columns of their rows
 KEY_WIDTH = {"inventory": 3, "memory": 3, "statuses": 3, "overrides": 1, "notes": 1}
 KEYED = (
     "inventory",
@@ -163,9 +163,11 @@ class MemoryStore:
             key: row for key, row in self._keyed["operations"].items() if row[AT_OPERATION] >= asked_before
         }
         operations = dict(list(operations.items())[max(len(operations) - keep.operation_rows, 0) :])
-        plans = list(self._plans_to_keep(before, keep.plans_per_resource))
-        known = [(*key, row[OUTCOME]) for key, row in reversed(self._keyed["revisions"].items())]
-        gone = list(surplus(known, keep.revisions_per_source))
+        plans = list(self._plans_to_keep(before, oldest(now, keep.plan_days), keep.plans_per_resource))
+        known = [
+            (*key, row[OUTCOME], row[AT_REVISION]) for key, row in reversed(self._keyed["revisions"].items())
+        ]
+        gone = list(surplus(known, keep.revisions_per_source, oldest(now, keep.revision_days)))
         removed = {
             "events": len(self._events) - len(events),
             "operations": len(self._keyed["operations"]) - len(operations),
@@ -194,12 +196,14 @@ class MemoryStore:
         self._keyed["service_metrics"] = dict(kept[max(len(kept) - keep.metric_rows, 0) :])
         return number - len(self._keyed["service_metrics"])
 
-    def _plans_to_keep(self, before: int, limit: int) -> Iterator[columns.Row]:
+    def _plans_to_keep(self, of_gone: int, before: int, limit: int) -> Iterator[columns.Row]:
         later = Counter(row[:3] for row in self._plans)
         for row in self._plans:
             ref = row[:3]
             later[ref] -= 1  # how many of the same ref come after this one
-            if later[ref] < limit and (ref in self._keyed["inventory"] or row[AT_PLAN] >= before):
+            is_there = ref in self._keyed["inventory"]
+            stays = row[AT_PLAN] >= (before if is_there else of_gone) or (is_there and not later[ref])
+            if later[ref] < limit and stays:
                 yield row
 
     async def close(self) -> None:

@@ -27,13 +27,15 @@ A_BITE = 500
 
 async def prune(reader: Lane, writer: Lane, now: datetime, keep: Retention) -> Mapping[str, int]:
     of_events, of_operations = oldest(now, keep.event_days), oldest(now, keep.operation_days)
+    of_plans, of_revisions = oldest(now, keep.plan_days), oldest(now, keep.revision_days)
+    plans = partial(_surplus_plans, of_events, of_plans, keep.plans_per_resource)
     events = partial(_events, of_events, keep.event_rows)
     operations = partial(_operations, of_operations, keep.operation_rows)
     return {
         "events": await _take(reader, writer, events, chain.forget),
         "operations": await _take(reader, writer, operations, _rows(queries.TAKE_OPERATION)),
-        "plans": await _plans(reader, writer, of_events, keep.plans_per_resource),
-        "revisions": await _revisions(reader, writer, keep.revisions_per_source),
+        "plans": await _plans(reader, writer, plans),
+        "revisions": await _revisions(reader, writer, keep.revisions_per_source, of_revisions),
         "samples": await _samples(reader, writer, now, keep),
     }
 
@@ -84,10 +86,12 @@ def _operations(before: int, rows_kept: int, connection: sqlite3.Connection) -> 
     )
 
 
-async def _plans(reader: Lane, writer: Lane, before: int, limit: int) -> int:
+async def _plans(
+    reader: Lane, writer: Lane, find: Callable[[sqlite3.Connection, Row], tuple[Row | None, list[Row]]]
+) -> int:
     gone, after = 0, ("", "", "")
     while True:
-        last, keys = await reader.run(_surplus_plans, after, before, limit)
+        last, keys = await reader.run(find, after)
         for start in range(0, len(keys), A_BITE):
             await writer.run(_delete, _rows(queries.TAKE_PLAN), keys[start : start + A_BITE])
         gone += len(keys)
@@ -97,24 +101,26 @@ async def _plans(reader: Lane, writer: Lane, before: int, limit: int) -> int:
 
 
 def _surplus_plans(
-    connection: sqlite3.Connection, after: Row, before: int, limit: int
+    of_gone: int, before: int, limit: int, connection: sqlite3.Connection, after: Row
 ) -> tuple[Row | None, list[Row]]:
-    """Look at the refs that come next: more plans than are kept, and the old ones of what is gone."""
+    """Look at the refs that come next: more plans than are kept, and the old ones, of what is gone sooner."""
     refs = connection.execute(queries.PLANNED_REFS, (*after, A_BITE)).fetchall()
     keys: set[Row] = set()
     for *ref, count, there in refs:
         if count > limit:
             keys.update(connection.execute(queries.PLANS_BEYOND, (*ref, limit)))
         if not there:
-            keys.update(connection.execute(queries.PLANS_BEFORE, (*ref, before)))
+            keys.update(connection.execute(queries.PLANS_BEFORE, (*ref, of_gone)))
+        elif count > 1:
+            keys.update(connection.execute(queries.EARLIER_PLANS_BEFORE, (*ref, before)))
     return (refs[-1][:3] if len(refs) == A_BITE else None), sorted(keys)
 
 
-async def _revisions(reader: Lane, writer: Lane, limit: int) -> int:
+async def _revisions(reader: Lane, writer: Lane, limit: int, before: int) -> int:
     """One at a time, its files with it, unless it was recorded anew meanwhile."""
     known = await reader.run(reading.all_of, queries.NEWEST_REVISIONS, ())
-    turns = {(source, revision): turn for source, revision, _, turn in known}
-    gone = list(surplus((row[:3] for row in known), limit))
+    turns = {(source, revision): turn for source, revision, *_, turn in known}
+    gone = list(surplus((row[:4] for row in known), limit, before))
     for key in gone:
         await writer.run(_delete, _rows(queries.TAKE_REVISION), [(*key, turns[key])])
     return len(gone)

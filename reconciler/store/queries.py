@@ -155,6 +155,10 @@ PLANS_BEYOND = (
     "SELECT id FROM plans WHERE kind = ? AND namespace = ? AND name = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
 )
 PLANS_BEFORE = "SELECT id FROM plans WHERE kind = ? AND namespace = ? AND name = ? AND at < ?"
+EARLIER_PLANS_BEFORE = (
+    "SELECT id FROM plans AS p WHERE kind = ? AND namespace = ? AND name = ? AND at < ? AND EXISTS (SELECT 1 "
+    "FROM plans AS q WHERE q.kind = p.kind AND q.namespace = p.namespace AND q.name = p.name AND q.id > p.id)"
+)
 TAKE_EVENT = "DELETE FROM events WHERE id = ?"
 LINK_OF = "SELECT link FROM events WHERE id = :id UNION ALL SELECT link FROM gaps WHERE id = :id"
 GAP_ENDING = "DELETE FROM gaps WHERE id = ? RETURNING first"
@@ -203,6 +207,7 @@ HOT: Mapping[str, str] = MappingProxyType(
         "planned refs": PLANNED_REFS,
         "plans beyond": PLANS_BEYOND,
         "plans before": PLANS_BEFORE,
+        "earlier plans before": EARLIER_PLANS_BEFORE,
         "take event": TAKE_EVENT,
         "link of": LINK_OF,
         "gap ending": GAP_ENDING,
@@ -214,7 +219,7 @@ HOT: Mapping[str, str] = MappingProxyType(
     }
 )
 
-NEWEST_REVISIONS = "SELECT source, revision, outcome, turn FROM revisions ORDER BY turn DESC"
+NEWEST_REVISIONS = "SELECT source, revision, outcome, at, turn FROM revisions ORDER BY turn DESC"
 _KEPT = _INVENTORY.replace(" ", ", ")
 TABLES: Mapping[str, str] = MappingProxyType(
     {

@@ -60,8 +60,17 @@ async def test_events_go_by_number(store: AnyStore) -> None:
 
 @pytest.mark.parametrize("days_kept", [1e6, 1e12, float("inf"), float("nan")])
 async def test_however_many_days_are_to_be_kept_they_are(store: AnyStore, days_kept: float) -> None:
-    for_ever = Retention(event_days=days_kept, operation_days=days_kept, metric_days=days_kept)
-    await store.commit(Event("old", NOW - days(30_000)), operation("old", at=NOW - days(30_000)))
+    for_ever = Retention(
+        event_days=days_kept,
+        operation_days=days_kept,
+        metric_days=days_kept,
+        plan_days=days_kept,
+        revision_days=days_kept,
+    )
+    old = NOW - days(30_000)
+    await store.commit(Event("old", old), operation("old", at=old), kept(WEB))
+    await store.commit(*(planned(WEB, n, old) for n in range(3)))
+    await store.commit(*(Revision("root", f"r{n}", old, "applied", files={}) for n in range(4)))
     assert await store.prune(NOW, for_ever) == NOTHING_GOES
 
 
@@ -84,6 +93,31 @@ async def test_a_ref_keeps_its_last_plans_however_old(store: AnyStore) -> None:
     assert (await store.prune(NOW, KEEP))["plans"] == 30
     assert [plan.generation for plan in await store.plans(WEB, 99)] == list(range(49, 29, -1))
     assert len(await store.plans(DB, 99)) == 1
+
+
+@pytest.mark.req("CORE-33")
+async def test_plans_go_by_age_too_but_the_last_of_each(store: AnyStore) -> None:
+    old = [planned(ref, n, NOW - days(400)) for n in range(5) for ref in (WEB, DB)]
+    await store.commit(kept(WEB), kept(DB), *old, planned(DB, 5, NOW - days(1)))
+    assert (await store.prune(NOW, KEEP))["plans"] == 4 + 5
+    assert [plan.generation for plan in await store.plans(WEB, 9)] == [4]
+    assert [plan.generation for plan in await store.plans(DB, 9)] == [5]
+
+
+@pytest.mark.req("CORE-33")
+async def test_revisions_go_by_age_too_but_not_what_is_in_force_and_one_to_go_back_to(
+    store: AnyStore,
+) -> None:
+    for n in range(5):
+        at = NOW - days(400 - n)
+        await store.commit(Revision("root", f"r{n}", at, "applied", files={"a": b"a"}))
+        await store.commit(Revision("root", f"bad{n}", at, "refused"))
+    await store.commit(Revision("root", "bad", NOW, "refused"))
+    assert (await store.prune(NOW, KEEP))["revisions"] == 3 + 4
+    left = [one.revision for one in await store.revisions("root", 99)]
+    assert left == ["bad", "bad4", "r4", "r3"]
+    assert await store.revision_files("root", "r3") == {"a": b"a"}
+    assert (await store.prune(NOW, Retention(revisions_per_source=1)))["revisions"] == 2
 
 
 async def test_plans_of_what_is_gone_go_with_the_events_of_that_time(store: AnyStore) -> None:
