@@ -1,22 +1,23 @@
 """What a client may say over a WebSocket: JSON objects with an `action`, each of one shape.
 
-Rules: what is unknown in one is refused with a suggestion, by a problem that leaves the connection open.
+Rules: what is wrong in one is told at once and whole, by a problem that leaves the connection open.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
+from api import members
 from api.errors import Fault, Wrong, misspelt
-from api.shapes import members
 from reconciler.errors import Invalid
 
 DEFAULT = "default"
-PLACE = re.compile(r"(?P<told>.+?)(?: - at `\$\.?(?P<path>[^`]*)`)?")
+LONGEST_NAME = 100
+LARGEST_ID = 2**63 - 1  # that SQLite can number
 
 
 class Authenticate(TypedDict):
@@ -61,9 +62,10 @@ SHAPES: Mapping[str, type[Any]] = {
 }
 
 
-def read(text: str) -> Any:  # noqa: ANN401 - one of the shapes
+def read(given: str) -> dict[str, Any]:
+    """What it says, in one of the shapes; or all that is wrong with it."""
     try:
-        found = msgspec.json.decode(text)
+        found = msgspec.json.decode(given)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"the message is no JSON: {error}") from error
     if not isinstance(found, dict):
@@ -71,20 +73,43 @@ def read(text: str) -> Any:  # noqa: ANN401 - one of the shapes
     action = found.get("action")
     if not isinstance(action, str) or action not in SHAPES:
         raise Wrong(Fault("/action", "action", "unknown action", misspelt(str(action), sorted(SHAPES))))
-    known = members(SHAPES[action])
-    if unknown := [name for name in found if name not in known]:
-        raise Wrong(
-            *(Fault(f"/{name}", name, "unknown field", misspelt(name, list(known))) for name in unknown)
-        )
+    return members.read(found, SHAPES[action], READS)
+
+
+def _texts(given: Any, name: str) -> list[str]:  # noqa: ANN401 - whatever the message has there
+    if not isinstance(given, list):
+        raise Wrong(Fault(members.pointer(name), name, "expected a list of texts"))
+    wrong = (at for at, one in enumerate(given) if not isinstance(one, str))
+    if faults := [Fault(members.pointer(name, str(at)), name, "expected text") for at in wrong]:
+        raise Wrong(*faults)
+    return given
+
+
+def _name(given: Any, name: str) -> str:  # noqa: ANN401 - the same
+    if not isinstance(given, str) or not 1 <= len(given) <= LONGEST_NAME:
+        raise Wrong(Fault(members.pointer(name), name, f"a name has 1 to {LONGEST_NAME} characters"))
+    return given
+
+
+def _moment(given: Any, name: str) -> datetime:  # noqa: ANN401 - the same
     try:
-        return msgspec.convert(found, SHAPES[action])
-    except msgspec.ValidationError as error:
-        raise Wrong(_fault(str(error))) from error
+        return datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise Wrong(Fault(members.pointer(name), name, "is no time in ISO 8601")) from None
 
 
-def _fault(text: str) -> Fault:
-    """`Expected `str`, got `int` - at `$.type[0]``, as ours are written."""
-    found = PLACE.fullmatch(text)
-    path = (found["path"] or "" if found else "").replace("[", ".").replace("]", "")
-    pointer = "".join(f"/{part}" for part in path.split(".") if part)
-    return Fault(pointer, path.partition(".")[0] or "message", found["told"] if found else text)
+def _event_id(given: Any, name: str) -> int:  # noqa: ANN401 - the same
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= LARGEST_ID:
+        raise Wrong(Fault(members.pointer(name), name, "is no event id"))
+    return given
+
+
+READS: Mapping[str, members.Reader] = {
+    "action": members.text,
+    "subscription": _name,
+    "type": _texts,
+    "state": _texts,
+    "since": _moment,
+    "last_event_id": _event_id,
+    "data": lambda given, _: given,
+}

@@ -110,6 +110,9 @@ WRONG = {
     ),
     "no time": ('{"action": "subscribe", "since": "noon"}', "INVALID_FIELD", "/since"),
     "no name": ('{"action": "subscribe", "subscription": ""}', "INVALID_FIELD", "/subscription"),
+    "no text": ('{"action": "subscribe", "subject": 7}', "INVALID_FIELD", "/subject"),
+    "no list": ('{"action": "subscribe", "state": "ready"}', "INVALID_FIELD", "/state"),
+    "no key": ('{"action": "authenticate"}', "MISSING_FIELD", "/key"),
     "no such kind": ('{"action": "subscribe", "kind": "kex"}', "INVALID_FIELD", "/kind"),
     "nothing to end": ('{"action": "unsubscribe"}', "INVALID_FIELD", "/subscription"),
     "deep": ("[" * 10_000, "INVALID_REQUEST", ""),
@@ -125,6 +128,9 @@ async def test_what_is_wrong_is_told_and_the_connection_goes_on(api: Running) ->
             assert (told["event"], told["data"]["code"]) == ("stream.error", code), (case, told)
             if pointer:
                 assert told["data"]["errors"][0]["pointer"] == pointer, case
+        await say(link, "subscribe", typ=["x"], type=[7, "x", None], since=1, last_event_id=True)
+        pointers = [one["pointer"] for one in (await hear(link))["data"]["errors"]]
+        assert pointers == ["/typ", "/type/0", "/type/2", "/since", "/last_event_id"], "all of it at once"
         await say(link, "subscribe")
         assert (await hear(link))["event"] == "stream.subscribed"
         await say(link, "subscribe")
