@@ -13,6 +13,7 @@ from litestar import Request, Response
 from litestar.serialization import encode_json
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from api.outgoing import Outgoing
 from api.versions import JSON
 from reconciler.model import EMPTY
 
@@ -57,5 +58,8 @@ class Document(Response[T]):
         body = self.content if isinstance(self.content, bytes) else encode_json(self.content)
         headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
         headers += ((name.encode(), value.encode()) for name, value in self.headers.items())
+        if isinstance(send, Outgoing) and self.status_code in {None, OK}:
+            await send.document(headers, body)
+            return
         await send({"type": "http.response.start", "status": self.status_code or OK, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})

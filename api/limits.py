@@ -93,7 +93,7 @@ class Limiter:
             policies = self._of_levels.get(holder.permissions.level, policies)
         if rate is not None:
             policies, weight = [*_own(rate, policies)], weight * rate.weight
-        return self._take(f"key:{holder.key}", policies, weight, is_key=True)
+        return self._take(f"key:{holder.actor}", policies, weight, is_key=True)
 
     def of_address(self, address: str, weight: int) -> Taken | None:
         return self._take(f"address:{address}", self._of_addresses, weight)

@@ -1,7 +1,8 @@
 """The head of an answer and its body written at once: each write is a call to the kernel.
 
-Rules: only what is whole goes this way, a head that says how long its body is, and then all of that body.
-What goes on, ends its connection, or is odd in any way goes uvicorn's own, which also says what is wrong.
+Rules: only what is whole goes this way, a head that says how long its body is, and then all of that body; who
+has both hands them over together. What goes on, ends its connection, or is odd in any way goes uvicorn's own,
+which also says what is wrong.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ def in_one_piece(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3App
     """The same, with another `send`."""
 
     async def answer(scope: Any, receive: Any, _: object) -> None:  # noqa: ANN401 - ASGI's own
-        await app(scope, receive, _OnePiece(cycle))
+        await app(scope, receive, OnePiece(cycle))
 
     return answer
 
 
-class _OnePiece:
+class OnePiece:
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._head: Any = None  # until its body comes
@@ -36,15 +37,19 @@ class _OnePiece:
             self._head = message
         elif head is None:
             await self._cycle.send(message)
-        elif not self._written(head, message):
+        else:
+            await self.together(head, message)
+
+    async def together(self, head: Any, body: Any) -> None:  # noqa: ANN401 - the same
+        if not self._written(head, body):
             await self._cycle.send(head)
-            await self._cycle.send(message)
+            await self._cycle.send(body)
 
     def _written(self, head: Any, body: Any) -> bool:  # noqa: ANN401 - the same
         cycle, headers = self._cycle, dict(head["headers"])
         if (
             body.get("more_body")
-            or headers[LENGTH] != b"%d" % len(body["body"])
+            or headers.get(LENGTH) != b"%d" % len(body["body"])
             or b"connection" in headers
             or not cycle.keep_alive
             or cycle.disconnected

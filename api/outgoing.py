@@ -1,8 +1,9 @@
 """What every answer leaves by: all that is said around it is said here, at once, when its head is known.
 
 Rules: a document (JSON that was read, or what bears a tag of its own) waits for its body, which may name it:
-who knows it already is told so and no more, and who accepts it gets it compressed. All else passes as it
-comes. What an answer says itself is not said otherwise here; to HEAD the body is left out.
+who knows it already is told so and no more, and who accepts it gets it compressed; who has its body at once
+hands over both. All else passes as it comes. What an answer says itself is not said otherwise here; to HEAD
+the body is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from litestar.types.asgi_types import HTTPResponseBodyEvent, HTTPResponseStartEv
 from api.compressed import LEAST, coding_of, packed
 from api.conditional import knows, tag_of
 from api.limits import Limiter, Taken, told_of
+from api.one_piece import OnePiece
 from api.versions import JSON, renamed
 
 Headers = list[tuple[bytes, bytes]]
@@ -42,6 +44,7 @@ UNTOLD = frozenset({b"content-type", b"content-length"})  # of what has not chan
 class Outgoing:
     def __init__(self, send: Send, scope: HTTPScope, limiter: Limiter) -> None:
         self._send = send
+        self._together = send.together if isinstance(send, OnePiece) else None
         self._state = scope["state"]
         self._method = scope["method"]
         self._limiter = limiter
@@ -63,13 +66,22 @@ class Outgoing:
                 await self._begin(message["status"], [*message.get("headers", ())])
         elif message["type"] == "http.response.body":
             if head is not None:
-                await self._tell(head, message)
+                await self._tell([*head["headers"]], message)
             elif self._method != "HEAD":
                 await self._send(message)
 
-    async def _tell(self, head: HTTPResponseStartEvent, body: HTTPResponseBodyEvent) -> None:
+    async def document(self, headers: Headers, body: bytes) -> None:
+        """One that went well, and is all there."""
+        self._document = None
+        if self.started or self._method not in READING:
+            await self({"type": "http.response.start", "status": OK, "headers": headers})
+            await self(_body(body))
+        else:
+            await self._tell(headers, _body(body))
+
+    async def _tell(self, headers: Headers, body: HTTPResponseBodyEvent) -> None:
         """A document; or, to who knows it, that it is the same."""
-        status, headers, whole = OK, [*head["headers"]], not body.get("more_body")
+        status, whole = OK, not body.get("more_body")
         tag = next((value for name, value in headers if name == b"etag"), b"")
         if whole and not tag:
             tag = tag_of(body["body"]).encode()
@@ -79,21 +91,27 @@ class Outgoing:
             self.varies.append(b"Accept-Encoding")
             asked: dict[str, str] = self._state["headers"]
             if "if-none-match" in asked and knows(asked["if-none-match"], tag.decode()):
-                status, body = NOTHING_NEW, {"type": "http.response.body", "body": b"", "more_body": False}
+                status, body = NOTHING_NEW, _body(b"")
                 headers = [(name, value) for name, value in headers if name not in UNTOLD]
             elif whole and "accept-encoding" in asked and (coding := coding_of(asked["accept-encoding"])):
                 headers = await _pack(headers, body, coding)
+        if self._together is not None and self._method != "HEAD":
+            await self._together(self._head(status, headers), body)
+            return
         await self._begin(status, headers)
         if self._method != "HEAD":
             await self._send(body)
 
     async def _begin(self, status: int, headers: Headers) -> None:
+        await self._send(self._head(status, headers))
+        if self._method == "HEAD":
+            await self._send(_body(b""))
+
+    def _head(self, status: int, headers: Headers) -> HTTPResponseStartEvent:
         self.started = True
         self._state["answered"] = status, perf_counter()
         told = self._around(status, headers)
-        await self._send({"type": "http.response.start", "status": status, "headers": told})
-        if self._method == "HEAD":
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        return {"type": "http.response.start", "status": status, "headers": told}
 
     def _around(self, status: int, headers: Headers) -> Headers:
         said = {name for name, _ in headers}
@@ -116,6 +134,10 @@ class Outgoing:
                 self._limiter.give_back(taken)
             headers += told_of(taken)
         return headers
+
+
+def _body(told: bytes) -> HTTPResponseBodyEvent:
+    return {"type": "http.response.body", "body": told, "more_body": False}
 
 
 def _is_document(head: HTTPResponseStartEvent) -> bool:

@@ -35,16 +35,12 @@ class Holder:
     """Whoever has the secret of a key that counts."""
 
     key: Ref
+    actor: str  # the same, as operations and events name it: `apikey/ci`
     hash: str  # of the secret that was presented
     permissions: Permissions
     rate: Rate | None = None  # its own
     session: str = ""  # in which it was exchanged for the token that was presented
     until: datetime | None = None  # the end of that token
-
-    @property
-    def actor(self) -> str:
-        """As operations and events name it: `apikey/ci`."""
-        return str(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,7 @@ class Keyring:
         if wishes is not self._read:
             self._read = wishes
             self._by_hash = {
-                text: _Known(spec, number == 0, Holder(ref, text, permissions(spec), spec.rate))
+                text: _Known(spec, number == 0, Holder(ref, str(ref), text, permissions(spec), spec.rate))
                 for ref, spec in self.declared()
                 for number, text in enumerate(spec.hashes)
             }

@@ -7,6 +7,7 @@ with are never taken for each other.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from secrets import token_urlsafe
@@ -58,7 +59,7 @@ class Tokens:
             raise Rehearsed(present.of_nothing("a session would begin, and its tokens be told"))
         now = self._node.clock.now()
         until = now + self._refresh_lasts
-        session = Session(token_urlsafe(16), str(holder.key), holder.hash, 0, until)
+        session = Session(token_urlsafe(16), holder.actor, holder.hash, 0, until)
         told = by.event("session.begun", now, {"session": session.id, "key": session.key})
         await self._sessions.begin(session, now, told)
         return await self._pair(session, now)
@@ -103,7 +104,7 @@ class Tokens:
         found = self._node.keyring.of_hash(session.hash, now)
         if isinstance(found, Refusal):
             return found
-        return Holder(found.key, found.hash, found.permissions, found.rate, session.id, claimed.until)
+        return replace(found, session=session.id, until=claimed.until)
 
     def counts(self, holder: Holder, now: datetime) -> bool:
         """Does the token that let somebody in still count? Its key is asked for elsewhere."""
