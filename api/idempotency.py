@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Awaitable
 from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -59,10 +60,12 @@ class Idempotency:
         self._desk = desk
         self._running: dict[str, str] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if "idempotency-key" not in scope["state"]["headers"]:
-            await self._inner(scope, receive, send)
-            return
+            return self._inner(scope, receive, send)
+        return self._once(scope, receive, send)
+
+    async def _once(self, scope: Scope, receive: Receive, send: Send) -> None:
         state: dict[str, Any] = scope["state"]
         state["idempotency"] = self
         start: HTTPResponseStartEvent | None = None

@@ -7,6 +7,7 @@ which also says what is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from itertools import chain
 from typing import Any
 
@@ -20,8 +21,8 @@ TEXT = bytes([ord("\t"), *range(0x20, 0x7F), *range(0x80, 0x100)])  # what a lin
 def in_one_piece(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
     """The same, with another `send`."""
 
-    async def answer(scope: Any, receive: Any, _: object) -> None:  # noqa: ANN401 - ASGI's own
-        await app(scope, receive, OnePiece(cycle))
+    def answer(scope: Any, receive: Any, _: object) -> Awaitable[None]:  # noqa: ANN401 - ASGI's own
+        return app(scope, receive, OnePiece(cycle))
 
     return answer
 

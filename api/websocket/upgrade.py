@@ -49,10 +49,12 @@ class Upgrading:
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == ScopeType.HTTP:
-            await self._inner(scope, receive, send)
-            return
+            return self._inner(scope, receive, send)
+        return self._upgraded(scope, receive, send)
+
+    async def _upgraded(self, scope: Scope, receive: Receive, send: Send) -> None:
         channel = Channel(receive, send)  # type: ignore[arg-type] # of all messages, those of a WebSocket
         await channel.receive()  # that it wants to connect is what the scope says
         request = {
