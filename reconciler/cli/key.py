@@ -74,7 +74,7 @@ def import_(name: str, file: str, output: str) -> None:
         print_json(_result(ref, public))
         return
     click.echo(f"{ref} {public.fingerprint}")
-    click.echo(f"next: declare {ref} with `generate: true` and `adopt: true`", err=True)
+    click.echo(f"next: declare {ref} with a `role`, `generate: true` and `adopt: true`", err=True)
 
 
 def _declarable(name: str) -> Ref:
