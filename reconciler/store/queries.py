@@ -80,7 +80,9 @@ FILES = (
 LAST_EVENT = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)"
 GO_ON_ABOVE = "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)"
 EVENT_IDS = "SELECT coalesce((SELECT min(id) FROM events), 0), coalesce((SELECT max(id) FROM events), 0)"
-FIRST_SINCE = "SELECT min(id) FROM events WHERE at >= ?"
+FIRST_FROM = "SELECT min(id) FROM events WHERE id >= ?"
+LATEST_OF = "SELECT max(+at) FROM events WHERE id >= ? AND id < ?"
+FIRST_SINCE = "SELECT min(id) FROM events WHERE id >= ? AND id < ? AND +at >= ?"
 EVENTS = f"SELECT {_EVENT} FROM events WHERE id > ? ORDER BY id"
 EVENTS_ASKED_FOR = f"SELECT {_EVENT} FROM events WHERE id > ? AND actor <> 'holdfast' ORDER BY id"
 EVENTS_OF_SUBJECT = (
@@ -183,6 +185,8 @@ HOT: Mapping[str, str] = MappingProxyType(
         "put file": PUT_FILE,
         "files": FILES,
         "event ids": EVENT_IDS,
+        "first from": FIRST_FROM,
+        "latest of": LATEST_OF,
         "first since": FIRST_SINCE,
         "events": EVENTS,
         "events asked for": EVENTS_ASKED_FOR,

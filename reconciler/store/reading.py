@@ -24,6 +24,7 @@ from reconciler.ports.store import EventFilter, Sampled, Saved
 from reconciler.store import columns, queries, rows
 from reconciler.store.columns import Row
 from reconciler.store.remedies import no_files
+from reconciler.store.since import Since
 from reconciler.store.tail import Page, matcher
 
 A_SEARCH = 4096
@@ -86,12 +87,12 @@ def _text(written: bytes) -> str:
     return written.decode("utf-8", "replace")
 
 
-def page(connection: sqlite3.Connection, after: int, limit: int, only: EventFilter) -> Page:
+def page(connection: sqlite3.Connection, since: Since, after: int, limit: int, only: EventFilter) -> Page:
     with snapshot(connection), ExitStack() as open_cursors:
         (newest,) = connection.execute(queries.LAST_EVENT).fetchone()
         (oldest, _) = connection.execute(queries.EVENT_IDS).fetchone()
         end, oldest = max(after, newest), oldest or newest + 1
-        start = _start(connection, after, only)
+        start = _start(connection, since, after, only)
         if start is None or limit <= 0:
             return Page((), end, oldest, newest)
         ways = [open_cursors.enter_context(closing(cursor)) for cursor in _ways(connection, start, only)]
@@ -114,11 +115,11 @@ def _event(row: Row) -> Event:
         return Event("store.damaged", columns.EPOCH, data={"reason": damage.message}, id=row[0])
 
 
-def _start(connection: sqlite3.Connection, after: int, only: EventFilter) -> int | None:
+def _start(connection: sqlite3.Connection, since: Since, after: int, only: EventFilter) -> int | None:
     """The id after which to look. The clock may have jumped, so that `since` gives a lower bound only."""
     if only.since is None:
         return after
-    (first,) = connection.execute(queries.FIRST_SINCE, (columns.moment(only.since),)).fetchone()
+    first = since.first(connection, columns.moment(only.since))
     return None if first is None else max(after, first - 1)
 
 

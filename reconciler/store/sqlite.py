@@ -19,6 +19,7 @@ from reconciler.store import columns, pruning, queries, reading, rows
 from reconciler.store.figures import commits, reads
 from reconciler.store.group import GroupCommit
 from reconciler.store.lane import Lane
+from reconciler.store.since import Since
 from reconciler.store.tail import ALL, Following, Page, Tail
 
 P = ParamSpec("P")
@@ -34,6 +35,7 @@ class SqliteStore:
         self._writer = writer
         self._found: Saved | None = found.saved
         self._tail = Tail(self._page, found.newest_event)
+        self._since = Since()
         self.commits = commits()
         self.reads = reads()
         self.refused: Problem | None = None  # why the last commit failed
@@ -76,7 +78,7 @@ class SqliteStore:
         return found
 
     async def _page(self, after: int, limit: int, only: EventFilter) -> Page:
-        return await self._read("page of events", reading.page, after, limit, only)
+        return await self._read("page of events", reading.page, self._since, after, limit, only)
 
     async def event_ids(self) -> tuple[int, int]:
         ((oldest, newest),) = await self._all("ids of events", queries.EVENT_IDS)
