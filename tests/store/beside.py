@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 from reconciler.store.beside import kept_beside
@@ -32,6 +33,8 @@ async def alike(store: Path, found: MemoryStore) -> bool:
 def main(store: Path, how: str) -> None:
     if how == "threads":
         threading.Thread(target=threading.Event().wait, daemon=True).start()
+    if how == "kill":  # before it has an answer
+        os.register_at_fork(after_in_child=partial(signal.raise_signal, signal.SIGSTOP))
     with kept_beside(store) as kept:
         begun = children()
         if how == "kill":
