@@ -35,8 +35,8 @@ def misplaced(rejected: Rejected) -> list[dict[str, str]]:
 
 def told(problem: Problem, *, as_json: bool) -> Iterator[str]:
     answered: dict[str, Any] = getattr(problem, "document", {})
-    params = misplaced(problem) if isinstance(problem, Rejected) else answered.get("invalid_params", [])
-    title = answered.get("title") or TITLES.get(exits.status_of(problem), "Failed")
+    params = misplaced(problem) if isinstance(problem, Rejected) else _params(answered)
+    title = str(answered.get("title") or "") or TITLES.get(exits.status_of(problem), "Failed")
     if as_json:
         document = {"title": title, "detail": problem.message, "code": problem.code}
         document |= {"remedy": problem.remedy} if problem.remedy else {}
@@ -46,6 +46,12 @@ def told(problem: Problem, *, as_json: bool) -> Iterator[str]:
     yield from (f"  {plain(_param(one))}" for one in params if _wrong(one) not in problem.message)
     if problem.remedy:
         yield f"  remedy: {plain_lines(problem.remedy)}"
+
+
+def _params(answered: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that are some: whoever answers may be no node of ours."""
+    told = answered.get("invalid_params")
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
 
 def _wrong(one: dict[str, str]) -> str:

@@ -156,7 +156,7 @@ def _run_briefly(arguments: Sequence[str]) -> int:
 
 
 def _leave_out_plugins_of_pydantic() -> None:
-    """Nor has it the time to look for some everywhere, or to import what could."""
+    """A command has no time to look for some everywhere, nor to import what could."""
     nowhere = ModuleType("pydantic.plugin._loader")
     vars(nowhere)["get_plugins"] = tuple
     sys.modules[nowhere.__name__] = nowhere

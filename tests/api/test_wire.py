@@ -149,14 +149,14 @@ async def test_a_slow_head_and_a_slow_body_are_cut_off(api: Running) -> None:
 
 async def test_who_asks_nothing_more_is_let_go_and_who_does_is_not(api: Running) -> None:
     clock = asyncio.get_running_loop().time
-    async with serving_at(api.node.desk, connections.Limits(idle_s=0.5)) as path, asyncio.timeout(60):
+    async with serving_at(api.node.desk, connections.Limits(idle_s=1.0)) as path, asyncio.timeout(60):
         reader, writer = await asyncio.open_unix_connection(path)
-        for _ in range(15):
+        for _ in range(20):
             writer.write(HEAD + b"\r\n")
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
             await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
-            await asyncio.sleep(0.1)  # in all for three times as long as one may be idle
+            await asyncio.sleep(0.1)  # in all for twice as long as one may be idle
         waited = clock()
         assert await reader.read() == b""
         assert clock() - waited < 5, "let go as soon as it was idle for long enough"

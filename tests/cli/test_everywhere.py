@@ -154,6 +154,19 @@ def test_a_problem_document_ends_by_its_code(
     ]
 
 
+@pytest.mark.req("CLI-02")
+@pytest.mark.parametrize("odd", [7, "x", None, ["x"], {"a": 1}])
+def test_a_problem_document_of_odd_types_is_no_crash(
+    node: Answering, url: str, tmp_path: Path, odd: object
+) -> None:
+    node.status = 409
+    node.body = {"code": "CONFLICT", "title": odd, "detail": "it is so", "invalid_params": odd}
+    for form in ("table", "json"):
+        told = run(tmp_path, "--api-url", url, "status", "-o", form)
+        assert told.returncode == 6, told.stderr
+        assert b"it is so" in told.stderr
+
+
 @pytest.mark.req("CLI-02", "CLI-03")
 def test_a_problem_is_json_where_json_is_asked_for(tmp_path: Path) -> None:
     told = run(tmp_path, "get", "key/none", "-o", "json")
